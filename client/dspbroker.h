@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libdspbroker: call methods on a machine's DSPs through the dspbroker daemon, without rights of
+ * your own on any device.
+ *
+ *   connect -> open a channel -> invoke, or submit many and reap -> close
+ *
+ * Return values. Every function that returns int returns
+ *     0      done (where a count is promised: the count, 0 or more),
+ *    > 0     a value of enum dspbroker_status: the broker or the DSP said no,
+ *    < 0     a negative errno: it failed on this side. Those that any function may return:
+ *              -EINVAL      an argument that cannot be right (NULL, too large, foreign object)
+ *              -ENOMEM      out of memory
+ *              -ECONNRESET  the connection to the broker is gone; all that is left is to close
+ *              -EPROTO      the broker sent something that cannot be right; as -ECONNRESET
+ * dspbroker_strerror() puts either into words; dspbroker_message() has the broker's own sentence,
+ * which names the policy rule, the limit or the field.
+ *
+ * Threads. A connection and all that belongs to it may be used from several threads at once; a
+ * call that waits does not keep others from working. Only the functions that free an object need
+ * care: no other thread may be using that object then, or later.
+ *
+ * fork(). The child must not use a connection of its parent, nor close it.
+ *
+ * Sandbox. After dspbroker_connect() (or with dspbroker_connect_fd()) the library opens no file
+ * and makes no socket. It needs: sendmsg, recvmsg, read, write, poll, futex, mmap, munmap, close,
+ * fstat, fcntl, epoll, eventfd2, madvise.
+ *
+ * Units. Sizes, offsets and lengths are bytes, times are microseconds unless the name says
+ * otherwise.
+ */
+#ifndef DSPBROKER_H
+#define DSPBROKER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DSPBROKER_ARGS_MAX   32    /* inputs and outputs of one call together */
+#define DSPBROKER_INLINE_MAX 65536 /* bytes of one inline argument */
+
+/* What became of a request or a call. Values never change their meaning; new ones may come. */
+enum dspbroker_status {
+	DSPBROKER_OK = 0,
+	DSPBROKER_INVALID = 1,         /* malformed; dspbroker_message() names the field */
+	DSPBROKER_UNSUPPORTED = 2,     /* this broker cannot do that */
+	DSPBROKER_DENIED = 3,          /* policy; dspbroker_message() names the rule */
+	DSPBROKER_OVER_LIMIT = 4,      /* a limit; dspbroker_message() gives its value */
+	DSPBROKER_NOT_FOUND = 5,       /* no such channel, session, buffer or call */
+	DSPBROKER_TIMED_OUT = 6,       /* the call's time was up */
+	DSPBROKER_CANCELLED = 7,       /* it never ran: cancelled, or its session was closed */
+	DSPBROKER_DEVICE_DOWN = 8,     /* the DSP is not running */
+	DSPBROKER_DOMAIN_CRASHED = 9,  /* the module's process died; open the channel again */
+	DSPBROKER_DSP_ERROR = 10,      /* the module returned an error; see the result */
+	DSPBROKER_BUSY = 11,           /* not just now (a call that runs cannot be cancelled) */
+	DSPBROKER_NO_RESOURCES = 12,   /* the broker is out of memory or descriptors */
+	DSPBROKER_SHUTTING_DOWN = 13,  /* the broker is stopping */
+	DSPBROKER_LOAD_FAILED = 14,    /* the module could not be loaded, or refused to open */
+};
+
+struct dspbroker;         /* a connection */
+struct dspbroker_session; /* an open channel */
+struct dspbroker_buffer;  /* memory shared with the DSP */
+
+/* Static text for what a function returned, or for a completion's status. Never NULL. */
+const char *dspbroker_strerror(int error);
+
+/* The sentence behind the last error that a function returned in this thread, for people; ""
+ * when there was none. Valid until this thread's next call into the library. Never NULL. */
+const char *dspbroker_message(void);
+
+/* The library's version, "MAJOR.MINOR.PATCH"; static. */
+const char *dspbroker_version(void);
+
+/*
+ * Connect to the broker at the socket @path; NULL means $DSPBROKER_SOCKET, else
+ * /run/dspbroker/broker.sock. *@out must be freed with dspbroker_free().
+ * Errors: -ENOENT, -ECONNREFUSED, -EACCES (no broker there, or not for you), -ENAMETOOLONG;
+ * DSPBROKER_UNSUPPORTED (no common version), DSPBROKER_OVER_LIMIT (too many connections of this
+ * user), DSPBROKER_NO_RESOURCES, DSPBROKER_SHUTTING_DOWN.
+ */
+int dspbroker_connect(struct dspbroker **out, const char *path);
+
+/* The same over a connected SOCK_SEQPACKET socket, which the library owns from then on if (and
+ * only if) 0 is returned. Further errors: -ENOTSOCK, -EPROTOTYPE. */
+int dspbroker_connect_fd(struct dspbroker **out, int fd);
+
+/* End the connection and free it, with all its sessions and buffers, which must not be used any
+ * more. Calls in flight end without a completion. NULL-safe; returns NULL. */
+struct dspbroker *dspbroker_free(struct dspbroker *broker);
+
+/* Sessions. */
+
+/* Facts about a session, fixed at open. */
+struct dspbroker_session_info {
+	uint32_t calls_max;      /* calls that may be in flight at once */
+	uint32_t timeout_max_us; /* the longest a call may take; also the default */
+	uint32_t generation;     /* of the device; changes when state on the DSP was lost */
+	char rule[64];           /* the policy rule that allowed it */
+};
+
+/*
+ * Open @channel, "DEVICE/SERVICE". Waits until the module is loaded. *@out belongs to @broker and
+ * must be freed with dspbroker_session_close() or goes with dspbroker_free().
+ * Errors: DSPBROKER_DENIED, _OVER_LIMIT, _NOT_FOUND, _LOAD_FAILED, _DEVICE_DOWN, _TIMED_OUT,
+ * _DOMAIN_CRASHED, _NO_RESOURCES, _SHUTTING_DOWN, _INVALID (no channel's name).
+ */
+int dspbroker_session_open(struct dspbroker *broker, struct dspbroker_session **out,
+	const char *channel);
+
+/* Close it: calls that have not begun end with DSPBROKER_CANCELLED; returns when no call of the
+ * session is in flight any more. Their completions can still be reaped. NULL-safe; returns NULL. */
+struct dspbroker_session *dspbroker_session_close(struct dspbroker_session *session);
+
+/* Valid as long as the session. */
+const struct dspbroker_session_info *dspbroker_session_info(
+	const struct dspbroker_session *session);
+
+/* Any pointer of yours to keep with the session; NULL at first. Not synchronised. */
+void dspbroker_session_set_user(struct dspbroker_session *session, void *user);
+void *dspbroker_session_user(const struct dspbroker_session *session);
+
+/* Buffers: memory that both you and the DSP map. No byte of it is copied on the way. */
+
+/* Allocate @size bytes (rounded up to whole pages), zeroed. Freed with dspbroker_buffer_free() or
+ * with the connection. Errors: DSPBROKER_OVER_LIMIT, _NO_RESOURCES, _DENIED (no rule lets you use
+ * any channel), -EINVAL (size 0). */
+int dspbroker_buffer_alloc(struct dspbroker *broker, struct dspbroker_buffer **out, size_t size);
+
+/*
+ * Use the first @size bytes of a memfd of yours (0: all of it). It must be sealed with
+ * F_SEAL_SHRINK and F_SEAL_GROW. @fd stays yours and may be closed. Errors: as above, and
+ * DSPBROKER_INVALID with a sentence on what is wrong with it: no memfd, unsealed, shorter than
+ * @size, empty.
+ */
+int dspbroker_buffer_import(struct dspbroker *broker, struct dspbroker_buffer **out, int fd,
+	size_t size);
+
+/* Give it up. A call in flight keeps the memory, not your right to it: your mapping ends here.
+ * NULL-safe; returns NULL. */
+struct dspbroker_buffer *dspbroker_buffer_free(struct dspbroker_buffer *buffer);
+
+/* Map it whole into this process, readable and writable; the same address each time, valid until
+ * the buffer is freed. Errors: -ENOMEM, -EACCES (an import that is not open for writing). */
+int dspbroker_buffer_map(struct dspbroker_buffer *buffer, void **out);
+
+/* Its size in bytes. */
+size_t dspbroker_buffer_size(const struct dspbroker_buffer *buffer);
+/* Its descriptor, to be passed to somebody else; stays the library's. */
+int dspbroker_buffer_fd(const struct dspbroker_buffer *buffer);
+
+/* Calls. */
+
+/*
+ * One argument. With @buffer, a range of that buffer. Without, inline data at @data, at most
+ * DSPBROKER_INLINE_MAX bytes, which the library copies (into shared memory before the call, or
+ * out of it after). An argument of length 0 is allowed.
+ */
+struct dspbroker_arg {
+	struct dspbroker_buffer *buffer;
+	uint32_t offset;
+	uint32_t length;
+	void *data;
+};
+
+struct dspbroker_call {
+	uint32_t method;
+	uint32_t timeout_us;      /* 0: the longest that the session allows */
+	unsigned int n_in, n_out; /* at most DSPBROKER_ARGS_MAX together */
+	const struct dspbroker_arg *args; /* the inputs, then the outputs; copied by submit */
+	void *user;               /* returned in the completion */
+};
+
+struct dspbroker_completion {
+	struct dspbroker_session *session;
+	void *user;       /* of the call */
+	int status;       /* enum dspbroker_status, or a negative errno: the connection broke */
+	int32_t result;   /* what the module returned, as it is */
+	uint64_t busy_ns; /* nanoseconds that the call ran on the DSP */
+};
+
+/*
+ * Call and wait. Returns what became of it: 0 when the module returned 0, DSPBROKER_DSP_ERROR
+ * when it returned something else, which is in *@result (may be NULL) either way. Inline outputs
+ * are written only when 0 is returned.
+ * Errors: DSPBROKER_TIMED_OUT, _CANCELLED, _DOMAIN_CRASHED, _DEVICE_DOWN, _OVER_LIMIT (calls in
+ * flight), _INVALID (an argument outside its buffer, or a method that is the broker's own),
+ * _SHUTTING_DOWN, _NO_RESOURCES. When it returns, nobody writes to the arguments any more.
+ */
+int dspbroker_invoke(struct dspbroker_session *session, const struct dspbroker_call *call,
+	int32_t *result);
+
+/*
+ * Start a call; its completion comes from dspbroker_reap(). Calls of one session run in the order
+ * of their submission. @call itself may go when this returns; buffers, and the memory of inline
+ * outputs, must stay until the completion is reaped. Every call accepted here has exactly one
+ * completion. Errors: -EAGAIN (queue or argument area full: reap first).
+ */
+int dspbroker_submit(struct dspbroker_session *session, const struct dspbroker_call *call);
+
+/* Ask that the oldest submitted call with this @user be ended if it has not begun: it then
+ * completes with DSPBROKER_CANCELLED. Errors: DSPBROKER_BUSY (it runs, and completes as it would
+ * have), DSPBROKER_NOT_FOUND (already complete). */
+int dspbroker_cancel(struct dspbroker_session *session, const void *user);
+
+/*
+ * Take up to @max completions of submitted calls. Returns how many; 0 when there are none now.
+ * @timeout_ms: 0 does not wait, -1 waits as long as a call is in flight, else the longest wait.
+ * With nothing in flight it returns 0 at once. After the broker is gone it first returns a
+ * completion with -ECONNRESET for each call that was in flight, then -ECONNRESET.
+ */
+int dspbroker_reap(struct dspbroker *broker, struct dspbroker_completion *out, unsigned int max,
+	int timeout_ms);
+
+/* Event loops and events. */
+
+/*
+ * A descriptor that is readable when dspbroker_reap() or dspbroker_next_event() may have
+ * something; level-triggered, for poll, epoll or any event loop, only to be polled. When it is
+ * readable, call both until both return 0. Same descriptor for the life of the connection.
+ */
+int dspbroker_fd(const struct dspbroker *broker);
+
+enum dspbroker_event_type {
+	DSPBROKER_EVENT_SESSION = 1,  /* a session died: revoked or crashed; close it */
+	DSPBROKER_EVENT_DEVICE = 2,   /* a device went down or came up */
+	DSPBROKER_EVENT_SHUTDOWN = 3, /* the broker is stopping */
+	DSPBROKER_EVENT_LOST = 4,     /* events were dropped because nobody took them */
+};
+
+struct dspbroker_event {
+	enum dspbroker_event_type type;
+	struct dspbroker_session *session; /* SESSION */
+	int status;                        /* SESSION: why, enum dspbroker_status */
+	char device[32];                   /* DEVICE: its name */
+	int up;                            /* DEVICE: 1 up, 0 down */
+	uint32_t generation;               /* DEVICE */
+	uint32_t grace_ms;                 /* SHUTDOWN: how long running calls are waited for */
+	char text[256];                    /* SESSION: a sentence for a person */
+};
+
+/* Take one event; returns 1, or 0 when there is none. Never waits. At most 256 are kept. */
+int dspbroker_next_event(struct dspbroker *broker, struct dspbroker_event *out);
+
+/* Lists. Each call fetches the record that follows @id (0: the first), in the order of id, and
+ * returns 1, or 0 when there is none. Things may come and go between two calls. */
+
+struct dspbroker_device_info {
+	uint64_t id;
+	char name[32];
+	char transport[32];
+	int up;
+	uint32_t generation;
+	uint32_t channels, sessions, domains;
+};
+int dspbroker_next_device(struct dspbroker *broker, uint64_t id,
+	struct dspbroker_device_info *out);
+
+struct dspbroker_channel_info {
+	uint64_t id;
+	char name[128];
+	int message;   /* 0: calls, 1: messages */
+	int allowed;   /* policy lets you open it */
+	char rule[64]; /* the rule that says so */
+};
+int dspbroker_next_channel(struct dspbroker *broker, uint64_t id,
+	struct dspbroker_channel_info *out);
+
+/* Your user's sessions; root and the broker's own user see everybody's. */
+struct dspbroker_session_record {
+	uint64_t id;
+	char channel[128];
+	char rule[64];
+	uint32_t uid, pid;
+	uint32_t in_flight;
+	uint32_t domain;
+	uint64_t calls, errors;
+	uint64_t busy_ns;
+	uint64_t since_us; /* CLOCK_REALTIME of its opening */
+};
+int dspbroker_next_session(struct dspbroker *broker, uint64_t id,
+	struct dspbroker_session_record *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Policy: files -> one immutable, compiled, deny-by-default object -> a decision that carries the
+ * rule that made it. README.md beside this file is for the administrators who write the files.
+ *
+ * Not thread-safe while loading (it asks the user database); a loaded policy may be read by any
+ * number of threads.
+ */
+#ifndef DSP_POLICY_H
+#define DSP_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "policy/identity.h"
+#include "protocol/util.h"
+
+#define POLICY_DIR_VENDOR "/usr/share/dspbroker/policy.d"
+#define POLICY_DIR_ADMIN  "/etc/dspbroker/policy.d"
+
+/* What a rule allows; 0 means that the rule does not say, and the daemon's default holds. */
+struct policy_limits {
+	uint32_t sessions;   /* sessions under this rule at once, per user */
+	uint32_t calls;      /* calls in flight per session */
+	uint32_t timeout_ms; /* longest call */
+	uint32_t buffers;    /* buffers, per user */
+	uint64_t bytes;      /* buffer memory, per user */
+};
+
+struct policy;
+
+/* All pointers are into the policy and live as long as it does. */
+struct policy_decision {
+	bool allowed;
+	const char *rule; /* its name; "(default)" when no rule matched */
+	const char *file; /* path of its file; NULL for the default */
+	unsigned int line;
+	const struct policy_limits *limits; /* only when allowed */
+	const char *share_domain; /* only when allowed: sessions with equal names share a
+				   * protection domain; NULL: one of its own */
+};
+
+/* Where and why a policy cannot be used, or what in it is suspicious. */
+struct policy_note {
+	char file[256];
+	unsigned int line, column; /* from 1; 0 when it concerns the file or directory as such */
+	char text[256];
+};
+
+/*
+ * Load all *.json of the directories, in file-name order; a file in a later directory replaces the
+ * file of the same name in an earlier one. A directory that does not exist is empty; nothing at
+ * all is a policy that denies everything. Returns 0 and a policy for policy_free(), or -EINVAL
+ * (with *@error filled), -ENOMEM, or another -errno from reading (also with *@error filled).
+ * @warn, if given, is called for each thing that is legal but hardly meant.
+ */
+int policy_load(struct policy **out, const char *const *dirs, size_t n_dirs,
+	struct policy_note *error, void (*warn)(const struct policy_note *note, void *userdata),
+	void *userdata);
+
+/* The same for one text in memory, named @file in notes: for fuzzing and tests. */
+int policy_parse(struct policy **out, const char *file, const char *text, size_t size,
+	struct policy_note *error, void (*warn)(const struct policy_note *note, void *userdata),
+	void *userdata);
+
+struct policy *policy_free(struct policy *policy);
+DEFINE_CLEANUP(struct policy *, policy_free);
+
+/* Number of rules. */
+size_t policy_size(const struct policy *policy);
+
+/* May this peer open this channel? Any matching deny wins, otherwise the first matching allow. */
+void policy_decide(const struct policy *policy, const struct identity *who, const char *channel,
+	struct policy_decision *out);
+
+/* How much buffer memory may this peer hold at most? The largest value among the allow rules that
+ * match the peer, whatever their channels; 0 where no such rule says. Returns false when no allow
+ * rule matches the peer at all: it can open nothing, so it needs no memory. */
+bool policy_budget(const struct policy *policy, const struct identity *who,
+	struct policy_limits *out);
+
+#endif

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT
+#include "protocol/ring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "protocol/util.h"
+
+static bool is_power_of_two(uint32_t value)
+{
+	return value && !(value & (value - 1));
+}
+
+size_t ring_size(uint32_t sq_slots, uint32_t cq_entries)
+{
+	return DSP_RING_ENTRIES_OFFSET + (size_t)sq_slots * sizeof(struct dsp_slot) +
+	       (size_t)cq_entries * sizeof(struct dsp_completion);
+}
+
+int ring_map(struct dsp_ring *ring, int fd, uint32_t sq_slots, uint32_t cq_entries)
+{
+	size_t size = ring_size(sq_slots, cq_entries);
+	struct stat st;
+	char *base;
+
+	if (!is_power_of_two(sq_slots) || !is_power_of_two(cq_entries) ||
+		sq_slots > DSP_RING_SQ_MAX || cq_entries > 2 * DSP_RING_SQ_MAX)
+		return -EPROTO;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_size < 0 || (size_t)st.st_size < size)
+		return -EBADMSG;
+	base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (base == MAP_FAILED)
+		return -errno;
+	*ring = (struct dsp_ring){
+		.shared = (struct dsp_ring_shared *)base,
+		.sq = (struct dsp_slot *)(base + DSP_RING_ENTRIES_OFFSET),
+		.cq = (struct dsp_completion *)(base + DSP_RING_ENTRIES_OFFSET +
+						sq_slots * sizeof(struct dsp_slot)),
+		.size = size,
+		.sq_slots = sq_slots,
+		.cq_entries = cq_entries,
+	};
+	return 0;
+}
+
+int ring_create(struct dsp_ring *ring, int *out_fd, uint32_t sq_slots, uint32_t cq_entries)
+{
+	_cleanup_(fd_closep) int fd = -1;
+	int r;
+
+	fd = memfd_create("dspbroker-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)ring_size(sq_slots, cq_entries)) < 0)
+		return -errno;
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return -errno;
+	r = ring_map(ring, fd, sq_slots, cq_entries);
+	if (r < 0)
+		return r;
+	*out_fd = TAKE_FD(fd);
+	return 0;
+}
+
+void ring_unmap(struct dsp_ring *ring)
+{
+	if (ring->shared)
+		munmap(ring->shared, ring->size);
+	*ring = (struct dsp_ring){};
+}
+
+static uint32_t slots_for(unsigned int n_args)
+{
+	if (n_args <= DSP_ARGS_FIRST)
+		return 1;
+	return 1 + (n_args - DSP_ARGS_FIRST + DSP_ARGS_MORE - 1) / DSP_ARGS_MORE;
+}
+
+static struct dsp_slot *slot_at(const struct dsp_ring *ring, uint32_t position)
+{
+	return &ring->sq[position & (ring->sq_slots - 1)];
+}
+
+/* Requester. */
+
+int ring_push(struct dsp_ring *ring, const struct dsp_entry *entry, uint32_t *position)
+{
+	unsigned int n_args = entry->n_in + entry->n_out, done, n;
+	uint32_t slots = slots_for(n_args), used;
+	struct dsp_slot *first;
+
+	if (n_args > DSP_ARGS_MAX)
+		return -EINVAL;
+	ring->sq_head = atomic_load_explicit(&ring->shared->sq_head, memory_order_acquire);
+	used = ring->sq_tail - ring->sq_head;
+	if (used > ring->sq_slots || ring->sq_slots - used < slots)
+		return -EAGAIN;
+
+	first = slot_at(ring, ring->sq_tail);
+	*first = (struct dsp_slot){
+		.op = entry->op,
+		.slots = (uint8_t)slots,
+		.n_in = entry->n_in,
+		.n_out = entry->n_out,
+		.session = entry->session,
+		.user_data = entry->user_data,
+		.method = entry->method,
+		.timeout_us = entry->timeout_us,
+		.target = entry->target,
+	};
+	done = MIN(n_args, DSP_ARGS_FIRST);
+	memcpy(first->args, entry->args, done * sizeof(entry->args[0]));
+	for (uint32_t i = 1; i < slots; i++) {
+		struct dsp_slot_more *more = (void *)slot_at(ring, ring->sq_tail + i);
+
+		n = MIN(n_args - done, DSP_ARGS_MORE);
+		memset(more, 0, sizeof(*more));
+		memcpy(more->args, &entry->args[done], n * sizeof(entry->args[0]));
+		done += n;
+	}
+	if (position)
+		*position = ring->sq_tail;
+	ring->sq_tail += slots;
+	return 0;
+}
+
+/*
+ * Sleeping and waking, either direction: the sleeper sets its word and then looks at the queue;
+ * the waker moves the queue and then looks at the word. With a full fence between the two steps
+ * on both sides, at least one of them sees the other, on arm64 as on x86.
+ */
+static bool must_wake(_Atomic uint32_t *sleeps)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!atomic_load_explicit(sleeps, memory_order_relaxed))
+		return false;
+	return atomic_exchange_explicit(sleeps, 0, memory_order_relaxed) != 0;
+}
+
+static void announce_sleep(_Atomic uint32_t *sleeps)
+{
+	atomic_store_explicit(sleeps, 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+bool ring_submit(struct dsp_ring *ring)
+{
+	atomic_store_explicit(&ring->shared->sq_tail, ring->sq_tail, memory_order_release);
+	return must_wake(&ring->shared->servicer_sleeps);
+}
+
+bool ring_revoke(struct dsp_ring *ring, uint32_t position)
+{
+	uint32_t expected = DSP_CLAIM_NONE;
+
+	ring->sq_head = atomic_load_explicit(&ring->shared->sq_head, memory_order_acquire);
+	if (ring->sq_tail - position > ring->sq_tail - ring->sq_head)
+		return false; /* its slot has been fetched and may hold another entry */
+	return atomic_compare_exchange_strong_explicit(&slot_at(ring, position)->claim, &expected,
+		DSP_CLAIM_REVOKED, memory_order_acq_rel, memory_order_acquire);
+}
+
+int ring_reap(struct dsp_ring *ring, struct dsp_completion *out)
+{
+	if (ring->cq_tail == ring->cq_head) {
+		uint32_t tail =
+			atomic_load_explicit(&ring->shared->cq_tail, memory_order_acquire);
+
+		if (tail - ring->cq_head > ring->cq_entries)
+			return -EPROTO;
+		ring->cq_tail = tail;
+		if (tail == ring->cq_head)
+			return 0;
+	}
+	*out = *(volatile struct dsp_completion *)&ring->cq[ring->cq_head & (ring->cq_entries - 1)];
+	ring->cq_head++;
+	atomic_store_explicit(&ring->shared->cq_head, ring->cq_head, memory_order_release);
+	return 1;
+}
+
+bool ring_requester_sleep(struct dsp_ring *ring)
+{
+	announce_sleep(&ring->shared->requester_sleeps);
+	if (atomic_load_explicit(&ring->shared->cq_tail, memory_order_acquire) == ring->cq_head)
+		return true;
+	ring_requester_wake(ring);
+	return false;
+}
+
+void ring_requester_wake(struct dsp_ring *ring)
+{
+	atomic_store_explicit(&ring->shared->requester_sleeps, 0, memory_order_relaxed);
+}
+
+bool ring_room_wanted(struct dsp_ring *ring)
+{
+	return must_wake(&ring->shared->servicer_stalls);
+}
+
+/* Servicer. */
+
+/* Check what the layout forbids. The offsets are those of the entry as if its slots were one. */
+static uint32_t entry_bad_field(const struct dsp_slot *slot, const struct dsp_entry *entry)
+{
+	if (entry->op < DSP_OP_INVOKE || entry->op > DSP_OP_UNMAP)
+		return offsetof(struct dsp_slot, op) + 1; /* 0 would say "none" */
+	if (slot->reserved)
+		return offsetof(struct dsp_slot, reserved);
+	if (entry->op == DSP_OP_INVOKE) {
+		if (entry->target)
+			return offsetof(struct dsp_slot, target);
+		return 0;
+	}
+	if (entry->n_in || entry->n_out)
+		return offsetof(struct dsp_slot, n_in);
+	if (entry->method)
+		return offsetof(struct dsp_slot, method);
+	return 0;
+}
+
+int ring_fetch(struct dsp_ring *ring, struct dsp_entry *out, struct dsp_entry_fault *fault)
+{
+	uint32_t tail, available, slots, claim;
+	unsigned int n_args, done, n;
+	struct dsp_slot *shared, slot;
+
+	tail = atomic_load_explicit(&ring->shared->sq_tail, memory_order_acquire);
+	available = tail - ring->sq_head;
+	if (available > ring->sq_slots)
+		return -EPROTO;
+	if (!available)
+		return 0;
+
+	shared = slot_at(ring, ring->sq_head);
+	claim = atomic_exchange_explicit(&shared->claim, DSP_CLAIM_TAKEN, memory_order_acq_rel);
+	memcpy(&slot, shared, sizeof(slot));
+	__asm__ volatile("" ::"r"(&slot) : "memory"); /* one copy: never look at shared again */
+	n_args = slot.n_in + slot.n_out;
+	slots = slot.slots;
+	if (n_args > DSP_ARGS_MAX || slots != slots_for(n_args) || slots > available)
+		return -EPROTO;
+
+	out->op = slot.op;
+	out->n_in = slot.n_in;
+	out->n_out = slot.n_out;
+	out->revoked = claim == DSP_CLAIM_REVOKED;
+	out->session = slot.session;
+	out->user_data = slot.user_data;
+	out->target = slot.target;
+	out->method = slot.method;
+	out->timeout_us = slot.timeout_us;
+	done = MIN(n_args, DSP_ARGS_FIRST);
+	memcpy(out->args, slot.args, done * sizeof(out->args[0]));
+	fault->field = entry_bad_field(&slot, out);
+	for (uint32_t i = 1; i < slots; i++) {
+		struct dsp_slot_more more;
+
+		memcpy(&more, slot_at(ring, ring->sq_head + i), sizeof(more));
+		n = MIN(n_args - done, DSP_ARGS_MORE);
+		memcpy(&out->args[done], more.args, n * sizeof(out->args[0]));
+		done += n;
+	}
+	ring->sq_head += slots;
+	atomic_store_explicit(&ring->shared->sq_head, ring->sq_head, memory_order_release);
+	return 1;
+}
+
+int ring_unreaped(struct dsp_ring *ring)
+{
+	ring->cq_head = atomic_load_explicit(&ring->shared->cq_head, memory_order_acquire);
+	if (ring->cq_tail - ring->cq_head > ring->cq_entries)
+		return -EPROTO;
+	return (int)(ring->cq_tail - ring->cq_head);
+}
+
+void ring_complete(struct dsp_ring *ring, const struct dsp_completion *completion)
+{
+	ring->cq[ring->cq_tail & (ring->cq_entries - 1)] = *completion;
+	ring->cq_tail++;
+}
+
+bool ring_publish(struct dsp_ring *ring)
+{
+	atomic_store_explicit(&ring->shared->cq_tail, ring->cq_tail, memory_order_release);
+	return must_wake(&ring->shared->requester_sleeps);
+}
+
+bool ring_servicer_sleep(struct dsp_ring *ring)
+{
+	announce_sleep(&ring->shared->servicer_sleeps);
+	if (atomic_load_explicit(&ring->shared->sq_tail, memory_order_acquire) == ring->sq_head)
+		return true;
+	ring_servicer_wake(ring);
+	return false;
+}
+
+void ring_servicer_wake(struct dsp_ring *ring)
+{
+	atomic_store_explicit(&ring->shared->servicer_sleeps, 0, memory_order_relaxed);
+}
+
+int ring_servicer_stall(struct dsp_ring *ring, uint32_t in_flight)
+{
+	int unreaped;
+
+	announce_sleep(&ring->shared->servicer_stalls);
+	unreaped = ring_unreaped(ring);
+	if (unreaped < 0)
+		return unreaped;
+	if (in_flight + (uint32_t)unreaped >= ring->cq_entries)
+		return true;
+	atomic_store_explicit(&ring->shared->servicer_stalls, 0, memory_order_relaxed);
+	return false;
+}
+
+void ring_kick(int fd)
+{
+	uint64_t one = 1;
+
+	/* EAGAIN: the counter is full, so whoever sleeps on it is awake already. */
+	(void)!write(fd, &one, sizeof(one));
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+#include "protocol/wire.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "protocol/util.h"
+
+/* The request table: what a request must look like before anybody reads it. */
+static const struct {
+	const char *name;
+	uint16_t size;        /* exact, bytes */
+	uint16_t fds;         /* exact */
+	uint16_t reserved;    /* offset of a u32 that must be zero; 0: none */
+	uint16_t flags;       /* offset of a u32 of which no bit is defined yet; 0: none */
+	uint16_t string;      /* offset of a string; 0: none */
+	uint16_t string_size; /* bytes */
+	uint16_t reply_size;
+	uint16_t reply_fds;
+} requests[DSP_OPCODE_COUNT] = {
+#define FIELD(type, member) offsetof(struct type, member)
+	[DSP_HELLO] = {"HELLO", sizeof(struct dsp_hello), 0, FIELD(dsp_hello, reserved), 0, 0, 0,
+		sizeof(struct dsp_hello_reply), DSP_HELLO_REPLY_FDS},
+	[DSP_OPEN] = {"OPEN", sizeof(struct dsp_open), 0, FIELD(dsp_open, reserved),
+		FIELD(dsp_open, flags), FIELD(dsp_open, channel), DSP_CHANNEL_SIZE,
+		sizeof(struct dsp_open_reply), 0},
+	[DSP_CLOSE] = {"CLOSE", sizeof(struct dsp_close), 0, FIELD(dsp_close, reserved), 0, 0, 0,
+		sizeof(struct dsp_close_reply), 0},
+	[DSP_ALLOC] = {"ALLOC", sizeof(struct dsp_alloc), 0, FIELD(dsp_alloc, reserved),
+		FIELD(dsp_alloc, flags), 0, 0, sizeof(struct dsp_buffer_reply), 1},
+	[DSP_IMPORT] = {"IMPORT", sizeof(struct dsp_import), 1, FIELD(dsp_import, reserved),
+		FIELD(dsp_import, flags), 0, 0, sizeof(struct dsp_buffer_reply), 0},
+	[DSP_FREE] = {"FREE", sizeof(struct dsp_free), 0, FIELD(dsp_free, reserved), 0, 0, 0,
+		sizeof(struct dsp_free_reply), 0},
+	[DSP_QUERY_DEVICE] = {"QUERY_DEVICE", sizeof(struct dsp_query), 0, 0, 0, 0, 0,
+		sizeof(struct dsp_device_record), 0},
+	[DSP_QUERY_CHANNEL] = {"QUERY_CHANNEL", sizeof(struct dsp_query), 0, 0, 0, 0, 0,
+		sizeof(struct dsp_channel_record), 0},
+	[DSP_QUERY_SESSION] = {"QUERY_SESSION", sizeof(struct dsp_query), 0, 0, 0, 0, 0,
+		sizeof(struct dsp_session_record), 0},
+#undef FIELD
+};
+
+static const struct {
+	const char *name;
+	uint16_t size;
+} events[] = {
+	[DSP_EVENT_SESSION & ~DSP_EVENT] = {"EVENT_SESSION", sizeof(struct dsp_event_session)},
+	[DSP_EVENT_DEVICE & ~DSP_EVENT] = {"EVENT_DEVICE", sizeof(struct dsp_event_device)},
+	[DSP_EVENT_SHUTDOWN & ~DSP_EVENT] = {"EVENT_SHUTDOWN", sizeof(struct dsp_event_shutdown)},
+};
+
+static const char *const status_names[DSP_STATUS_COUNT] = {
+	[DSP_OK] = "ok",
+	[DSP_INVALID] = "invalid request",
+	[DSP_UNSUPPORTED] = "not supported",
+	[DSP_DENIED] = "denied by policy",
+	[DSP_OVER_LIMIT] = "over limit",
+	[DSP_NOT_FOUND] = "not found",
+	[DSP_TIMED_OUT] = "timed out",
+	[DSP_CANCELLED] = "cancelled",
+	[DSP_DEVICE_DOWN] = "device is down",
+	[DSP_DOMAIN_CRASHED] = "protection domain crashed",
+	[DSP_DSP_ERROR] = "error from the DSP",
+	[DSP_BUSY] = "busy",
+	[DSP_NO_RESOURCES] = "broker is out of resources",
+	[DSP_SHUTTING_DOWN] = "broker is shutting down",
+	[DSP_LOAD_FAILED] = "module could not be loaded",
+};
+
+static int refuse(struct dsp_wire_fault *fault, enum dsp_status status, size_t field,
+	const char *text)
+{
+	*fault = (struct dsp_wire_fault){.status = status, .field = (uint32_t)field, .text = text};
+	return -EPROTO;
+}
+
+static uint32_t word_at(const union dsp_request *request, size_t offset)
+{
+	uint32_t word;
+
+	memcpy(&word, (const char *)request + offset, sizeof(word));
+	return word;
+}
+
+int wire_decode_request(union dsp_request *out, const void *packet, size_t size, size_t n_fds,
+	struct dsp_wire_fault *fault)
+{
+	uint16_t opcode;
+
+	memset(out, 0, sizeof(*out));
+	memcpy(out, packet, MIN(size, sizeof(*out)));
+	if (size < sizeof(struct dsp_header))
+		return refuse(fault, DSP_INVALID, size, "the packet is shorter than a header");
+	opcode = out->header.opcode;
+	if (opcode >= DSP_OPCODE_COUNT || !requests[opcode].size)
+		return refuse(fault, DSP_UNSUPPORTED, offsetof(struct dsp_header, opcode),
+			"unknown opcode");
+	if (size != requests[opcode].size)
+		return refuse(fault, DSP_INVALID, MIN(size, requests[opcode].size),
+			"the packet has not the size of its opcode");
+	if (n_fds != requests[opcode].fds)
+		return refuse(fault, DSP_INVALID, size,
+			"the packet has not the descriptor count of its opcode");
+	if (out->header.reserved)
+		return refuse(fault, DSP_INVALID, offsetof(struct dsp_header, reserved),
+			"reserved bytes of the header are not zero");
+	if (requests[opcode].reserved && word_at(out, requests[opcode].reserved))
+		return refuse(fault, DSP_INVALID, requests[opcode].reserved,
+			"reserved bytes are not zero");
+	if (requests[opcode].flags && word_at(out, requests[opcode].flags))
+		return refuse(fault, DSP_INVALID, requests[opcode].flags, "unknown flags are set");
+	if (requests[opcode].string &&
+		!wire_string_valid((const char *)out + requests[opcode].string,
+			requests[opcode].string_size))
+		return refuse(fault, DSP_INVALID, requests[opcode].string,
+			"the string is not terminated and padded with NULs");
+	return 0;
+}
+
+static uint16_t request_of(uint16_t opcode)
+{
+	uint16_t request = opcode & (uint16_t)~DSP_REPLY;
+
+	return (opcode & DSP_REPLY) && request < DSP_OPCODE_COUNT ? request : 0;
+}
+
+static uint16_t event_of(uint16_t opcode)
+{
+	uint16_t event = opcode & (uint16_t)~DSP_EVENT;
+
+	return (opcode & DSP_EVENT) && event < ARRAY_SIZE(events) ? event : 0;
+}
+
+size_t wire_reply_size(uint16_t opcode)
+{
+	if (opcode == DSP_ERROR)
+		return sizeof(struct dsp_error);
+	if (event_of(opcode))
+		return events[event_of(opcode)].size;
+	return requests[request_of(opcode)].reply_size;
+}
+
+size_t wire_reply_fds(uint16_t opcode)
+{
+	return requests[request_of(opcode)].reply_fds;
+}
+
+const char *wire_status_name(uint32_t status)
+{
+	return status < DSP_STATUS_COUNT ? status_names[status] : "unknown status";
+}
+
+const char *wire_opcode_name(uint16_t opcode)
+{
+	const char *name = NULL;
+
+	if (opcode == DSP_ERROR)
+		name = "ERROR";
+	else if (event_of(opcode))
+		name = events[event_of(opcode)].name;
+	else if (request_of(opcode))
+		name = requests[request_of(opcode)].name;
+	else if (opcode < DSP_OPCODE_COUNT)
+		name = requests[opcode].name;
+	return name ? name : "unknown opcode";
+}
+
+void wire_string_set(char *field, size_t size, const char *value)
+{
+	memset(field, 0, size);
+	memcpy(field, value, strnlen(value, size - 1));
+}
+
+bool wire_string_valid(const char *field, size_t size)
+{
+	size_t length = strnlen(field, size);
+
+	if (length == size)
+		return false;
+	for (size_t i = length; i < size; i++)
+		if (field[i])
+			return false;
+	return true;
+}

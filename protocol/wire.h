@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The control plane on the wire: one SOCK_SEQPACKET packet is one message, with descriptors in
+ * SCM_RIGHTS. README.md beside this file is the specification; this header is its C form.
+ *
+ * All integers are little-endian. Every reserved byte is zero. Strings are NUL-terminated and
+ * padded with NULs to the size of their field.
+ */
+#ifndef DSP_WIRE_H
+#define DSP_WIRE_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the wire format is little-endian");
+
+#define DSP_WIRE_MAGIC   0x42505344u /* the bytes "DSPB" */
+#define DSP_WIRE_VERSION 1
+
+#define DSP_SOCKET_DEFAULT "/run/dspbroker/broker.sock"
+
+/* Sizes of string fields, the closing NUL included. */
+#define DSP_DEVICE_SIZE  32
+#define DSP_CHANNEL_SIZE 128
+#define DSP_RULE_SIZE    64
+#define DSP_TEXT_SIZE    256
+
+#define DSP_MESSAGE_MAX 512 /* bytes of the largest message in either direction */
+#define DSP_FDS_MAX     4   /* descriptors of the message that carries most */
+
+/* What became of a request or an invocation. The values are part of the protocol. */
+enum dsp_status {
+	DSP_OK = 0,
+	DSP_INVALID = 1,        /* malformed; the field is named */
+	DSP_UNSUPPORTED = 2,    /* this broker cannot do that (version, opcode) */
+	DSP_DENIED = 3,         /* policy; the rule is named */
+	DSP_OVER_LIMIT = 4,     /* a limit; its value is given */
+	DSP_NOT_FOUND = 5,      /* no such device, channel, session, buffer or call */
+	DSP_TIMED_OUT = 6,      /* the call's time was up */
+	DSP_CANCELLED = 7,      /* ended before it ran: cancelled, or its session was closed */
+	DSP_DEVICE_DOWN = 8,    /* the DSP is not running */
+	DSP_DOMAIN_CRASHED = 9, /* the protection domain died; open the channel again */
+	DSP_DSP_ERROR = 10,     /* the module ran and returned an error of its own */
+	DSP_BUSY = 11,          /* cannot be done just now (a running call cannot be cancelled) */
+	DSP_NO_RESOURCES = 12,  /* the broker itself is out of memory or descriptors */
+	DSP_SHUTTING_DOWN = 13, /* the broker is stopping */
+	DSP_LOAD_FAILED = 14,   /* the module cannot be loaded, or its open failed */
+	DSP_STATUS_COUNT,
+};
+
+#define DSP_REPLY 0x8000 /* set in the opcode of the reply to a request */
+#define DSP_EVENT 0x4000 /* set in the opcode of what the broker sends unasked */
+
+enum dsp_opcode {
+	DSP_HELLO = 1,
+	DSP_OPEN = 2,
+	DSP_CLOSE = 3,
+	DSP_ALLOC = 4,
+	DSP_IMPORT = 5,
+	DSP_FREE = 6,
+	DSP_QUERY_DEVICE = 7,
+	DSP_QUERY_CHANNEL = 8,
+	DSP_QUERY_SESSION = 9,
+	DSP_OPCODE_COUNT,
+
+	DSP_ERROR = DSP_REPLY, /* the reply to any request that failed */
+
+	DSP_EVENT_SESSION = DSP_EVENT | 1,
+	DSP_EVENT_DEVICE = DSP_EVENT | 2,
+	DSP_EVENT_SHUTDOWN = DSP_EVENT | 3,
+};
+
+struct dsp_header {
+	uint16_t opcode;
+	uint16_t reserved;
+	uint32_t serial; /* of the client's choice, returned in the reply; 0 in events */
+};
+static_assert(sizeof(struct dsp_header) == 8, "wire");
+
+/* The first message of a connection. */
+struct dsp_hello {
+	struct dsp_header header;
+	uint32_t magic;
+	uint16_t version_min, version_max; /* what the client speaks, both inclusive */
+	uint64_t features;                 /* what it would like; bits unknown to us are ignored */
+	uint32_t sq_slots;                 /* submission slots wished for, 0: the broker decides */
+	uint32_t reserved;
+};
+static_assert(sizeof(struct dsp_hello) == 32, "wire");
+
+/* Descriptors: ring, argument area, doorbell (to the broker), notify (to the client). */
+struct dsp_hello_reply {
+	struct dsp_header header;
+	uint16_t version;
+	uint16_t reserved;
+	uint32_t sq_slots; /* a power of two */
+	uint64_t features; /* those of the wished that are on */
+	uint32_t cq_entries; /* a power of two */
+	uint32_t argument_bytes; /* size of the argument area */
+};
+static_assert(sizeof(struct dsp_hello_reply) == 32, "wire");
+#define DSP_HELLO_REPLY_FDS 4
+
+struct dsp_open {
+	struct dsp_header header;
+	char channel[DSP_CHANNEL_SIZE]; /* DEVICE/SERVICE */
+	uint32_t flags;                 /* none yet */
+	uint32_t reserved;
+};
+static_assert(sizeof(struct dsp_open) == 144, "wire");
+
+enum dsp_channel_kind {
+	DSP_KIND_CALL = 1,
+	DSP_KIND_MESSAGE = 2,
+};
+
+struct dsp_open_reply {
+	struct dsp_header header;
+	uint32_t session;
+	uint32_t kind;           /* enum dsp_channel_kind */
+	uint32_t calls_max;      /* calls that may be in flight on this session */
+	uint32_t timeout_max_us; /* longest time a call may take, and the default */
+	uint32_t generation;     /* of the device; changes when DSP-side state was lost */
+	uint32_t reserved;
+	char rule[DSP_RULE_SIZE]; /* the policy rule that allowed it */
+};
+static_assert(sizeof(struct dsp_open_reply) == 96, "wire");
+
+struct dsp_close {
+	struct dsp_header header;
+	uint32_t session;
+	uint32_t reserved;
+};
+static_assert(sizeof(struct dsp_close) == 16, "wire");
+
+struct dsp_close_reply {
+	struct dsp_header header;
+};
+
+struct dsp_alloc {
+	struct dsp_header header;
+	uint64_t size; /* bytes, rounded up to whole pages by the broker */
+	uint32_t flags;
+	uint32_t reserved;
+};
+static_assert(sizeof(struct dsp_alloc) == 24, "wire");
+
+/* Descriptor: a memfd of the client's, sealed against shrinking and growing. */
+struct dsp_import {
+	struct dsp_header header;
+	uint64_t size; /* bytes to import, from offset 0; 0: all of it */
+	uint32_t flags;
+	uint32_t reserved;
+};
+static_assert(sizeof(struct dsp_import) == 24, "wire");
+
+/* The reply to ALLOC (with the memfd as descriptor) and to IMPORT (with none). */
+struct dsp_buffer_reply {
+	struct dsp_header header;
+	uint64_t size; /* bytes */
+	uint32_t buffer;
+	uint32_t reserved;
+};
+static_assert(sizeof(struct dsp_buffer_reply) == 24, "wire");
+
+struct dsp_free {
+	struct dsp_header header;
+	uint32_t buffer;
+	uint32_t reserved;
+};
+static_assert(sizeof(struct dsp_free) == 16, "wire");
+
+struct dsp_free_reply {
+	struct dsp_header header;
+};
+
+/* Asks for the record with the lowest id above `after`: start with 0, go on with the id of the
+ * record received. A reply with id 0 says that there is none. */
+struct dsp_query {
+	struct dsp_header header;
+	uint64_t after;
+};
+static_assert(sizeof(struct dsp_query) == 16, "wire");
+
+struct dsp_device_record {
+	struct dsp_header header;
+	uint64_t id;
+	char name[DSP_DEVICE_SIZE];
+	char transport[DSP_DEVICE_SIZE];
+	uint32_t up; /* 1 when it takes calls */
+	uint32_t generation;
+	uint32_t channels;
+	uint32_t sessions;
+	uint32_t domains;
+	uint32_t reserved;
+};
+static_assert(sizeof(struct dsp_device_record) == 104, "wire");
+
+struct dsp_channel_record {
+	struct dsp_header header;
+	uint64_t id;
+	char name[DSP_CHANNEL_SIZE];
+	uint32_t kind;    /* enum dsp_channel_kind */
+	uint32_t allowed; /* 1 when policy lets this client open it */
+	char rule[DSP_RULE_SIZE]; /* the rule that says so */
+};
+static_assert(sizeof(struct dsp_channel_record) == 216, "wire");
+
+/* Only sessions of the asking user; all of them for root and for the broker's own user. */
+struct dsp_session_record {
+	struct dsp_header header;
+	uint64_t id; /* broker-wide */
+	char channel[DSP_CHANNEL_SIZE];
+	char rule[DSP_RULE_SIZE];
+	uint32_t uid;
+	uint32_t pid;
+	uint32_t in_flight;
+	uint32_t domain;   /* number of its protection domain */
+	uint64_t calls;    /* completed so far, whatever their outcome */
+	uint64_t errors;   /* those that did not end with DSP_OK */
+	uint64_t busy_ns;  /* time on the DSP */
+	uint64_t since_us; /* CLOCK_REALTIME of its opening */
+};
+static_assert(sizeof(struct dsp_session_record) == 256, "wire");
+
+struct dsp_error {
+	struct dsp_header header;
+	uint32_t status; /* enum dsp_status, never DSP_OK */
+	uint32_t field;  /* DSP_INVALID: byte offset of the field in the request */
+	uint64_t limit;  /* DSP_OVER_LIMIT: its value */
+	char rule[DSP_RULE_SIZE];
+	char text[DSP_TEXT_SIZE]; /* a sentence for a person */
+};
+static_assert(sizeof(struct dsp_error) == 344, "wire");
+
+/* The session is dead; its id stays taken until the client closes it. */
+struct dsp_event_session {
+	struct dsp_header header;
+	uint32_t session;
+	uint32_t status; /* why */
+	char text[DSP_TEXT_SIZE];
+};
+static_assert(sizeof(struct dsp_event_session) == 272, "wire");
+
+struct dsp_event_device {
+	struct dsp_header header;
+	char device[DSP_DEVICE_SIZE];
+	uint32_t up;
+	uint32_t generation;
+};
+static_assert(sizeof(struct dsp_event_device) == 48, "wire");
+
+/* Calls that run are waited for, at most grace_ms; what is submitted from now on ends with
+ * DSP_SHUTTING_DOWN. */
+struct dsp_event_shutdown {
+	struct dsp_header header;
+	uint32_t grace_ms;
+	uint32_t reserved;
+};
+static_assert(sizeof(struct dsp_event_shutdown) == 16, "wire");
+
+/* A request, decoded by copy. */
+union dsp_request {
+	struct dsp_header header;
+	struct dsp_hello hello;
+	struct dsp_open open;
+	struct dsp_close close;
+	struct dsp_alloc alloc;
+	struct dsp_import import;
+	struct dsp_free free;
+	struct dsp_query query;
+};
+
+/* What of a packet could not be accepted. */
+struct dsp_wire_fault {
+	enum dsp_status status;
+	uint32_t field; /* byte offset in the packet */
+	const char *text;
+};
+
+/*
+ * Check a packet of @size bytes that came with @n_fds descriptors against the request table and
+ * copy it to @out. Returns 0, or -EPROTO with *@fault filled. @out->header is valid whenever
+ * @size holds one, so that the error can be answered under the right serial.
+ */
+int wire_decode_request(union dsp_request *out, const void *packet, size_t size, size_t n_fds,
+	struct dsp_wire_fault *fault);
+
+/* Exact size and descriptor count of what the broker sends; size 0 for an unknown opcode. */
+size_t wire_reply_size(uint16_t opcode);
+size_t wire_reply_fds(uint16_t opcode);
+
+/* Words for people; never NULL. */
+const char *wire_status_name(uint32_t status);
+const char *wire_opcode_name(uint16_t opcode);
+
+/* Copy a string into a fixed field, cut if need be, padded with NULs. */
+void wire_string_set(char *field, size_t size, const char *value);
+/* True when the field holds a NUL and nothing but NULs after it. */
+bool wire_string_valid(const char *field, size_t size);
+
+#endif
