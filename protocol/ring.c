@@ -28,7 +28,8 @@ int ring_map(struct dsp_ring *ring, int fd, uint32_t sq_slots, uint32_t cq_entri
 	char *base;
 
 	if (!is_power_of_two(sq_slots) || !is_power_of_two(cq_entries) ||
-		sq_slots > DSP_RING_SQ_MAX || cq_entries > 2 * DSP_RING_SQ_MAX)
+		sq_slots < DSP_RING_SQ_MIN || sq_slots > DSP_RING_SQ_MAX ||
+		cq_entries < DSP_RING_SQ_MIN || cq_entries > 2 * DSP_RING_SQ_MAX)
 		return -EPROTO;
 	if (fstat(fd, &st) < 0)
 		return -errno;
@@ -80,6 +81,17 @@ static uint32_t slots_for(unsigned int n_args)
 	if (n_args <= DSP_ARGS_FIRST)
 		return 1;
 	return 1 + (n_args - DSP_ARGS_FIRST + DSP_ARGS_MORE - 1) / DSP_ARGS_MORE;
+}
+
+uint32_t ring_arg_offset(unsigned int i)
+{
+	unsigned int more;
+
+	if (i < DSP_ARGS_FIRST)
+		return (uint32_t)(offsetof(struct dsp_slot, args) + i * sizeof(struct dsp_arg));
+	more = i - DSP_ARGS_FIRST;
+	return (uint32_t)((1 + more / DSP_ARGS_MORE) * sizeof(struct dsp_slot) +
+			  more % DSP_ARGS_MORE * sizeof(struct dsp_arg));
 }
 
 static struct dsp_slot *slot_at(const struct dsp_ring *ring, uint32_t position)
@@ -157,10 +169,10 @@ bool ring_submit(struct dsp_ring *ring)
 
 bool ring_revoke(struct dsp_ring *ring, uint32_t position)
 {
-	uint32_t expected = DSP_CLAIM_NONE;
+	uint32_t expected = DSP_CLAIM_NONE, behind = ring->sq_tail - position;
 
 	ring->sq_head = atomic_load_explicit(&ring->shared->sq_head, memory_order_acquire);
-	if (ring->sq_tail - position > ring->sq_tail - ring->sq_head)
+	if (!behind || behind > ring->sq_tail - ring->sq_head)
 		return false; /* its slot has been fetched and may hold another entry */
 	return atomic_compare_exchange_strong_explicit(&slot_at(ring, position)->claim, &expected,
 		DSP_CLAIM_REVOKED, memory_order_acq_rel, memory_order_acquire);
@@ -221,6 +233,8 @@ static uint32_t entry_bad_field(const struct dsp_slot *slot, const struct dsp_en
 		return offsetof(struct dsp_slot, n_in);
 	if (entry->method)
 		return offsetof(struct dsp_slot, method);
+	if (entry->op == DSP_OP_CANCEL && entry->timeout_us)
+		return offsetof(struct dsp_slot, timeout_us);
 	return 0;
 }
 
@@ -265,6 +279,9 @@ int ring_fetch(struct dsp_ring *ring, struct dsp_entry *out, struct dsp_entry_fa
 		n = MIN(n_args - done, DSP_ARGS_MORE);
 		memcpy(&out->args[done], more.args, n * sizeof(out->args[0]));
 		done += n;
+		if (more.reserved && !fault->field)
+			fault->field = i * (uint32_t)sizeof(slot) +
+				       (uint32_t)offsetof(struct dsp_slot_more, reserved);
 	}
 	ring->sq_head += slots;
 	atomic_store_explicit(&ring->shared->sq_head, ring->sq_head, memory_order_release);

@@ -104,6 +104,9 @@ struct dsp_ring_shared {
 #define DSP_RING_ENTRIES_OFFSET 4096 /* submission slots start here, completions follow them */
 static_assert(sizeof(struct dsp_ring_shared) <= DSP_RING_ENTRIES_OFFSET, "ring layout");
 
+/* Byte offset in an entry of argument @i, as if its slots were one. */
+uint32_t ring_arg_offset(unsigned int i);
+
 /* An entry in private memory. */
 struct dsp_entry {
 	uint8_t op;

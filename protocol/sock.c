@@ -72,11 +72,9 @@ ssize_t sock_receive(int sock, void *packet, size_t size, struct sock_fds *fds, 
 		r = -EPROTO;
 	if (r >= 0 && (msg.msg_flags & MSG_TRUNC))
 		r = -EMSGSIZE;
-	if (r < 0) {
-		sock_fds_close(fds);
-		return r;
-	}
-	return n;
+	if (r < 0 || n == 0)
+		sock_fds_close(fds); /* an empty packet may carry descriptors, the end does not */
+	return r < 0 ? r : n;
 }
 
 int sock_send(int sock, const void *packet, size_t size, const int *fds, size_t n_fds, int flags)

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define _cleanup_(function) __attribute__((cleanup(function)))
-#define _printf_(format, first) __attribute__((format(printf, format, first)))
+#define _printf_(string, first) __attribute__((format(printf, string, first)))
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #define MIN(a, b)         ((a) < (b) ? (a) : (b))
@@ -88,6 +88,11 @@ static inline void list_append(struct list *list, struct list *node)
 	node->next = list;
 	list->prev->next = node;
 	list->prev = node;
+}
+
+static inline void list_prepend(struct list *list, struct list *node)
+{
+	list_append(list->next, node);
 }
 
 static inline void list_remove(struct list *node)

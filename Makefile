@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: MIT
+#
+# GNU make; `make help` lists the targets. Sources are found by wildcard: a new file in a program's
+# folder is built without a word here. V=1 shows the commands.
+
+VERSION := 0.1.0
+
+# Where things go (the usual GNU variables).
+PREFIX        ?= /usr/local
+prefix        ?= $(PREFIX)
+bindir        ?= $(prefix)/bin
+sbindir       ?= $(prefix)/sbin
+libdir        ?= $(prefix)/lib
+libexecdir    ?= $(prefix)/libexec
+includedir    ?= $(prefix)/include
+datadir       ?= $(prefix)/share
+mandir        ?= $(datadir)/man
+sysconfdir    ?= /etc
+pkgconfigdir  ?= $(libdir)/pkgconfig
+unitdir       ?= $(prefix)/lib/systemd/system
+sysusersdir   ?= $(prefix)/lib/sysusers.d
+tmpfilesdir   ?= $(prefix)/lib/tmpfiles.d
+modulesdir    ?= $(libdir)/dspbroker/modules
+completiondir ?= $(datadir)/bash-completion/completions
+docdir        ?= $(datadir)/doc/dspbroker
+
+# Tools. CROSS=aarch64-linux-gnu- builds for another machine.
+ifeq ($(origin CC),default)
+CC := $(CROSS)gcc
+endif
+ifeq ($(origin AR),default)
+AR := $(CROSS)ar
+endif
+PKG_CONFIG   ?= $(CROSS)pkg-config
+CLANG_FORMAT ?= clang-format
+INSTALL      ?= install
+
+# All that is made lies in BUILD, with a folder inside for each other way to build: SANITIZE=1 finds
+# memory errors at run time, FUZZ=1 is that for the fuzzer.
+BUILD ?= build
+ifdef FUZZ
+override BUILD := $(BUILD)/fuzz
+override CC := clang
+CFLAGS   ?= -O1 -g
+HARDEN   := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+else ifdef SANITIZE
+override BUILD := $(BUILD)/asan
+CFLAGS   ?= -O1 -g
+HARDEN   := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+else
+CFLAGS   ?= -O2 -g
+MACHINE  := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null)))
+HARDEN_x86_64  := -fcf-protection
+HARDEN_aarch64 := -mbranch-protection=standard
+HARDEN   := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong \
+            -fstack-clash-protection $(HARDEN_$(MACHINE))
+NO_UNDEFINED := -Wl,-z,defs
+endif
+
+# CFLAGS and LDFLAGS are the user's to change; what the code needs is beside them.
+WERROR   ?= -Werror
+WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
+            -Wvla -Wformat=2 -Wundef $(WERROR)
+DEFINES  := -D_GNU_SOURCE -DDSP_VERSION='"$(VERSION)"' \
+            -DDSP_SOFTDSP_PATH='"$(libexecdir)/dspbroker/softdsp"' \
+            -DDSP_MODULES_DIR='"$(modulesdir)"'
+PIC      := -fPIE
+COMPILE   = $(CC) -std=gnu11 -I. $(DEFINES) $(CPPFLAGS) $(WARNINGS) $(CFLAGS) $(HARDEN) $(PIC) \
+            $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
+LINK      = $(CC) $(CFLAGS) $(HARDEN) -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
+# What is linked: the objects and archives among the prerequisites, then the target's PACKAGES.
+INPUTS    = $(filter %.o,$^) $(filter %.a,$^) $(shell $(PKG_CONFIG) --libs $(PACKAGES))
+
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@; )
+
+# Libraries, by their pkg-config names. A program names its own below.
+PACKAGES := libsystemd json-c libseccomp speexdsp sndfile
+
+# Sources. $(call objects,SOURCES) are their objects.
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+PROTOCOL := $(wildcard protocol/*.c)
+POLICY   := $(wildcard policy/*.c)
+DAEMON   := $(wildcard daemon/*.c daemon/transport/*.c)
+SOFTDSP  := $(wildcard daemon/softdsp/*.c)
+LIBRARY  := $(filter-out client/dspctl%,$(wildcard client/*.c))
+DSPCTL   := $(wildcard client/dspctl*.c)
+BENCH    := $(wildcard tests/bench/*.c)
+
+# A module is daemon/softdsp/modules/NAME_skel.c and, where it has more, MODULE_NAME.
+MODULE_DIR     := daemon/softdsp/modules
+MODULES        := $(patsubst $(MODULE_DIR)/%_skel.c,%,$(wildcard $(MODULE_DIR)/*_skel.c))
+MODULE_denoise := $(wildcard $(MODULE_DIR)/pcm_*.c)
+
+PROGRAMS  := $(BUILD)/dspbrokerd $(BUILD)/softdsp $(BUILD)/dspctl
+LIBRARIES := $(BUILD)/libdspbroker.so.0 $(BUILD)/libdspbroker.so $(BUILD)/libdspbroker.a
+SKELETONS := $(MODULES:%=$(BUILD)/modules/lib%_skel.so)
+GENERATED := $(patsubst %.in,$(BUILD)/%,$(notdir $(wildcard systemd/*.in client/*.pc.in)))
+
+# Test programs: every test_*.c; other sources of the folder are linked into each of them.
+UNIT_TESTS        := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
+UNIT_HELP         := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
+INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/test_*.c))
+INTEGRATION_HELP  := $(filter-out tests/integration/test_%,$(wildcard tests/integration/*.c))
+SCRIPT_TESTS      := $(wildcard tests/integration/test_*.sh)
+FUZZERS           := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+# Use every core unless told otherwise.
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+.PHONY: all
+all: $(PROGRAMS) $(LIBRARIES) $(SKELETONS) $(GENERATED) ## build everything (the default)
+
+# The rest installs what it needs first, where that is allowed; then it calls make again, because
+# only then can pkg-config be asked. $(WAV), $(TIME) and $(BUILD) reach it by themselves.
+.PHONY: demo check check-unit check-integration check-asan bench fuzz lint format
+demo: ## send a voice recording through the software DSP [WAV=file]
+	@tests/deps demo
+	@$(MAKE) all $(BUILD)/tests/demo/reference
+	@tests/demo/run $(BUILD) $(if $(WAV),"$(WAV)")
+
+check: ## all tests, on the normal and on the sanitized build
+	@tests/deps check
+	@$(MAKE) all tests
+	@$(MAKE) SANITIZE=1 all tests
+	@DSP_BUILD=$(BUILD) tests/run $(UNIT_TESTS) $(INTEGRATION_TESTS) $(SCRIPT_TESTS) \
+		$(patsubst $(BUILD)/%,$(BUILD)/asan/%,$(UNIT_TESTS) $(INTEGRATION_TESTS))
+
+check-unit: ## unit tests
+	@tests/deps check
+	@$(MAKE) all tests
+	@tests/run $(UNIT_TESTS)
+
+check-integration: ## integration tests
+	@tests/deps check
+	@$(MAKE) all tests
+	@DSP_BUILD=$(BUILD) tests/run $(INTEGRATION_TESTS) $(SCRIPT_TESTS)
+
+check-asan: ## unit and integration tests on the sanitized build
+	@tests/deps check
+	@$(MAKE) SANITIZE=1 all tests
+	@tests/run $(patsubst $(BUILD)/%,$(BUILD)/asan/%,$(UNIT_TESTS) $(INTEGRATION_TESTS))
+
+bench: ## measure, and write build/bench.json
+	@tests/deps build
+	@$(MAKE) all $(BUILD)/bench
+	@DSP_BUILD=$(BUILD) $(BUILD)/bench
+
+fuzz: ## run the fuzzers [TIME=60] seconds altogether
+	@tests/deps fuzz
+	@$(MAKE) FUZZ=1 fuzzers
+	@tests/fuzz/run $(or $(TIME),60) $(patsubst $(BUILD)/%,$(BUILD)/fuzz/%,$(FUZZERS))
+
+lint: ## format, static analysis, scripts and man pages
+	@tests/deps lint
+	@CLANG_FORMAT=$(CLANG_FORMAT) tests/lint
+
+format: ## lay out every C source
+	@tests/deps lint
+	@find client daemon policy protocol tests -name '*.[ch]' -exec $(CLANG_FORMAT) -i {} +
+
+.PHONY: tests fuzzers
+tests: $(UNIT_TESTS) $(INTEGRATION_TESTS)
+fuzzers: $(FUZZERS)
+
+# Objects. They depend on the flags they were made with, and on a check that says in one line what
+# is missing.
+$(BUILD)/flags: FORCE | $(BUILD)/libraries-found
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(COMPILE) $(LINK))' >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+.PHONY: FORCE
+
+$(BUILD)/libraries-found:
+	@$(PKG_CONFIG) --exists $(PACKAGES) 2>/dev/null || { tests/deps --show build && \
+		$(PKG_CONFIG) --exists --print-errors $(PACKAGES); exit 1; }
+	@mkdir -p $(@D) && touch $@
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(COMPILE) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/tests/%.o: PACKAGES += check
+$(call objects,$(LIBRARY) $(PROTOCOL) $(wildcard $(MODULE_DIR)/*.c)): PIC := -fPIC
+
+# Programs.
+$(BUILD)/dspbrokerd: private PACKAGES := libsystemd json-c libseccomp
+$(BUILD)/dspbrokerd: $(call objects,$(DAEMON) $(POLICY) $(PROTOCOL))
+
+$(BUILD)/softdsp: private PACKAGES := libseccomp
+$(BUILD)/softdsp: $(call objects,$(SOFTDSP) $(PROTOCOL))
+
+# dspctl holds the library instead of loading it, in the build folder and installed alike: one
+# file that runs from anywhere (a chroot, another user's sandbox) without a search path.
+$(BUILD)/dspctl: private PACKAGES := json-c sndfile
+$(BUILD)/dspctl: $(call objects,$(DSPCTL) $(POLICY)) $(BUILD)/libdspbroker.a
+
+$(BUILD)/bench: private PACKAGES := json-c
+$(BUILD)/bench: $(call objects,$(BENCH)) $(BUILD)/libdspbroker.a
+
+$(BUILD)/tests/demo/reference: private PACKAGES := speexdsp sndfile
+$(BUILD)/tests/demo/reference: $(call objects,tests/demo/reference.c)
+
+$(PROGRAMS) $(BUILD)/bench $(BUILD)/tests/demo/reference:
+	@mkdir -p $(@D)
+	$(call say,LINK)$(LINK) -pie -o $@ $(INPUTS)
+
+# Libraries.
+$(BUILD)/libdspbroker.so.0: client/libdspbroker.map $(call objects,$(LIBRARY) $(PROTOCOL))
+	$(call say,LINK)$(LINK) -shared $(NO_UNDEFINED) -Wl,-soname,$(@F) -Wl,--version-script,$< \
+		-o $@ $(filter %.o,$^) -pthread
+
+$(BUILD)/libdspbroker.so: $(BUILD)/libdspbroker.so.0
+	$(call say,LN)ln -sf $(<F) $@
+
+$(BUILD)/libdspbroker.a: $(call objects,$(LIBRARY) $(PROTOCOL))
+	@rm -f $@
+	$(call say,AR)$(AR) cqs $@ $^
+
+# The modules that the software DSP loads.
+define module
+$(BUILD)/modules/lib$(1)_skel.so: $(call objects,$(MODULE_DIR)/$(1)_skel.c $(MODULE_$(1)))
+endef
+$(foreach name,$(MODULES),$(eval $(call module,$(name))))
+
+$(SKELETONS): private PACKAGES := speexdsp
+$(SKELETONS):
+	@mkdir -p $(@D)
+	$(call say,LINK)$(LINK) -shared $(NO_UNDEFINED) -o $@ $(INPUTS)
+
+# Tests. Unit tests may use whatever the tree has; the archive's main() functions are passed over,
+# since each test brings its own. Integration tests have what an app has.
+$(BUILD)/tests/everything.a: $(call objects,$(DAEMON) $(SOFTDSP) $(LIBRARY) $(DSPCTL) $(POLICY) $(PROTOCOL) \
+		$(wildcard $(MODULE_DIR)/*.c))
+	@mkdir -p $(@D) && rm -f $@
+	$(call say,AR)$(AR) cqs $@ $^
+
+$(UNIT_TESTS) $(FUZZERS): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/tests/everything.a
+$(UNIT_TESTS): $(call objects,$(UNIT_HELP))
+$(INTEGRATION_TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects,$(INTEGRATION_HELP)) \
+		$(BUILD)/libdspbroker.a
+
+$(UNIT_TESTS) $(INTEGRATION_TESTS): private PACKAGES += check
+$(UNIT_TESTS) $(INTEGRATION_TESTS):
+	@mkdir -p $(@D)
+	$(call say,LINK)$(LINK) -pie -o $@ $(INPUTS)
+
+$(FUZZERS):
+	@mkdir -p $(@D)
+	$(call say,LINK)$(LINK) -fsanitize=fuzzer -o $@ $(INPUTS)
+
+# Files with the installation's folders filled in.
+vpath %.in systemd client
+$(GENERATED): $(BUILD)/%: %.in $(BUILD)/flags
+	$(call say,GEN)sed $(foreach name,prefix sbindir libdir includedir sysconfdir VERSION,-e 's|@$(name)@|$($(name))|g') \
+		$< >$@
+
+# Installation. MODE:SOURCE:DESTINATION, one a word; `install` lays these, `uninstall` takes them.
+into = $(foreach file,$(3),$(1):$(file):$(2)/$(notdir $(file)))
+LAYOUT = \
+	$(call into,755,$(sbindir),$(BUILD)/dspbrokerd) \
+	$(call into,755,$(bindir),$(BUILD)/dspctl) \
+	$(call into,755,$(libexecdir)/dspbroker,$(BUILD)/softdsp) \
+	$(call into,644,$(modulesdir),$(SKELETONS)) \
+	$(call into,644,$(libdir),$(BUILD)/libdspbroker.so.0 $(BUILD)/libdspbroker.a) \
+	$(call into,644,$(includedir),client/dspbroker.h) \
+	$(call into,644,$(pkgconfigdir),$(filter %.pc,$(GENERATED))) \
+	$(call into,644,$(unitdir),$(filter %.service,$(GENERATED)) $(wildcard systemd/*.socket)) \
+	644:systemd/dspbroker.sysusers:$(sysusersdir)/dspbroker.conf \
+	644:systemd/dspbroker.tmpfiles:$(tmpfilesdir)/dspbroker.conf \
+	$(call into,644,$(mandir)/man1,$(wildcard client/*.1)) \
+	$(call into,644,$(mandir)/man8,$(wildcard daemon/*.8)) \
+	$(if $(wildcard client/dspctl.bash),644:client/dspctl.bash:$(completiondir)/dspctl) \
+	$(call into,644,$(docdir)/examples,$(wildcard policy/examples/*.json))
+OWN_FOLDERS = $(docdir)/examples $(docdir) $(modulesdir) $(libdir)/dspbroker $(libexecdir)/dspbroker
+
+.PHONY: install uninstall clean help
+install: all ## install below $(DESTDIR)$(PREFIX)
+	@for item in $(LAYOUT); do \
+		IFS=:; set -- $$item; \
+		$(INSTALL) -D -m "$$1" "$$2" "$(DESTDIR)$$3" || exit 1; \
+	done
+	@ln -sf libdspbroker.so.0 "$(DESTDIR)$(libdir)/libdspbroker.so"
+
+uninstall: ## remove what install laid
+	@for item in $(LAYOUT); do rm -f "$(DESTDIR)$${item##*:}"; done
+	@rm -f "$(DESTDIR)$(libdir)/libdspbroker.so"
+	@for folder in $(OWN_FOLDERS); do \
+		[ ! -d "$(DESTDIR)$$folder" ] || rmdir --ignore-fail-on-non-empty "$(DESTDIR)$$folder"; \
+	done
+
+clean: ## remove all that was made
+	rm -rf $(BUILD)
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+# Completion of dspctl(1) for bash.
+
+_dspctl_channels()
+{
+	dspctl channels 2>/dev/null | awk 'NR > 1 { print $1 }'
+}
+
+# Complete word number $1 after the command $2 (1: the first).
+_dspctl_argument()
+{
+	case $2:$1 in
+	call:1 | run:1)
+		mapfile -t COMPREPLY < <(compgen -W "$(_dspctl_channels)" -- "$cur")
+		;;
+	call:2)
+		;;
+	call:*)
+		if [[ $cur == @* ]]; then
+			mapfile -t COMPREPLY < <(compgen -f -P @ -- "${cur#@}")
+		else
+			mapfile -t COMPREPLY < <(compgen -W \
+				"i32: u32: i64: u64: u8: f32: f64: text: hex: out: @" -- "$cur")
+		fi
+		compopt -o nospace
+		;;
+	run:2 | run:3)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		compopt -o filenames
+		;;
+	policy:1)
+		mapfile -t COMPREPLY < <(compgen -W "check" -- "$cur")
+		;;
+	policy:*)
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+		compopt -o filenames
+		;;
+	esac
+}
+
+_dspctl_options()
+{
+	case $1 in
+	call) echo "--help --version --json --socket --timeout" ;;
+	run) echo "--help --version --json --socket --block --in-flight --suppress --rate" ;;
+	policy) echo "--help --version --json" ;;
+	*) echo "--help --version --json --socket" ;;
+	esac
+}
+
+_dspctl()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} command="" words=0 i
+
+	COMPREPLY=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--socket | --timeout | --block | --in-flight | --suppress | --rate)
+			((i++))
+			;;
+		-*) ;;
+		*)
+			[[ -n $command ]] && ((words++))
+			: "${command:=${COMP_WORDS[i]}}"
+			;;
+		esac
+	done
+
+	if ((i > COMP_CWORD)); then # the value of an option
+		[[ ${COMP_WORDS[COMP_CWORD - 1]} == --socket ]] &&
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+	elif [[ $cur == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_dspctl_options "$command")" -- "$cur")
+	elif [[ -z $command ]]; then
+		mapfile -t COMPREPLY < <(compgen -W \
+			"devices channels sessions call run policy" -- "$cur")
+	else
+		_dspctl_argument $((words + 1)) "$command"
+	fi
+}
+
+complete -F _dspctl dspctl

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+/* dspctl: what its commands share. */
+#ifndef DSPCTL_H
+#define DSPCTL_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/dspbroker.h"
+#include "protocol/util.h"
+
+/* Exit codes; scripts rely on them. */
+enum dspctl_exit {
+	DSPCTL_OK = 0,
+	DSPCTL_FAILED = 1,     /* for a reason that is none of the following */
+	DSPCTL_USAGE = 2,      /* the command line is wrong */
+	DSPCTL_DENIED = 3,     /* by policy */
+	DSPCTL_NO_BROKER = 4,  /* it cannot be reached, or went away */
+	DSPCTL_NOT_FOUND = 5,  /* no such channel */
+	DSPCTL_OVER_LIMIT = 6, /* a limit of the policy or the broker */
+	DSPCTL_TIMED_OUT = 7,
+	DSPCTL_DSP_ERROR = 8, /* the module returned an error of its own */
+	DSPCTL_DSP_DOWN = 9,  /* the module crashed, or the device is down */
+};
+
+/* The command line. Numbers are 0 unless given. */
+struct dspctl_options {
+	const char *socket; /* NULL: the library's default */
+	bool json;
+	int64_t timeout_ms;
+	int64_t block; /* samples */
+	int64_t in_flight;
+	int64_t suppress_db;
+	int64_t rate;	    /* Hz */
+	char *const *words; /* what follows the command's name */
+	size_t n_words;
+};
+
+/* The commands. Each reports its own errors and returns an exit code. */
+int dspctl_devices(const struct dspctl_options *options);
+int dspctl_channels(const struct dspctl_options *options);
+int dspctl_sessions(const struct dspctl_options *options);
+int dspctl_call(const struct dspctl_options *options);
+int dspctl_run(const struct dspctl_options *options);
+int dspctl_policy_check(const struct dspctl_options *options);
+
+/* Connect to the broker; reports failure. Returns an exit code. */
+int dspctl_connect(struct dspbroker **out, const struct dspctl_options *options);
+/* Open a channel; likewise. */
+int dspctl_open(struct dspbroker_session **out, struct dspbroker *broker, const char *channel);
+
+DEFINE_CLEANUP(struct dspbroker *, dspbroker_free);
+
+/* Errors go to stderr as "dspctl: WHAT: WHY". All of these return the exit code. */
+
+/* WHAT and WHY are the caller's own. */
+_printf_(2, 3) int dspctl_fail(enum dspctl_exit code, const char *format, ...);
+/* A library function returned @status, just now: WHY is its message. */
+_printf_(2, 3) int dspctl_fail_broker(int status, const char *format, ...);
+/* A call ended with @status; if the module refused, with its @result. */
+_printf_(3, 4) int dspctl_fail_call(int status, int32_t result, const char *format, ...);
+
+/* The exit code for what a function of the library returned. */
+enum dspctl_exit dspctl_exit_code(int status);
+
+/* Print to stdout. */
+void dspctl_print_json(struct json_object *object);
+
+static inline void dspctl_jsonp(struct json_object **object)
+{
+	json_object_put(*object);
+}
+
+#endif

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: MIT
+/* `dspctl devices`, `channels` and `sessions`: each record becomes a JSON object, and the table
+ * is made from these. */
+#include <assert.h>
+#include <ctype.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "client/dspctl.h"
+
+#define CELL_SIZE   160 /* bytes of a cell, NUL included; the longest is a channel's name */
+#define COLUMNS_MAX 16
+
+struct column {
+	const char *header;
+	const char *key;
+	bool right;						      /* aligned: numbers */
+	void (*show)(char out[CELL_SIZE], struct json_object *value); /* NULL: as it is */
+};
+
+struct table {
+	/* Fetch the record after *@id and store its id there. Returns as dspbroker_next_*(). */
+	int (*next)(struct dspbroker *broker, uint64_t *id, struct json_object **row);
+	const struct column *columns;
+	size_t n_columns;
+};
+
+static void add_string(struct json_object *row, const char *key, const char *value)
+{
+	json_object_object_add(row, key, json_object_new_string(value));
+}
+
+static void add_bool(struct json_object *row, const char *key, bool value)
+{
+	json_object_object_add(row, key, json_object_new_boolean(value));
+}
+
+static void add_number(struct json_object *row, const char *key, uint64_t value)
+{
+	json_object_object_add(row, key, json_object_new_uint64(value));
+}
+
+static int next_device(struct dspbroker *broker, uint64_t *id, struct json_object **row)
+{
+	struct dspbroker_device_info info;
+	const int r = dspbroker_next_device(broker, *id, &info);
+
+	if (r != 1)
+		return r;
+	*id = info.id;
+	*row = json_object_new_object();
+	add_string(*row, "name", info.name);
+	add_string(*row, "transport", info.transport);
+	add_bool(*row, "up", info.up);
+	add_number(*row, "generation", info.generation);
+	add_number(*row, "channels", info.channels);
+	add_number(*row, "sessions", info.sessions);
+	add_number(*row, "domains", info.domains);
+	return 1;
+}
+
+static int next_channel(struct dspbroker *broker, uint64_t *id, struct json_object **row)
+{
+	struct dspbroker_channel_info info;
+	const int r = dspbroker_next_channel(broker, *id, &info);
+
+	if (r != 1)
+		return r;
+	*id = info.id;
+	*row = json_object_new_object();
+	add_string(*row, "name", info.name);
+	add_string(*row, "kind", info.message ? "message" : "call");
+	add_bool(*row, "allowed", info.allowed);
+	add_string(*row, "rule", info.rule);
+	return 1;
+}
+
+static int next_session(struct dspbroker *broker, uint64_t *id, struct json_object **row)
+{
+	struct dspbroker_session_record record;
+	const int r = dspbroker_next_session(broker, *id, &record);
+
+	if (r != 1)
+		return r;
+	*id = record.id;
+	*row = json_object_new_object();
+	add_number(*row, "id", record.id);
+	add_string(*row, "channel", record.channel);
+	add_string(*row, "rule", record.rule);
+	add_number(*row, "uid", record.uid);
+	add_number(*row, "pid", record.pid);
+	add_number(*row, "domain", record.domain);
+	add_number(*row, "in_flight", record.in_flight);
+	add_number(*row, "calls", record.calls);
+	add_number(*row, "errors", record.errors);
+	add_number(*row, "busy_ns", record.busy_ns);
+	add_number(*row, "since_us", record.since_us);
+	return 1;
+}
+
+static void show_up(char out[CELL_SIZE], struct json_object *value)
+{
+	snprintf(out, CELL_SIZE, "%s", json_object_get_boolean(value) ? "up" : "down");
+}
+
+static void show_yes(char out[CELL_SIZE], struct json_object *value)
+{
+	snprintf(out, CELL_SIZE, "%s", json_object_get_boolean(value) ? "yes" : "no");
+}
+
+static void show_user(char out[CELL_SIZE], struct json_object *value)
+{
+	const uid_t uid = (uid_t)json_object_get_uint64(value);
+	const struct passwd *user = getpwuid(uid);
+
+	if (user)
+		snprintf(out, CELL_SIZE, "%s", user->pw_name);
+	else
+		snprintf(out, CELL_SIZE, "%u", uid);
+}
+
+static void show_duration(char out[CELL_SIZE], double seconds)
+{
+	static const struct {
+		const char *name;
+		double seconds;
+	} units[] = {{"d", 86400}, {"h", 3600}, {"min", 60}, {"s", 1}, {"ms", 1e-3}};
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(units) - 1 && seconds < units[i].seconds)
+		i++;
+	snprintf(out, CELL_SIZE, "%.1f %s", seconds / units[i].seconds, units[i].name);
+}
+
+static void show_busy(char out[CELL_SIZE], struct json_object *value)
+{
+	show_duration(out, (double)json_object_get_uint64(value) / 1e9);
+}
+
+static void show_age(char out[CELL_SIZE], struct json_object *value)
+{
+	struct timespec now;
+	double age;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	age = (double)now.tv_sec + (double)now.tv_nsec / 1e9 -
+	      (double)json_object_get_uint64(value) / 1e6;
+	show_duration(out, MAX(age, 0));
+}
+
+static const struct column device_columns[] = {
+	{"DEVICE", "name", false, NULL},
+	{"TRANSPORT", "transport", false, NULL},
+	{"STATE", "up", false, show_up},
+	{"GENERATION", "generation", true, NULL},
+	{"CHANNELS", "channels", true, NULL},
+	{"SESSIONS", "sessions", true, NULL},
+	{"DOMAINS", "domains", true, NULL},
+};
+
+static const struct column channel_columns[] = {
+	{"CHANNEL", "name", false, NULL},
+	{"KIND", "kind", false, NULL},
+	{"ALLOWED", "allowed", false, show_yes},
+	{"RULE", "rule", false, NULL},
+};
+
+static const struct column session_columns[] = {
+	{"ID", "id", true, NULL},
+	{"CHANNEL", "channel", false, NULL},
+	{"USER", "uid", false, show_user},
+	{"PID", "pid", true, NULL},
+	{"DOMAIN", "domain", true, NULL},
+	{"IN-FLIGHT", "in_flight", true, NULL},
+	{"CALLS", "calls", true, NULL},
+	{"ERRORS", "errors", true, NULL},
+	{"BUSY", "busy_ns", true, show_busy},
+	{"AGE", "since_us", true, show_age},
+	{"RULE", "rule", false, NULL},
+};
+static_assert(ARRAY_SIZE(session_columns) <= COLUMNS_MAX, "the widest table");
+
+/* Returns the cell's width in characters. What a terminal would obey is replaced. */
+static int format_cell(char out[CELL_SIZE], const struct column *column, struct json_object *row)
+{
+	struct json_object *value = json_object_object_get(row, column->key);
+
+	if (column->show)
+		column->show(out, value);
+	else
+		snprintf(out, CELL_SIZE, "%s", json_object_get_string(value));
+	for (char *c = out; *c; c++)
+		if (iscntrl((unsigned char)*c))
+			*c = '?';
+	return (int)strlen(out);
+}
+
+static int column_width(const struct column *column, struct json_object *rows)
+{
+	int width = (int)strlen(column->header), cell_width;
+	char cell[CELL_SIZE];
+
+	for (size_t i = 0; i < json_object_array_length(rows); i++) {
+		cell_width = format_cell(cell, column, json_object_array_get_idx(rows, i));
+		width = MAX(width, cell_width);
+	}
+	return width;
+}
+
+/* Print one line: the header (@row is NULL) or a row. Nothing follows the last cell. */
+static void print_line(const struct table *table, const int *widths, struct json_object *row)
+{
+	char cell[CELL_SIZE];
+
+	for (size_t i = 0; i < table->n_columns; i++) {
+		const struct column *column = &table->columns[i];
+		const bool last = i == table->n_columns - 1;
+
+		if (row)
+			format_cell(cell, column, row);
+		else
+			snprintf(cell, sizeof(cell), "%s", column->header);
+		if (column->right)
+			printf("%*s", widths[i], cell);
+		else
+			printf("%*s", last ? 0 : -widths[i], cell);
+		fputs(last ? "\n" : "  ", stdout);
+	}
+}
+
+static void print_table(const struct table *table, struct json_object *rows)
+{
+	int widths[COLUMNS_MAX];
+
+	for (size_t i = 0; i < table->n_columns; i++)
+		widths[i] = column_width(&table->columns[i], rows);
+	print_line(table, widths, NULL);
+	for (size_t i = 0; i < json_object_array_length(rows); i++)
+		print_line(table, widths, json_object_array_get_idx(rows, i));
+}
+
+/* Returns as dspbroker_next_*(): 0 when *@rows is complete. */
+static int fetch(const struct table *table, struct dspbroker *broker, struct json_object *rows)
+{
+	struct json_object *row;
+	uint64_t id = 0, before;
+	int r;
+
+	do {
+		before = id;
+		r = table->next(broker, &id, &row);
+		if (r == 1)
+			json_object_array_add(rows, row);
+	} while (r == 1 && id > before);
+	return r == 1 ? -EPROTO : r;
+}
+
+static int show_table(const struct table *table, const struct dspctl_options *options)
+{
+	_cleanup_(dspbroker_freep) struct dspbroker *broker = NULL;
+	_cleanup_(dspctl_jsonp) struct json_object *rows = json_object_new_array();
+	int r;
+
+	r = dspctl_connect(&broker, options);
+	if (r)
+		return r;
+	r = fetch(table, broker, rows);
+	if (r)
+		return dspctl_fail_broker(r, "the list is incomplete");
+	if (options->json)
+		dspctl_print_json(rows);
+	else
+		print_table(table, rows);
+	return DSPCTL_OK;
+}
+
+int dspctl_devices(const struct dspctl_options *options)
+{
+	static const struct table table = {next_device, device_columns, ARRAY_SIZE(device_columns)};
+
+	return show_table(&table, options);
+}
+
+int dspctl_channels(const struct dspctl_options *options)
+{
+	static const struct table table = {
+		next_channel, channel_columns, ARRAY_SIZE(channel_columns)};
+
+	return show_table(&table, options);
+}
+
+int dspctl_sessions(const struct dspctl_options *options)
+{
+	static const struct table table = {
+		next_session, session_columns, ARRAY_SIZE(session_columns)};
+
+	return show_table(&table, options);
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+/* What went wrong, in words. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/internal.h"
+
+#define SAME(name)                                                                            \
+	static_assert((int)DSPBROKER_##name == (int)DSP_##name, "public header and protocol " \
+								"agree")
+SAME(OK);
+SAME(INVALID);
+SAME(UNSUPPORTED);
+SAME(DENIED);
+SAME(OVER_LIMIT);
+SAME(NOT_FOUND);
+SAME(TIMED_OUT);
+SAME(CANCELLED);
+SAME(DEVICE_DOWN);
+SAME(DOMAIN_CRASHED);
+SAME(DSP_ERROR);
+SAME(BUSY);
+SAME(NO_RESOURCES);
+SAME(SHUTTING_DOWN);
+SAME(LOAD_FAILED);
+SAME(ARGS_MAX);
+#undef SAME
+static_assert(DSP_STATUS_COUNT == DSPBROKER_LOAD_FAILED + 1, "a status is missing above");
+
+#define ERRNO_MAX 4095
+
+static _Thread_local char sentence[DSP_TEXT_SIZE + DSP_RULE_SIZE + 64];
+
+void message_clear(void)
+{
+	sentence[0] = '\0';
+}
+
+void message_set(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(sentence, sizeof(sentence), format, args);
+	va_end(args);
+}
+
+static _printf_(1, 2) void message_append(const char *format, ...)
+{
+	size_t length = strlen(sentence);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(sentence + length, sizeof(sentence) - length, format, args);
+	va_end(args);
+}
+
+/* The broker's sentence, and the rule and the limit if it does not name them itself. */
+void message_set_error(const struct dsp_error *error)
+{
+	char text[DSP_TEXT_SIZE], rule[DSP_RULE_SIZE], limit[32];
+
+	wire_string_set(text, sizeof(text), error->text);
+	wire_string_set(rule, sizeof(rule), error->rule);
+	snprintf(limit, sizeof(limit), "%llu", (unsigned long long)error->limit);
+	message_set("%s", *text ? text : wire_status_name(error->status));
+	if (*rule && !strstr(text, rule))
+		message_append(" (rule %s)", rule);
+	if (error->status == DSP_OVER_LIMIT && !strstr(text, limit))
+		message_append(" (limit %s)", limit);
+}
+
+/* The field at byte @offset of a ring entry. */
+static void message_set_field(uint32_t offset, unsigned int n_in)
+{
+	static const struct {
+		size_t offset;
+		const char *name;
+	} fields[] = {
+		{offsetof(struct dsp_slot, op), "the operation"},
+		{offsetof(struct dsp_slot, n_in), "the number of inputs"},
+		{offsetof(struct dsp_slot, n_out), "the number of outputs"},
+		{offsetof(struct dsp_slot, session), "the session"},
+		{offsetof(struct dsp_slot, method), "the method"},
+		{offsetof(struct dsp_slot, timeout_us), "the time-out"},
+		{offsetof(struct dsp_slot, target), "the call to cancel"},
+	};
+	static const char *const members[] = {"buffer", "offset", "length"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		if (fields[i].offset == offset)
+			message_set("%s is not valid", fields[i].name);
+	for (unsigned int i = 0; i < DSP_ARGS_MAX; i++) {
+		uint32_t in_arg = offset - ring_arg_offset(i);
+
+		if (in_arg < sizeof(struct dsp_arg))
+			message_set("argument %u (%s %u): the %s is not valid", i,
+				i < n_in ? "input" : "output", i < n_in ? i : i - n_in,
+				members[in_arg / sizeof(uint32_t)]);
+	}
+}
+
+void message_set_outcome(const struct pending *pending, unsigned int n_in)
+{
+	if (pending->status == DSP_INVALID)
+		message_set_field(pending->detail, n_in);
+	else if (pending->status == DSP_OVER_LIMIT)
+		message_set("over a limit of %u", pending->detail);
+	else if (pending->status == DSP_DSP_ERROR)
+		message_set("the module returned %d (0x%x)", pending->result,
+			(unsigned int)pending->result);
+}
+
+const char *dspbroker_message(void)
+{
+	return sentence;
+}
+
+const char *dspbroker_strerror(int error)
+{
+	const char *text;
+
+	if (error >= 0)
+		return wire_status_name((uint32_t)error);
+	if (error == -ECONNRESET)
+		return "the connection to the broker is gone";
+	text = error >= -ERRNO_MAX ? strerrordesc_np(-error) : NULL;
+	return text ? text : "unknown error";
+}
+
+const char *dspbroker_version(void)
+{
+	return DSP_VERSION;
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#include <string.h>
+
+#include "client/internal.h"
+
+static_assert(
+	offsetof(struct dsp_device_record, id) == offsetof(union packet, record.id) &&
+		offsetof(struct dsp_channel_record, id) == offsetof(union packet, record.id) &&
+		offsetof(struct dsp_session_record, id) == offsetof(union packet, record.id),
+	"every record starts with its id");
+
+/* Fetch the record after @after. Returns 1, 0 when there is none, or a negative errno. */
+static int query(struct dspbroker *broker, struct request *request, uint16_t opcode, uint64_t after)
+{
+	union dsp_request message = {.query = {.after = after}};
+	uint64_t id;
+	int r;
+
+	HOLD(broker);
+	r = control_exchange(broker, request, opcode, &message, sizeof(message.query), -1);
+	if (r)
+		return r < 0 ? r : -EREMOTEIO;
+	id = request->reply.record.id;
+	if (id && id <= after) {
+		connection_break(broker, "the broker's list goes in circles");
+		return connection_gone(broker);
+	}
+	return id != 0;
+}
+
+int dspbroker_next_device(struct dspbroker *broker, uint64_t id, struct dspbroker_device_info *out)
+{
+	struct request request = {};
+	const struct dsp_device_record *record = &request.reply.device_record;
+	int r;
+
+	message_clear();
+	if (!broker || !out)
+		return -EINVAL;
+	r = query(broker, &request, DSP_QUERY_DEVICE, id);
+	if (r <= 0)
+		return r;
+	*out = (struct dspbroker_device_info){
+		.id = record->id,
+		.up = record->up != 0,
+		.generation = record->generation,
+		.channels = record->channels,
+		.sessions = record->sessions,
+		.domains = record->domains,
+	};
+	wire_string_set(out->name, sizeof(out->name), record->name);
+	wire_string_set(out->transport, sizeof(out->transport), record->transport);
+	return 1;
+}
+
+int dspbroker_next_channel(
+	struct dspbroker *broker, uint64_t id, struct dspbroker_channel_info *out)
+{
+	struct request request = {};
+	const struct dsp_channel_record *record = &request.reply.channel_record;
+	int r;
+
+	message_clear();
+	if (!broker || !out)
+		return -EINVAL;
+	r = query(broker, &request, DSP_QUERY_CHANNEL, id);
+	if (r <= 0)
+		return r;
+	*out = (struct dspbroker_channel_info){
+		.id = record->id,
+		.message = record->kind == DSP_KIND_MESSAGE,
+		.allowed = record->allowed != 0,
+	};
+	wire_string_set(out->name, sizeof(out->name), record->name);
+	wire_string_set(out->rule, sizeof(out->rule), record->rule);
+	return 1;
+}
+
+int dspbroker_next_session(
+	struct dspbroker *broker, uint64_t id, struct dspbroker_session_record *out)
+{
+	struct request request = {};
+	const struct dsp_session_record *record = &request.reply.session_record;
+	int r;
+
+	message_clear();
+	if (!broker || !out)
+		return -EINVAL;
+	r = query(broker, &request, DSP_QUERY_SESSION, id);
+	if (r <= 0)
+		return r;
+	*out = (struct dspbroker_session_record){
+		.id = record->id,
+		.uid = record->uid,
+		.pid = record->pid,
+		.in_flight = record->in_flight,
+		.domain = record->domain,
+		.calls = record->calls,
+		.errors = record->errors,
+		.busy_ns = record->busy_ns,
+		.since_us = record->since_us,
+	};
+	wire_string_set(out->channel, sizeof(out->channel), record->channel);
+	wire_string_set(out->rule, sizeof(out->rule), record->rule);
+	return 1;
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+#include <string.h>
+
+#include "client/internal.h"
+
+static_assert(sizeof(((struct dspbroker_session_info *)0)->rule) == DSP_RULE_SIZE, "public header");
+
+/* Listed as soon as the reply is read: an event about the session may be in the next packet. */
+void session_opened(struct dspbroker_session *session, const struct dsp_open_reply *reply)
+{
+	session->id = reply->session;
+	session->info.calls_max = reply->calls_max;
+	session->info.timeout_max_us = reply->timeout_max_us;
+	session->info.generation = reply->generation;
+	wire_string_set(session->info.rule, sizeof(session->info.rule), reply->rule);
+	list_append(&session->broker->sessions, &session->link);
+}
+
+int dspbroker_session_open(
+	struct dspbroker *broker, struct dspbroker_session **out, const char *channel)
+{
+	_cleanup_(freep) struct dspbroker_session *session = NULL;
+	union dsp_request message = {};
+	struct request request = {};
+	int r;
+
+	message_clear();
+	if (!broker || !out || !channel || strlen(channel) >= DSP_CHANNEL_SIZE)
+		return -EINVAL;
+	session = calloc(1, sizeof(*session));
+	if (!session)
+		return -ENOMEM;
+	session->broker = broker;
+	request.session = session;
+	wire_string_set(message.open.channel, sizeof(message.open.channel), channel);
+
+	HOLD(broker);
+	r = control_exchange(broker, &request, DSP_OPEN, &message, sizeof(message.open), -1);
+	if (r)
+		return r;
+	*out = TAKE_PTR(session);
+	return 0;
+}
+
+struct dspbroker_session *dspbroker_session_close(struct dspbroker_session *session)
+{
+	struct dspbroker *broker;
+	union dsp_request message = {};
+	struct request request = {};
+
+	message_clear();
+	if (!session)
+		return NULL;
+	broker = session->broker;
+	message.close.session = session->id;
+
+	HOLD(broker);
+	/* It can fail only because the session is gone already. */
+	control_exchange(broker, &request, DSP_CLOSE, &message, sizeof(message.close), -1);
+	pump_collect(broker);
+	pending_forget(broker, session);
+	events_forget(broker, session);
+	list_remove(&session->link);
+	free(session);
+	return NULL;
+}
+
+const struct dspbroker_session_info *dspbroker_session_info(const struct dspbroker_session *session)
+{
+	return session ? &session->info : NULL;
+}
+
+void dspbroker_session_set_user(struct dspbroker_session *session, void *user)
+{
+	if (session)
+		session->user = user;
+}
+
+void *dspbroker_session_user(const struct dspbroker_session *session)
+{
+	return session ? session->user : NULL;
+}

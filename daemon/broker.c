@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/broker.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <systemd/sd-daemon.h>
+
+#include "daemon/client.h"
+#include "daemon/device.h"
+#include "daemon/limits.h"
+#include "daemon/log.h"
+#include "daemon/session.h"
+#include "daemon/transport/transport.h"
+#include "protocol/wire.h"
+
+static const struct transport_ops *const transports[] = {
+	&soft_transport,
+};
+
+struct listener {
+	struct list link; /* broker->listeners */
+	int fd;
+	sd_event_source *source;
+	struct sockaddr_un address; /* to be unlinked; sun_family 0: not ours */
+};
+
+uint64_t broker_now(const struct broker *broker)
+{
+	uint64_t now;
+
+	/* Before the loop runs this is the clock itself; it cannot fail for this clock. */
+	return sd_event_now(broker->event, CLOCK_MONOTONIC, &now) < 0 ? 0 : now;
+}
+
+void broker_deadline(struct broker *broker, struct deadline *deadline, uint64_t in_us,
+	deadline_fn expired)
+{
+	deadline_set(&broker->deadlines, deadline, broker_now(broker) + in_us, expired);
+}
+
+/* Listening. */
+
+static int on_connection(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct broker *broker = userdata;
+	int sock, r;
+
+	(void)source;
+	(void)events;
+	sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (sock >= 0) {
+		r = client_new(broker, sock);
+		if (r < 0 && r != -EDQUOT)
+			log_warning("a connection was turned away: %s", strerror(-r));
+		return 0;
+	}
+	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+		struct listener *listener;
+
+		log_warning("no connections are accepted until one ends: %m");
+		broker->accept_paused = true;
+		list_for_each (listener, &broker->listeners, link)
+			sd_event_source_set_enabled(listener->source, SD_EVENT_OFF);
+	}
+	return 0;
+}
+
+void broker_resume_accept(struct broker *broker)
+{
+	struct listener *listener;
+
+	if (!broker->accept_paused)
+		return;
+	broker->accept_paused = false;
+	list_for_each (listener, &broker->listeners, link)
+		sd_event_source_set_enabled(listener->source, SD_EVENT_ON);
+}
+
+static void listener_free(struct listener *listener)
+{
+	list_remove(&listener->link);
+	sd_event_source_disable_unref(listener->source);
+	fd_close(listener->fd);
+	if (listener->address.sun_family)
+		unlink(listener->address.sun_path);
+	free(listener);
+}
+
+/* Serve a listening socket, which is ours from here on. */
+static int add_listener(struct broker *broker, int fd, const struct sockaddr_un *address)
+{
+	struct listener *listener = calloc(1, sizeof(*listener));
+	int r;
+
+	if (!listener) {
+		fd_close(fd);
+		return -ENOMEM;
+	}
+	listener->fd = fd;
+	if (address)
+		listener->address = *address;
+	list_append(&broker->listeners, &listener->link);
+	r = sd_event_add_io(
+		broker->event, &listener->source, fd, EPOLLIN, on_connection, broker);
+	if (r < 0)
+		return r;
+	/* Those who are connected come before those who want to be. */
+	return sd_event_source_set_priority(listener->source, SD_EVENT_PRIORITY_NORMAL + 1);
+}
+
+/* Is somebody serving that path, or is the socket there a left-over? */
+static bool is_served(const struct sockaddr_un *address)
+{
+	_cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	return fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
+}
+
+static int bind_path(int fd, const struct sockaddr_un *address)
+{
+	struct stat st;
+
+	if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
+		return 0;
+	if (errno != EADDRINUSE)
+		return -errno;
+	if (lstat(address->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode) || is_served(address))
+		return -EADDRINUSE;
+	if (unlink(address->sun_path) < 0 ||
+		bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
+		return -errno;
+	return 0;
+}
+
+static int listen_path(struct broker *broker, const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	_cleanup_(fd_closep) int fd = -1;
+	int r;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	r = bind_path(fd, &address);
+	if (r < 0)
+		return r;
+	/* Policy decides, not the mode. */
+	if (chmod(path, 0666) < 0 || listen(fd, SOMAXCONN) < 0)
+		return -errno;
+	return add_listener(broker, TAKE_FD(fd), &address);
+}
+
+static int listen_activated(struct broker *broker)
+{
+	int n = sd_listen_fds(1), r;
+
+	if (n < 0)
+		return n;
+	if (!n) {
+		log_error("no socket: give --socket PATH, or let systemd activate this service");
+		return -EINVAL;
+	}
+	for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + n; fd++) {
+		if (sd_is_socket_unix(fd, SOCK_SEQPACKET, 1, NULL, 0) <= 0) {
+			log_error("descriptor %d from systemd is no listening SOCK_SEQPACKET Unix "
+				  "socket; the unit needs ListenSequentialPacket=",
+				fd);
+			return -EINVAL;
+		}
+		r = add_listener(broker, fd, NULL);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int start_listening(struct broker *broker)
+{
+	const char *path = broker->options->socket;
+	int r;
+
+	if (!path)
+		return listen_activated(broker);
+	r = listen_path(broker, path);
+	if (r == -EADDRINUSE)
+		log_error("%s is in use: another broker serves it, or it is no socket", path);
+	else if (r < 0)
+		log_error("cannot listen on %s: %s", path, strerror(-r));
+	return r;
+}
+
+/* Stopping. */
+
+static bool calls_in_flight(const struct broker *broker)
+{
+	return broker->quota.used[QUOTA_CALLS] > 0;
+}
+
+static void finish(struct broker *broker)
+{
+	struct client *client, *following;
+
+	broker->finished = true;
+	list_for_each (client, &broker->clients, link)
+		if (!list_empty(&client->dirty))
+			client_publish(client);
+	list_for_each_safe (client, following, &broker->clients, link)
+		client_kill(client, NULL);
+}
+
+/* The grace is over: end what still runs. Their completions end the broker. */
+static void grace_expired(struct deadline *deadline)
+{
+	struct broker *broker = container_of(deadline, struct broker, grace);
+	struct session *session;
+	struct client *client;
+
+	log_warning("calls still run after %d ms, ending them", SHUTDOWN_GRACE_MS);
+	list_for_each (client, &broker->clients, link) {
+		client->holds++;
+		for (uint32_t slot = 0; (session = idmap_next(&client->sessions, &slot));)
+			session_abort_calls(session, DSP_SHUTTING_DOWN);
+		client->holds--;
+	}
+}
+
+void broker_stop(struct broker *broker, int exit_code)
+{
+	const struct dsp_event_shutdown event = {
+		.header.opcode = DSP_EVENT_SHUTDOWN,
+		.grace_ms = SHUTDOWN_GRACE_MS,
+	};
+	struct listener *listener, *next_listener;
+	struct client *client, *next_client;
+
+	if (broker->stopping)
+		return;
+	broker->stopping = true;
+	broker->exit_code = exit_code;
+	sd_notify(0, "STOPPING=1\nSTATUS=Waiting for calls that run");
+	log_info("stopping");
+	list_for_each_safe (listener, next_listener, &broker->listeners, link)
+		listener_free(listener);
+	list_for_each_safe (client, next_client, &broker->clients, link)
+		client_send(client, &event, sizeof(event));
+	broker_deadline(broker, &broker->grace, SHUTDOWN_GRACE_MS * 1000ull, grace_expired);
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+	(void)source;
+	(void)info;
+	broker_stop(userdata, EXIT_SUCCESS);
+	return 0;
+}
+
+/* The loop. */
+
+static int on_timer(sd_event_source *source, uint64_t now, void *userdata)
+{
+	struct broker *broker = userdata;
+
+	(void)source;
+	broker->timer_us = UINT64_MAX;
+	deadline_run(&broker->deadlines, now);
+	return 0;
+}
+
+/* Set the timer only when it would ring too late: an early ring costs one turn, moving it for
+ * every call would cost a system call each. */
+static int set_timer(struct broker *broker)
+{
+	uint64_t next = deadline_next(&broker->deadlines);
+	int r;
+
+	if (next >= broker->timer_us)
+		return 0;
+	r = sd_event_source_set_time(broker->timer, next);
+	if (r < 0)
+		return r;
+	broker->timer_us = next;
+	return sd_event_source_set_enabled(broker->timer, SD_EVENT_ONESHOT);
+}
+
+static int flush(struct broker *broker)
+{
+	struct device *device;
+	struct client *client;
+
+	list_for_each (device, &broker->devices, link)
+		device->ops->flush(device);
+	while ((client = list_first(&broker->dirty, struct client, dirty))) {
+		list_remove(&client->dirty);
+		client_publish(client);
+	}
+	return set_timer(broker);
+}
+
+static bool is_empty(const struct broker *broker)
+{
+	return broker->finished && list_empty(&broker->clients);
+}
+
+int broker_run(struct broker *broker)
+{
+	int r = 0;
+
+	sd_notifyf(0, "READY=1\nSTATUS=Serving %zu rules", policy_size(broker->policy));
+	while (r >= 0 && !is_empty(broker)) {
+		r = sd_event_run(broker->event, UINT64_MAX);
+		if (r >= 0)
+			r = flush(broker);
+		if (broker->stopping && !broker->finished && !calls_in_flight(broker))
+			finish(broker);
+	}
+	if (r < 0) {
+		log_error("the event loop failed: %s", strerror(-r));
+		return EXIT_FAILURE;
+	}
+	return broker->exit_code;
+}
+
+/* Starting. */
+
+static void warn(const struct policy_note *note, void *userdata)
+{
+	(void)userdata;
+	log_warning("%s:%u:%u: %s", note->file, note->line, note->column, note->text);
+}
+
+static int load_policy(struct broker *broker)
+{
+	const char *const system_dirs[] = {POLICY_DIR_VENDOR, POLICY_DIR_ADMIN};
+	const char *const *dirs = system_dirs;
+	size_t n_dirs = ARRAY_SIZE(system_dirs);
+	struct policy_note error = {};
+	int r;
+
+	if (broker->options->policy_dir) {
+		dirs = &broker->options->policy_dir;
+		n_dirs = 1;
+	}
+	r = policy_load(&broker->policy, dirs, n_dirs, &error, warn, NULL);
+	if (r < 0) {
+		log_error("%s:%u:%u: %s", error.file, error.line, error.column, error.text);
+		return r;
+	}
+	if (!policy_size(broker->policy))
+		log_warning("there is no policy rule, so nobody may open anything; put one into %s",
+			dirs[n_dirs - 1]);
+	return 0;
+}
+
+/* Every descriptor is accounted for, so as many as possible may be open. */
+static void raise_fd_limit(struct broker *broker)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		getrlimit(RLIMIT_NOFILE, &limit);
+	broker->quota.limit[QUOTA_FDS] =
+		limit.rlim_cur > LIMIT_FDS_RESERVE ? limit.rlim_cur - LIMIT_FDS_RESERVE : 0;
+}
+
+int broker_become(const char *name)
+{
+	struct passwd *user;
+
+	if (!name)
+		return 0;
+	errno = 0;
+	user = getpwnam(name);
+	if (!user) {
+		log_error("there is no user %s", name);
+		return errno ? -errno : -ENOENT;
+	}
+	if (initgroups(user->pw_name, user->pw_gid) < 0 || setresgid(user->pw_gid, user->pw_gid,
+								   user->pw_gid) < 0 ||
+		setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0) {
+		int r = -errno;
+
+		log_error("cannot become user %s: %s", name, strerror(-r));
+		return r;
+	}
+	return 0;
+}
+
+static int init_event(struct broker *broker)
+{
+	sigset_t signals;
+	int r;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+		return -errno;
+	r = sd_event_new(&broker->event);
+	if (r < 0)
+		return r;
+	r = sd_event_add_signal(broker->event, NULL, SIGTERM, on_signal, broker);
+	if (r < 0)
+		return r;
+	r = sd_event_add_signal(broker->event, NULL, SIGINT, on_signal, broker);
+	if (r < 0)
+		return r;
+	r = sd_event_add_time(broker->event, &broker->timer, CLOCK_MONOTONIC, UINT64_MAX, 1,
+		on_timer, broker);
+	if (r < 0)
+		return r;
+	return sd_event_source_set_enabled(broker->timer, SD_EVENT_OFF);
+}
+
+int broker_init(struct broker *broker, const struct broker_options *options)
+{
+	int r;
+
+	*broker = (struct broker){
+		.options = options,
+		.timer_us = UINT64_MAX,
+		.quota = {.owner = "broker", .limit = {[QUOTA_CLIENTS] = LIMIT_CLIENTS}},
+	};
+	for (int kind = 0; kind < QUOTA_KINDS; kind++)
+		if (kind != QUOTA_CLIENTS)
+			broker->quota.limit[kind] = UINT64_MAX;
+	list_init(&broker->listeners);
+	list_init(&broker->users);
+	list_init(&broker->devices);
+	list_init(&broker->clients);
+	list_init(&broker->dirty);
+	call_pool_init(&broker->calls, &broker->deadlines);
+	r = deadline_reserve(&broker->deadlines);
+	if (r < 0)
+		return r;
+	raise_fd_limit(broker);
+	r = load_policy(broker);
+	if (r < 0)
+		return r;
+	r = init_event(broker);
+	if (r < 0) {
+		log_error("cannot make an event loop: %s", strerror(-r));
+		return r;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(transports); i++) {
+		r = transports[i]->probe(broker);
+		if (r < 0)
+			return r;
+	}
+	r = start_listening(broker);
+	if (r < 0)
+		return r;
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (!options->user && geteuid() == 0)
+		log_warning("running as root; give --user to run as somebody else");
+	return broker_become(options->user);
+}
+
+void broker_deinit(struct broker *broker)
+{
+	struct listener *listener, *following;
+
+	list_for_each_safe (listener, following, &broker->listeners, link)
+		listener_free(listener);
+	device_remove_all(broker);
+	deadline_clear(&broker->deadlines, &broker->grace);
+	deadline_unreserve(&broker->deadlines);
+	call_pool_deinit(&broker->calls);
+	deadline_heap_deinit(&broker->deadlines);
+	sd_event_source_disable_unref(broker->timer);
+	sd_event_unref(broker->event);
+	policy_free(broker->policy);
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The broker: one event loop and everything it owns. There are no locks, since nothing else runs.
+ *
+ * A turn of the loop handles one event and then flushes: completions become visible to clients,
+ * entries to protection domains, and the timer is set, once each however much the event caused.
+ */
+#ifndef DSP_BROKER_H
+#define DSP_BROKER_H
+
+#include <systemd/sd-event.h>
+
+#include "daemon/call.h"
+#include "daemon/deadline.h"
+#include "daemon/quota.h"
+#include "policy/policy.h"
+#include "protocol/util.h"
+
+struct broker_options {
+	const char *socket;     /* path to listen on; NULL: sockets come from systemd */
+	const char *policy_dir; /* NULL: the vendor's and the administrator's */
+	const char *modules;    /* directory of the software DSP's modules */
+	const char *softdsp;    /* its program */
+	const char *user;       /* whom to become after start; NULL: stay */
+};
+
+struct broker {
+	const struct broker_options *options;
+	sd_event *event;
+	sd_event_source *timer;
+	uint64_t timer_us; /* when it is set to ring; UINT64_MAX: off */
+	struct list listeners;
+	bool accept_paused; /* out of descriptors */
+
+	struct policy *policy;
+	struct quota quota;
+	struct list users;
+	struct list devices;
+	struct list clients;
+	struct list dirty; /* clients with completions to be published */
+	uint64_t next_session;
+
+	struct deadline_heap deadlines;
+	struct call_pool calls;
+
+	bool stopping, finished;
+	int exit_code;
+	struct deadline grace;
+};
+
+/* Load the policy, start the devices, then become options->user, then listen. Logs what fails;
+ * returns 0 or -errno. */
+int broker_init(struct broker *broker, const struct broker_options *options);
+/* Serve until stopped. Returns the exit code. */
+int broker_run(struct broker *broker);
+void broker_deinit(struct broker *broker);
+
+/* Begin an orderly end: no new connection, no new call; then leave broker_run(). */
+void broker_stop(struct broker *broker, int exit_code);
+
+/* Microseconds of CLOCK_MONOTONIC at the start of this turn. */
+uint64_t broker_now(const struct broker *broker);
+/* Set a deadline, whose place is reserved, so many microseconds from now. */
+void broker_deadline(struct broker *broker, struct deadline *deadline, uint64_t in_us,
+	deadline_fn expired);
+/* Become another user, for good: user, groups and all. NULL: stay. Logs what fails; 0 or -errno. */
+int broker_become(const char *user);
+/* A connection ended, so a descriptor may be free for the next. */
+void broker_resume_accept(struct broker *broker);
+
+#endif

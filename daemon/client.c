@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/client.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "daemon/audit.h"
+#include "daemon/broker.h"
+#include "daemon/limits.h"
+#include "daemon/log.h"
+#include "daemon/session.h"
+#include "daemon/user.h"
+
+/* Descriptors that every connection costs: socket, argument area, two eventfds. */
+#define CLIENT_FDS 4
+
+/* A packet that waits for room in the socket. */
+struct packet {
+	struct list link;
+	int fds[DSP_FDS_MAX]; /* owned */
+	size_t n_fds;
+	size_t size;
+	char bytes[];
+};
+
+static struct packet *packet_free(struct packet *packet)
+{
+	for (size_t i = 0; i < packet->n_fds; i++)
+		fd_close(packet->fds[i]);
+	free(packet);
+	return NULL;
+}
+
+DEFINE_CLEANUP(struct packet *, packet_free);
+
+/* Reading stops while the peer leaves our replies unread: so it cannot make more of them. */
+static void update_interest(struct client *client)
+{
+	sd_event_source_set_io_events(
+		client->sock_source, client->n_output ? EPOLLOUT : EPOLLIN);
+}
+
+static int queue_packet(struct client *client, const void *bytes, size_t size, const int *fds,
+	size_t n_fds)
+{
+	_cleanup_(packet_freep) struct packet *packet = NULL;
+
+	if (client->n_output >= CLIENT_OUTPUT_MAX)
+		return -ENOBUFS;
+	packet = malloc(sizeof(*packet) + size);
+	if (!packet)
+		return -ENOMEM;
+	packet->n_fds = 0;
+	packet->size = size;
+	memcpy(packet->bytes, bytes, size);
+	for (size_t i = 0; i < n_fds; i++) {
+		int fd = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
+
+		if (fd < 0)
+			return -errno;
+		packet->fds[packet->n_fds++] = fd;
+	}
+	list_append(&client->output, &packet->link);
+	TAKE_PTR(packet);
+	client->n_output++;
+	update_interest(client);
+	return 0;
+}
+
+void client_send_fds(struct client *client, const void *packet, size_t size, const int *fds,
+	size_t n_fds)
+{
+	int r = -EAGAIN;
+
+	if (client->dead)
+		return;
+	if (!client->n_output)
+		r = sock_send(client->sock, packet, size, fds, n_fds, MSG_DONTWAIT);
+	if (r == -EAGAIN)
+		r = queue_packet(client, packet, size, fds, n_fds);
+	if (r == -ENOBUFS)
+		client_kill(client, "it does not read its replies");
+	else if (r < 0)
+		client_kill(client, r == -EPIPE || r == -ECONNRESET ? NULL : strerror(-r));
+}
+
+void client_send(struct client *client, const void *packet, size_t size)
+{
+	client_send_fds(client, packet, size, NULL, 0);
+}
+
+void client_refuse(struct client *client, uint32_t serial, const struct refusal *refusal,
+	const char *format, ...)
+{
+	struct dsp_error error = {
+		.header = {.opcode = DSP_ERROR, .serial = serial},
+		.status = refusal->status,
+		.field = refusal->field,
+		.limit = refusal->limit,
+	};
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(error.text, sizeof(error.text), format, ap);
+	va_end(ap);
+	if (refusal->rule)
+		wire_string_set(error.rule, sizeof(error.rule), refusal->rule);
+	client_send(client, &error, sizeof(error));
+}
+
+void client_refuse_quota(struct client *client, uint32_t serial,
+	const struct quota_refusal *refusal)
+{
+	char text[DSP_TEXT_SIZE];
+
+	quota_refusal_text(refusal, text, sizeof(text));
+	client_refuse(client, serial,
+		&(struct refusal){.status = DSP_OVER_LIMIT, .limit = refusal->limit}, "%s", text);
+}
+
+static void send_output(struct client *client)
+{
+	struct packet *packet, *following;
+	int r;
+
+	list_for_each_safe (packet, following, &client->output, link) {
+		r = sock_send(client->sock, packet->bytes, packet->size, packet->fds,
+			packet->n_fds, MSG_DONTWAIT);
+		if (r == -EAGAIN)
+			break;
+		if (r < 0) {
+			client_kill(client, NULL);
+			return;
+		}
+		list_remove(&packet->link);
+		packet_free(packet);
+		client->n_output--;
+	}
+	update_interest(client);
+}
+
+/* Receive one packet; false: no more now. */
+static bool receive(struct client *client)
+{
+	_cleanup_(sock_fds_close) struct sock_fds fds = {};
+	char packet[DSP_MESSAGE_MAX];
+	ssize_t n;
+
+	n = sock_receive(client->sock, packet, sizeof(packet), &fds, MSG_DONTWAIT);
+	if (n == -EAGAIN)
+		return false;
+	if (n == 0 || n == -ECONNRESET)
+		client_kill(client, NULL);
+	else if (n == -EMSGSIZE)
+		client_kill(client, "a packet larger than any message");
+	else if (n == -EPROTO)
+		client_kill(client, "more descriptors than any message carries");
+	else if (n < 0)
+		client_kill(client, strerror((int)-n));
+	else
+		client_handle_request(client, packet, (size_t)n, &fds);
+	return !client->dead && !client->n_output;
+}
+
+static int on_socket(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct client *client = userdata;
+
+	(void)source;
+	(void)fd;
+	client->holds++;
+	if (events & EPOLLOUT)
+		send_output(client);
+	else if (events & EPOLLIN)
+		for (int i = 0; i < CLIENT_REQUESTS_A_TURN && receive(client); i++)
+			continue;
+	else
+		client_kill(client, NULL);
+	client->holds--;
+	client_collect(client);
+	return 0;
+}
+
+static void hello_expired(struct deadline *deadline)
+{
+	client_kill(container_of(deadline, struct client, hello), "no HELLO in time");
+}
+
+/* What policy lets this peer use at most decides what it may hold. */
+static void set_limits(struct client *client)
+{
+	struct policy_limits budget;
+
+	client->quota = (struct quota){
+		.parent = &client->user->quota,
+		.owner = "connection",
+		.limit = {
+			[QUOTA_CLIENTS] = 1,
+			[QUOTA_SESSIONS] = LIMIT_CLIENT_SESSIONS,
+			[QUOTA_FDS] = LIMIT_CLIENT_FDS,
+			[QUOTA_CALLS] = LIMIT_CLIENT_CALLS,
+		},
+	};
+	client->has_rights = policy_budget(client->broker->policy, &client->identity, &budget);
+	if (!client->has_rights)
+		return;
+	client->quota.limit[QUOTA_BUFFERS] =
+		budget.buffers ? budget.buffers : LIMIT_CLIENT_BUFFERS;
+	client->quota.limit[QUOTA_BYTES] = budget.bytes ? budget.bytes : LIMIT_USER_BYTES;
+	user_set_budget(client->user, &budget);
+}
+
+static int charge(struct client *client, struct quota_refusal *refusal)
+{
+	if (quota_charge(&client->quota, QUOTA_CLIENTS, 1, refusal) < 0)
+		return -EDQUOT;
+	if (quota_charge(&client->quota, QUOTA_FDS, CLIENT_FDS, refusal) < 0) {
+		quota_release(&client->quota, QUOTA_CLIENTS, 1);
+		return -EDQUOT;
+	}
+	return 0;
+}
+
+/* Turn away a peer for whom there is no room. What it has sent already is taken first: else the
+ * kernel would hand it ECONNRESET in place of our reason. */
+static void turn_away(struct client *client, const struct quota_refusal *refusal)
+{
+	_cleanup_(sock_fds_close) struct sock_fds fds = {};
+	union dsp_request request = {};
+	char packet[DSP_MESSAGE_MAX];
+	struct dsp_error error = {
+		.header.opcode = DSP_ERROR,
+		.status = DSP_OVER_LIMIT,
+		.limit = refusal->limit,
+	};
+
+	if (sock_receive(client->sock, packet, sizeof(packet), &fds, MSG_DONTWAIT) ==
+		sizeof(request.hello)) {
+		memcpy(&request.hello, packet, sizeof(request.hello));
+		error.header.serial = request.header.serial;
+	}
+	quota_refusal_text(refusal, error.text, sizeof(error.text));
+	sock_send(client->sock, &error, sizeof(error), NULL, 0, MSG_DONTWAIT);
+}
+
+static struct client *client_free(struct client *client)
+{
+	struct packet *packet, *following;
+
+	if (client->deadline_reserved)
+		deadline_unreserve(&client->broker->deadlines);
+	sd_event_source_disable_unref(client->sock_source);
+	fd_close(client->sock);
+	list_for_each_safe (packet, following, &client->output, link)
+		packet_free(packet);
+	idmap_deinit(&client->sessions);
+	idmap_deinit(&client->buffers);
+	identity_deinit(&client->identity);
+	user_put(client->user);
+	free(client);
+	return NULL;
+}
+
+DEFINE_CLEANUP(struct client *, client_free);
+
+int client_new(struct broker *broker, int sock)
+{
+	_cleanup_(client_freep) struct client *client = NULL;
+	struct quota_refusal refusal;
+	int size = CLIENT_SNDBUF_BYTES, r;
+
+	client = calloc(1, sizeof(*client));
+	if (!client) {
+		fd_close(sock);
+		return -ENOMEM;
+	}
+	*client = (struct client){.broker = broker, .sock = sock, .doorbell = -1, .notify = -1};
+	list_init(&client->output);
+	list_init(&client->dirty);
+	r = identity_init(&client->identity, sock);
+	if (r < 0)
+		return r;
+	r = deadline_reserve(&broker->deadlines);
+	if (r < 0)
+		return r;
+	client->deadline_reserved = true;
+	r = user_get(&client->user, broker, client->identity.uid);
+	if (r < 0)
+		return r;
+	set_limits(client);
+	if (charge(client, &refusal) < 0) {
+		turn_away(client, &refusal);
+		return -EDQUOT;
+	}
+	setsockopt(sock, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	r = sd_event_add_io(
+		broker->event, &client->sock_source, sock, EPOLLIN, on_socket, client);
+	if (r < 0) {
+		quota_release(&client->quota, QUOTA_FDS, CLIENT_FDS);
+		quota_release(&client->quota, QUOTA_CLIENTS, 1);
+		return r;
+	}
+	list_append(&broker->clients, &client->link);
+	broker_deadline(broker, &client->hello, CLIENT_HELLO_TIMEOUT_US, hello_expired);
+	TAKE_PTR(client);
+	return 0;
+}
+
+static void drop_objects(struct client *client)
+{
+	struct session *session;
+	struct buffer *buffer;
+	uint32_t slot;
+
+	for (slot = 0; (session = idmap_next(&client->sessions, &slot));)
+		session_abandon(session);
+	for (slot = 0; (buffer = idmap_next(&client->buffers, &slot));) {
+		idmap_remove(&client->buffers, buffer->id);
+		buffer_unref(buffer);
+	}
+	client->arguments = buffer_unref(client->arguments);
+}
+
+void client_kill(struct client *client, const char *why)
+{
+	if (client->dead)
+		return;
+	client->dead = true;
+	client->holds++;
+	if (why)
+		audit_expelled(client, why);
+	client->sock_source = sd_event_source_disable_unref(client->sock_source);
+	client->sock = fd_close(client->sock);
+	deadline_clear(&client->broker->deadlines, &client->hello);
+	client_close_ring(client);
+	drop_objects(client);
+	client->holds--;
+	client_collect(client);
+}
+
+static bool has_sessions(const struct client *client)
+{
+	uint32_t slot = 0;
+
+	return idmap_next(&client->sessions, &slot);
+}
+
+void client_collect(struct client *client)
+{
+	struct broker *broker = client->broker;
+
+	if (!client->dead || client->holds || client->n_buffers || has_sessions(client))
+		return;
+	list_remove(&client->link);
+	quota_release(&client->quota, QUOTA_FDS, CLIENT_FDS);
+	quota_release(&client->quota, QUOTA_CLIENTS, 1);
+	client_free(client);
+	broker_resume_accept(broker);
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Every limit of the broker, in one place. What a policy rule may set differently says so; the
+ * rest is fixed when the broker is built.
+ */
+#ifndef DSP_LIMITS_H
+#define DSP_LIMITS_H
+
+#include <stdint.h>
+
+/* The whole broker. Its descriptors are bounded by RLIMIT_NOFILE, less this reserve. */
+#define LIMIT_CLIENTS     4096
+#define LIMIT_FDS_RESERVE 64
+
+/* One user, that is one uid, over all of its connections. */
+#define LIMIT_USER_CLIENTS  512
+#define LIMIT_USER_SESSIONS 1024
+#define LIMIT_USER_FDS      8192
+#define LIMIT_USER_CALLS    4096
+#define LIMIT_USER_BUFFERS  1024                 /* policy: buffers */
+#define LIMIT_USER_BYTES    (256ull * 1024 * 1024) /* policy: bytes */
+
+/* One connection. Buffers and bytes: as much as its user. */
+#define LIMIT_CLIENT_SESSIONS 1024
+#define LIMIT_CLIENT_BUFFERS  65536
+#define LIMIT_CLIENT_FDS      4096
+#define LIMIT_CLIENT_CALLS    2048
+
+/* One session. */
+#define LIMIT_RULE_SESSIONS      16    /* policy: sessions; per user and rule */
+#define LIMIT_SESSION_CALLS      64    /* policy: calls; in flight */
+#define LIMIT_SESSION_TIMEOUT_MS 10000 /* policy: timeout_ms; longest call */
+
+/* One buffer: offsets are 32 bits wide. */
+#define LIMIT_BUFFER_BYTES (4ull * 1024 * 1024 * 1024 - 4096)
+
+/* What every connection gets, whoever it is: its rings and its argument area. */
+#define CLIENT_SQ_SLOTS       256
+#define CLIENT_CQ_PER_SQ      2 /* completion entries for each submission slot */
+#define CLIENT_ARGUMENT_BYTES (256 * 1024)
+
+/* Requests and replies of one connection. */
+#define CLIENT_HELLO_TIMEOUT_US (10ull * 1000 * 1000)
+#define CLIENT_OUTPUT_MAX       1088 /* packets that wait for a peer who does not read */
+#define CLIENT_SNDBUF_BYTES     16384 /* keeps descriptors in flight few, too */
+#define CLIENT_REQUESTS_A_TURN  16   /* requests handled before others get their turn */
+#define CLIENT_ENTRIES_A_TURN   64   /* the same for ring entries */
+
+/* Calls that one protection domain holds at a time; the others wait their turn here. */
+#define DOMAIN_CALLS 16
+
+/* Stopping: how long calls that run are waited for. */
+#define SHUTDOWN_GRACE_MS 5000
+
+/* Log lines that one user can cause: so many at once, and one more each interval. */
+#define LOG_BURST       20
+#define LOG_INTERVAL_US (3ull * 1000 * 1000)
+
+#endif

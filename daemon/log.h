@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Log lines: to the journal with fields when systemd started us, else readable lines to stderr.
+ * Something is logged once, where it is handled; never a payload. What a peer can cause goes
+ * through a struct log_bucket of its user.
+ */
+#ifndef DSP_LOG_H
+#define DSP_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <syslog.h>
+
+#include "protocol/util.h"
+
+/* A token bucket. Zeroed: full. */
+struct log_bucket {
+	unsigned int spent;
+	unsigned int suppressed;
+	uint64_t refilled_us;
+};
+
+/* Decide where lines go. */
+void log_init(void);
+
+/* @level is one of LOG_ERR ... LOG_DEBUG of syslog.h. errno is kept. */
+void log_line(int level, const char *format, ...) _printf_(2, 3);
+#define log_error(...)   log_line(LOG_ERR, __VA_ARGS__)
+#define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)
+#define log_notice(...)  log_line(LOG_NOTICE, __VA_ARGS__)
+#define log_info(...)    log_line(LOG_INFO, __VA_ARGS__)
+#define log_debug(...)   log_line(LOG_DEBUG, __VA_ARGS__)
+
+/* A line with fields for machines: @fields are "NAME=value" strings, @n of them. */
+void log_fields(int level, const char *message, const char *const *fields, size_t n);
+
+/* May one more line be written? When lines were suppressed before it, *@suppressed says how many. */
+bool log_allowed(struct log_bucket *bucket, uint64_t now_us, unsigned int *suppressed);
+
+#endif

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+/* dspbrokerd: options in, exit code out. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/broker.h"
+#include "daemon/log.h"
+
+#define EXIT_USAGE 2
+
+static const char usage[] =
+	"Usage: dspbrokerd [OPTIONS]\n"
+	"Broker the DSPs of this machine to programs that have no rights on them.\n"
+	"\n"
+	"  --socket PATH      listen on PATH; without it systemd must hand over a socket\n"
+	"  --policy DIR       read policy from DIR alone, instead of\n"
+	"                     " POLICY_DIR_VENDOR " and " POLICY_DIR_ADMIN "\n"
+	"  --modules DIR      modules of the software DSP [" DSP_MODULES_DIR "]\n"
+	"  --softdsp PROGRAM  the software DSP itself [" DSP_SOFTDSP_PATH "]\n"
+	"  --user USER        become USER once everything is set up\n"
+	"  --help, --version\n"
+	"\n"
+	"It stays in the foreground. SIGTERM and SIGINT end it, after calls that run.\n"
+	"Exit codes: 0 ended on request, 1 failed, 2 wrong usage. See dspbrokerd(8).\n";
+
+static const struct option long_options[] = {
+	{"socket", required_argument, NULL, 's'},
+	{"policy", required_argument, NULL, 'p'},
+	{"modules", required_argument, NULL, 'm'},
+	{"softdsp", required_argument, NULL, 'd'},
+	{"user", required_argument, NULL, 'u'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{},
+};
+
+/* Returns -1 to go on, or an exit code. */
+static int parse(struct broker_options *options, int argc, char **argv)
+{
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", long_options, NULL)) >= 0) {
+		switch (c) {
+		case 's':
+			options->socket = optarg;
+			break;
+		case 'p':
+			options->policy_dir = optarg;
+			break;
+		case 'm':
+			options->modules = optarg;
+			break;
+		case 'd':
+			options->softdsp = optarg;
+			break;
+		case 'u':
+			options->user = optarg;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return EXIT_SUCCESS;
+		case 'V':
+			puts("dspbrokerd " DSP_VERSION);
+			return EXIT_SUCCESS;
+		default:
+			fputs("Try 'dspbrokerd --help'.\n", stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "dspbrokerd: unexpected argument '%s'\n", argv[optind]);
+		return EXIT_USAGE;
+	}
+	return -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct broker_options options = {
+		.modules = DSP_MODULES_DIR,
+		.softdsp = DSP_SOFTDSP_PATH,
+	};
+	struct broker broker;
+	int code;
+
+	code = parse(&options, argc, argv);
+	if (code >= 0)
+		return code;
+	log_init();
+	code = EXIT_FAILURE;
+	if (broker_init(&broker, &options) >= 0)
+		code = broker_run(&broker);
+	broker_deinit(&broker);
+	return code;
+}

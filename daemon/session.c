@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/session.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/audit.h"
+#include "daemon/broker.h"
+#include "daemon/client.h"
+#include "daemon/device.h"
+#include "daemon/limits.h"
+#include "daemon/scheduler.h"
+#include "daemon/transport/transport.h"
+#include "daemon/user.h"
+
+/* Descriptors that a session may cost the broker: its domain's socket and two eventfds. */
+#define SESSION_FDS 3
+
+static uint64_t realtime_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* Charge a session to its client, or tell the client why not. */
+static int charge(struct client *client, const struct policy_decision *decision, uint32_t serial)
+{
+	uint32_t limit = decision->limits->sessions ? decision->limits->sessions
+						    : LIMIT_RULE_SESSIONS;
+	struct quota_refusal refusal;
+	int r;
+
+	if (quota_charge(&client->quota, QUOTA_SESSIONS, 1, &refusal) < 0)
+		goto over;
+	if (quota_charge(&client->quota, QUOTA_FDS, SESSION_FDS, &refusal) < 0)
+		goto no_fds;
+	r = user_rule_charge(client->user, decision->rule, limit);
+	if (r >= 0)
+		return 0;
+	quota_release(&client->quota, QUOTA_FDS, SESSION_FDS);
+	quota_release(&client->quota, QUOTA_SESSIONS, 1);
+	if (r == -EDQUOT)
+		client_refuse(client, serial,
+			&(struct refusal){
+				.status = DSP_OVER_LIMIT, .limit = limit, .rule = decision->rule},
+			"over limit: rule %s allows a user %u sessions at once", decision->rule,
+			limit);
+	else
+		client_refuse(client, serial, &(struct refusal){.status = DSP_NO_RESOURCES},
+			"out of memory");
+	return r;
+
+no_fds:
+	quota_release(&client->quota, QUOTA_SESSIONS, 1);
+over:
+	client_refuse_quota(client, serial, &refusal);
+	return -EDQUOT;
+}
+
+/* The channel's device, if it can be opened now; else the client is told why not. */
+static struct device *find_device(struct client *client, const char *channel, uint32_t serial)
+{
+	const char *service;
+	struct device *device = device_find(client->broker, channel, &service);
+
+	if (!device || !device_has_channel(device, service)) {
+		client_refuse(client, serial, &(struct refusal){.status = DSP_NOT_FOUND},
+			"there is no channel %s", channel);
+		return NULL;
+	}
+	if (!device->up) {
+		client_refuse(client, serial, &(struct refusal){.status = DSP_DEVICE_DOWN},
+			"the device of %s is down", channel);
+		return NULL;
+	}
+	return device;
+}
+
+static void fill(struct session *session, const char *channel,
+	const struct policy_decision *decision)
+{
+	const struct policy_limits *limits = decision->limits;
+	uint64_t timeout_ms = limits->timeout_ms ? limits->timeout_ms : LIMIT_SESSION_TIMEOUT_MS;
+
+	wire_string_set(session->channel, sizeof(session->channel), channel);
+	session->service = strchr(session->channel, '/') + 1;
+	wire_string_set(session->rule, sizeof(session->rule), decision->rule);
+	if (decision->share_domain)
+		wire_string_set(session->share_domain, sizeof(session->share_domain),
+			decision->share_domain);
+	session->calls_max = limits->calls ? limits->calls : LIMIT_SESSION_CALLS;
+	session->timeout_us = (uint32_t)MIN(timeout_ms * 1000, (uint64_t)UINT32_MAX);
+	session->since_us = realtime_us();
+	list_init(&session->waiting);
+	list_init(&session->submitted);
+	list_init(&session->turn);
+	list_init(&session->link);
+}
+
+/* Undo charge() and forget the session; the transport does not know it (any more). */
+static void destroy(struct session *session)
+{
+	struct client *client = session->client;
+
+	if (session->id)
+		idmap_remove(&client->sessions, session->id);
+	user_rule_release(client->user, session->rule);
+	quota_release(&client->quota, QUOTA_FDS, SESSION_FDS);
+	quota_release(&client->quota, QUOTA_SESSIONS, 1);
+	free(session);
+	client_collect(client);
+}
+
+static void reply(struct session *session, void *message, size_t size)
+{
+	struct dsp_header *header = message;
+
+	header->serial = session->reply_serial;
+	session->reply_wanted = false;
+	client_send(session->client, message, size);
+}
+
+/* Queue one of the broker's own calls. Returns 0 or -ENOMEM. */
+static int queue_own(struct session *session, enum dsp_op op)
+{
+	struct call *call = call_new(session, op);
+
+	if (!call)
+		return -ENOMEM;
+	call->timeout_us = session->timeout_us;
+	if (op == DSP_OP_MODULE_OPEN)
+		call_start_clock(call);
+	scheduler_add(call);
+	scheduler_run(session->lane);
+	return 0;
+}
+
+/* Let the transport go on with the end of a session that has no calls any more. */
+static void leave(struct session *session)
+{
+	if (session->leaving)
+		return;
+	session->leaving = true;
+	session->device->ops->close(session);
+}
+
+/* The open came to nothing: say so, then take back what there is. */
+static void open_failed(struct session *session, enum dsp_status status, const char *text)
+{
+	session->state = SESSION_CLOSING;
+	if (session->reply_wanted)
+		client_refuse(session->client, session->reply_serial,
+			&(struct refusal){.status = status, .rule = session->rule}, "%s: %s",
+			session->channel, text);
+	session->reply_wanted = false;
+}
+
+void session_open(struct client *client, const char *channel,
+	const struct policy_decision *decision, uint32_t serial)
+{
+	struct device *device = find_device(client, channel, serial);
+	struct session *session;
+
+	if (!device || charge(client, decision, serial) < 0)
+		return;
+	session = calloc(1, sizeof(*session));
+	if (!session) {
+		user_rule_release(client->user, decision->rule);
+		quota_release(&client->quota, QUOTA_FDS, SESSION_FDS);
+		quota_release(&client->quota, QUOTA_SESSIONS, 1);
+		client_refuse(client, serial, &(struct refusal){.status = DSP_NO_RESOURCES},
+			"out of memory");
+		return;
+	}
+	*session = (struct session){
+		.client = client,
+		.device = device,
+		.number = ++client->broker->next_session,
+		.reply_wanted = true,
+		.reply_serial = serial,
+	};
+	fill(session, channel, decision);
+	if (idmap_add(&client->sessions, session, &session->id) < 0 ||
+		device->ops->open(session) < 0) {
+		client_refuse(client, serial, &(struct refusal){.status = DSP_NO_RESOURCES},
+			"no room for a session on %s", channel);
+		destroy(session);
+		return;
+	}
+	device->sessions++;
+	if (queue_own(session, DSP_OP_MODULE_OPEN) < 0) {
+		open_failed(session, DSP_NO_RESOURCES, "out of memory");
+		leave(session);
+	}
+}
+
+static void opened(struct session *session)
+{
+	struct dsp_open_reply message = {
+		.header.opcode = DSP_OPEN | DSP_REPLY,
+		.session = session->id,
+		.kind = DSP_KIND_CALL,
+		.calls_max = session->calls_max,
+		.timeout_max_us = session->timeout_us,
+		.generation = session->device->generation,
+	};
+
+	session->state = SESSION_OPEN;
+	wire_string_set(message.rule, sizeof(message.rule), session->rule);
+	audit_opened(session);
+	reply(session, &message, sizeof(message));
+}
+
+/* The next step of closing, when no call of the client's is left. */
+static void close_step(struct session *session)
+{
+	if (session->leaving || !list_empty(&session->waiting) ||
+		!list_empty(&session->submitted))
+		return;
+	if (session->module_open) {
+		session->module_open = false;
+		if (queue_own(session, DSP_OP_MODULE_CLOSE) >= 0)
+			return;
+	}
+	leave(session);
+}
+
+/* Whoever lets go last goes on with what had to wait. */
+static void unhold(struct session *session)
+{
+	if (--session->holds)
+		return;
+	if (session->closed)
+		session_closed(session);
+	else if (session->state == SESSION_CLOSING && session->lane)
+		close_step(session);
+}
+
+static void end_calls(struct session *session, void (*end)(struct call *, enum dsp_status),
+	enum dsp_status status)
+{
+	struct list *const queues[] = {&session->submitted, &session->waiting};
+
+	session->holds++;
+	for (size_t i = 0; i < ARRAY_SIZE(queues); i++) {
+		struct call *call, *following;
+
+		list_for_each_safe (call, following, queues[i], link)
+			end(call, status);
+	}
+	unhold(session);
+}
+
+static void cancel(struct call *call, enum dsp_status status)
+{
+	call_cancel(call, status);
+}
+
+static void begin_close(struct session *session)
+{
+	session->state = SESSION_CLOSING;
+	end_calls(session, cancel, DSP_CANCELLED);
+}
+
+void session_close(struct session *session, uint32_t serial)
+{
+	session->reply_wanted = true;
+	session->reply_serial = serial;
+	if (session->state == SESSION_DEAD && !session->lane)
+		session_closed(session);
+	else
+		begin_close(session);
+}
+
+void session_abandon(struct session *session)
+{
+	session->reply_wanted = false;
+	if (session->leaving)
+		return;
+	if (!session->lane) {
+		session_closed(session);
+	} else if (session->lane->attached == 1) {
+		/* Nobody else lives in its domain, so nobody waits for its calls to end. */
+		session->state = SESSION_CLOSING;
+		leave(session);
+	} else if (session->state != SESSION_CLOSING) {
+		begin_close(session);
+	}
+}
+
+void session_abort_calls(struct session *session, enum dsp_status status)
+{
+	end_calls(session, call_abort, status);
+}
+
+static const char *open_failure(const struct dsp_completion *completion, char *out, size_t size)
+{
+	if (completion->status == DSP_DSP_ERROR)
+		snprintf(out, size, "the module refused to open (it returned %d, 0x%x)",
+			completion->result, (uint32_t)completion->result);
+	else
+		snprintf(out, size, "the module did not open: %s",
+			wire_status_name(completion->status));
+	return out;
+}
+
+static void open_done(struct session *session, const struct dsp_completion *completion)
+{
+	char text[DSP_TEXT_SIZE];
+
+	if (completion->status != DSP_OK) {
+		open_failed(session,
+			completion->status == DSP_DSP_ERROR ? DSP_LOAD_FAILED
+							    : completion->status,
+			open_failure(completion, text, sizeof(text)));
+	} else {
+		session->module_open = true;
+		if (session->state == SESSION_OPENING)
+			opened(session);
+	}
+}
+
+static void invoke_done(struct session *session, const struct dsp_completion *completion)
+{
+	session->in_flight--;
+	session->calls++;
+	session->errors += completion->status != DSP_OK;
+	session->busy_ns += completion->busy_ns;
+	client_complete_call(session->client, completion);
+}
+
+void session_call_done(struct session *session, enum dsp_op op,
+	const struct dsp_completion *completion)
+{
+	session->holds++;
+	if (op == DSP_OP_INVOKE)
+		invoke_done(session, completion);
+	else if (op == DSP_OP_MODULE_OPEN)
+		open_done(session, completion);
+	unhold(session);
+}
+
+static void announce_death(struct session *session, const char *text)
+{
+	struct dsp_event_session event = {
+		.header.opcode = DSP_EVENT_SESSION,
+		.session = session->id,
+		.status = session->death,
+	};
+
+	wire_string_set(event.text, sizeof(event.text), text);
+	audit_lost(session, text);
+	client_send(session->client, &event, sizeof(event));
+}
+
+static void lose(struct call *call, enum dsp_status status)
+{
+	call_fail(call, call->outcome ? call->outcome : status);
+}
+
+/* A session that opens has one call, which knows best why it came to nothing. */
+static enum dsp_status opening_status(const struct session *session, enum dsp_status status)
+{
+	const struct call *call = list_first(&session->submitted, struct call, link);
+
+	return call && call->outcome ? call->outcome : status;
+}
+
+void session_lost(struct session *session, enum dsp_status status, const char *text)
+{
+	enum session_state state = session->state;
+
+	session->holds++;
+	session->lane = NULL; /* first, so that nothing that follows goes there */
+	session->leaving = state != SESSION_OPEN;
+	list_remove(&session->turn);
+	if (state == SESSION_OPENING)
+		open_failed(session, opening_status(session, status), text);
+	end_calls(session, lose, status);
+	if (state == SESSION_OPEN) {
+		session->device->sessions--;
+		session->state = SESSION_DEAD;
+		session->death = status;
+		announce_death(session, text);
+	} else {
+		session_closed(session);
+	}
+	unhold(session);
+}
+
+void session_closed(struct session *session)
+{
+	struct dsp_close_reply message = {.header.opcode = DSP_CLOSE | DSP_REPLY};
+	struct client *client = session->client;
+
+	session->closed = true;
+	if (session->holds)
+		return;
+	assert(list_empty(&session->waiting) && list_empty(&session->submitted));
+	if (session->state != SESSION_DEAD)
+		session->device->sessions--;
+	list_remove(&session->turn);
+	/* Its id goes first: a reply that cannot be sent ends the client and all it still has. */
+	client->holds++;
+	idmap_remove(&client->sessions, session->id);
+	session->id = 0;
+	if (session->reply_wanted)
+		reply(session, &message, sizeof(message));
+	destroy(session);
+	client->holds--;
+	client_collect(client);
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One channel opened by one client: its rights and limits, resolved when it was opened, and its
+ * calls.
+ *
+ *   OPENING --> OPEN --> CLOSING --> gone
+ *      |          `--> DEAD --> gone      (crashed or revoked; the id stays until CLOSE)
+ *      `--> CLOSING --> gone              (its open failed)
+ */
+#ifndef DSP_SESSION_H
+#define DSP_SESSION_H
+
+#include "daemon/call.h"
+#include "policy/policy.h"
+#include "protocol/ring.h"
+#include "protocol/util.h"
+#include "protocol/wire.h"
+
+struct client;
+struct device;
+struct lane;
+
+enum session_state {
+	SESSION_OPENING,
+	SESSION_OPEN,
+	SESSION_CLOSING,
+	SESSION_DEAD,
+};
+
+struct session {
+	struct client *client;
+	struct device *device;
+	uint32_t id;      /* the client's */
+	uint64_t number;  /* broker-wide */
+	enum session_state state;
+	enum dsp_status death; /* DEAD: why */
+	bool module_open;      /* its module handed out a handle, which must be closed */
+	bool leaving;          /* the transport is asked to close it */
+	bool closed;           /* it is gone as soon as nobody holds it */
+	unsigned int holds;    /* code that must not lose it under its feet */
+
+	char channel[DSP_CHANNEL_SIZE];
+	const char *service; /* part of channel behind the device's name */
+	char rule[DSP_RULE_SIZE];
+	char share_domain[DSP_RULE_SIZE]; /* "": a protection domain of its own */
+	uint32_t calls_max;
+	uint32_t timeout_us;
+
+	/* A request of the client that is answered when this state ends. */
+	bool reply_wanted;
+	uint32_t reply_serial;
+
+	struct list waiting, submitted; /* calls */
+	uint32_t in_flight;             /* both, the client's own calls only */
+	struct lane *lane;              /* NULL once the transport has let go */
+	struct list turn;               /* lane->sessions */
+	struct list link;               /* the transport's */
+	uint32_t tag;                   /* the transport's */
+	uint32_t domain;                /* number of its protection domain, for display */
+
+	uint64_t calls, errors, busy_ns;
+	uint64_t since_us;
+};
+
+/* Open a channel for a client whom policy allows it. The reply under @serial comes when the
+ * module is open, or at once as an error. */
+void session_open(struct client *client, const char *channel,
+	const struct policy_decision *decision, uint32_t serial);
+/* Close it for its client; the reply under @serial comes when it is gone. */
+void session_close(struct session *session, uint32_t serial);
+/* The client is gone: end the session without a word to anybody. */
+void session_abandon(struct session *session);
+/* End all of its calls in any case. */
+void session_abort_calls(struct session *session, enum dsp_status status);
+
+/* Called by call_done(). */
+void session_call_done(struct session *session, enum dsp_op op,
+	const struct dsp_completion *completion);
+
+/* Called by transports. The protection domain is gone: its calls end with @status (or their own
+ * outcome), and so does the session. */
+void session_lost(struct session *session, enum dsp_status status, const char *text);
+/* transport_ops.close() has finished: frees the session. */
+void session_closed(struct session *session);
+
+#endif

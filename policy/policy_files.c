@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+/* Which files make the policy, and what is in them. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "policy/compiled.h"
+#include "policy/policy.h"
+#include "policy/policy_parse.h"
+#include "policy/reader.h"
+
+struct file {
+	char *name;	  /* owned */
+	size_t directory; /* number of its directory: the highest wins */
+};
+
+struct files {
+	struct file items[POLICY_FILES_MAX];
+	size_t n;
+};
+
+static void files_deinit(struct files *files)
+{
+	while (files->n)
+		free(files->items[--files->n].name);
+}
+
+static void closedirp(DIR **directory)
+{
+	if (*directory)
+		closedir(*directory);
+}
+
+/* "*.json", as a shell understands it. */
+static bool is_policy_name(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return name[0] != '.' && dot && strcmp(dot, ".json") == 0;
+}
+
+static int system_error(struct policy_note *error, const char *path, const char *what, int r)
+{
+	policy_note(error, path, 0, 0, "cannot %s: %s", what, strerror(-r));
+	return r;
+}
+
+static int add_file(struct files *files, const char *name, size_t directory)
+{
+	char *copy;
+
+	if (files->n == ARRAY_SIZE(files->items))
+		return -E2BIG;
+	copy = strdup(name);
+	if (!copy)
+		return -ENOMEM;
+	files->items[files->n++] = (struct file){.name = copy, .directory = directory};
+	return 0;
+}
+
+static int list_directory(
+	struct files *files, const char *path, size_t directory, struct policy_note *error)
+{
+	_cleanup_(closedirp) DIR *stream = opendir(path);
+	const struct dirent *entry;
+	int r;
+
+	if (!stream && errno == ENOENT)
+		return 0;
+	if (!stream)
+		return system_error(error, path, "open the directory", -errno);
+	while (errno = 0, (entry = readdir(stream))) {
+		if (!is_policy_name(entry->d_name))
+			continue;
+		r = add_file(files, entry->d_name, directory);
+		if (r == -E2BIG)
+			policy_note(
+				error, path, 0, 0, "more than %d policy files", POLICY_FILES_MAX);
+		if (r < 0)
+			return r;
+	}
+	return errno ? system_error(error, path, "read the directory", -errno) : 0;
+}
+
+/* By name; of equal names the one that replaces the others comes first. */
+static int compare_files(const void *a, const void *b)
+{
+	const struct file *x = a, *y = b;
+	int order = strcmp(x->name, y->name);
+
+	return order ? order : (x->directory < y->directory) - (x->directory > y->directory);
+}
+
+/* Open a regular file; waits for nothing, whatever it is. Returns an fd or -errno. */
+static int open_regular(const char *path, struct policy_note *error)
+{
+	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0)
+		return system_error(error, path, "open", -errno);
+	if (fstat(fd, &st) < 0)
+		return system_error(error, path, "look at it", -errno);
+	if (!S_ISREG(st.st_mode)) {
+		policy_note(error, path, 0, 0, "not a regular file");
+		return -EINVAL;
+	}
+	return TAKE_FD(fd);
+}
+
+/* Read a whole file into @text, which has room for one byte more than a file may have. */
+static int read_file(const char *path, char *text, size_t *size, struct policy_note *error)
+{
+	_cleanup_(fd_closep) int fd = open_regular(path, error);
+	ssize_t got = 1;
+
+	if (fd < 0)
+		return TAKE_FD(fd);
+	for (*size = 0; got > 0 && *size <= POLICY_FILE_BYTES_MAX; *size += (size_t)got) {
+		do
+			got = read(fd, text + *size, POLICY_FILE_BYTES_MAX + 1 - *size);
+		while (got < 0 && errno == EINTR);
+		if (got < 0)
+			return system_error(error, path, "read", -errno);
+	}
+	return 0;
+}
+
+static int add_files(
+	struct policy_builder *builder, const char *const *dirs, const struct files *files)
+{
+	_cleanup_(freep) char *text = malloc(POLICY_FILE_BYTES_MAX + 1);
+	const char *previous = "";
+	int r = 0;
+
+	if (!text)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < files->n; i++) {
+		const struct file *file = &files->items[i];
+		_cleanup_(freep) char *path = NULL;
+		size_t size;
+
+		if (strcmp(file->name, previous) == 0)
+			continue;
+		previous = file->name;
+		if (asprintf(&path, "%s/%s", dirs[file->directory], file->name) < 0)
+			return -ENOMEM;
+		r = read_file(path, text, &size, builder->error);
+		if (r == 0)
+			r = policy_builder_add(builder, path, text, size);
+	}
+	return r;
+}
+
+int policy_load(struct policy **out, const char *const *dirs, size_t n_dirs,
+	struct policy_note *error, void (*warn)(const struct policy_note *note, void *userdata),
+	void *userdata)
+{
+	_cleanup_(files_deinit) struct files files = {.n = 0};
+	struct policy_builder builder;
+	int r = policy_builder_begin(&builder, error, warn, userdata);
+
+	for (size_t i = 0; r == 0 && i < n_dirs; i++)
+		r = list_directory(&files, dirs[i], i, error);
+	if (r == 0) {
+		qsort(files.items, files.n, sizeof(files.items[0]), compare_files);
+		r = add_files(&builder, dirs, &files);
+	}
+	return policy_builder_end(&builder, r, out);
+}

@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: MIT
+#include "policy/policy_parse.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/compiled.h"
+#include "policy/lookup.h"
+#include "policy/reader.h"
+
+#define POLICY_VERSION 1
+
+/* One file that is being read. */
+struct parser {
+	struct reader reader;
+	struct policy *policy;	   /* the builder's */
+	struct json_object *names; /* the builder's */
+	uint32_t file;		   /* the file's path among the policy's texts */
+	struct policy_rule rule;   /* the one that is being read */
+	bool allow;		   /* and its action */
+};
+
+static struct parser *parser_of(struct reader *reader)
+{
+	return container_of(reader, struct parser, reader);
+}
+
+static bool only_from(const char *text, const char *marks)
+{
+	static const char always[] = "abcdefghijklmnopqrstuvwxyz"
+				     "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+	for (; *text; text++)
+		if (!strchr(always, *text) && !strchr(marks, *text))
+			return false;
+	return true;
+}
+
+/* A name that the administrator makes up: of a rule or a shared domain. */
+static int get_label(
+	struct reader *reader, const struct field *field, struct value value, const char **out)
+{
+	int r = reader_string(reader, value, field->name, POLICY_LABEL_MAX, out);
+
+	if (r == 0 && !only_from(*out, "._-"))
+		return reader_refuse(reader, value.place,
+			"%s may hold letters, digits, '.', '_' and '-' only", field->name);
+	return r;
+}
+
+static int check_allow_only(struct reader *reader, const struct field *field, struct value value)
+{
+	if (parser_of(reader)->allow)
+		return 0;
+	return reader_refuse(reader, value.place - 1, "%s is for rules that allow", field->name);
+}
+
+/* "limits" */
+
+static int refuse_limit(
+	struct reader *reader, const struct field *field, struct value value, const char *also)
+{
+	return reader_refuse(reader, value.place, "%s must be from 1 to %" PRIu64 "%s", field->name,
+		field->max, also);
+}
+
+static int parse_count(struct reader *reader, const struct field *field, struct value value)
+{
+	struct policy_limits *limits = &parser_of(reader)->rule.limits;
+	int r = reader_expect(reader, value, field->name, json_type_int);
+	int64_t number = json_object_get_int64(value.json); /* clamped: what is huge stays huge */
+	uint32_t count = (uint32_t)number;
+
+	if (r < 0)
+		return r;
+	if (number < 1 || (uint64_t)number > field->max)
+		return refuse_limit(reader, field, value, "");
+	memcpy((char *)limits + field->offset, &count, sizeof(count));
+	return 0;
+}
+
+/* "64M" -> bytes. Returns 0 for what is no such thing, or is beyond 64 bits. */
+static uint64_t bytes_from_text(const char *text)
+{
+	static const char units[] = "KMG";
+	uint64_t bytes = 0;
+	const char *unit;
+
+	for (; *text >= '0' && *text <= '9'; text++)
+		if (__builtin_mul_overflow(bytes, 10, &bytes) ||
+			__builtin_add_overflow(bytes, (uint64_t)(*text - '0'), &bytes))
+			return 0;
+	unit = *text ? strchr(units, *text) : NULL;
+	if (!unit || text[1])
+		return 0;
+	for (const char *step = units; step <= unit; step++)
+		if (__builtin_mul_overflow(bytes, 1024, &bytes))
+			return 0;
+	return bytes;
+}
+
+static int parse_bytes(struct reader *reader, const struct field *field, struct value value)
+{
+	enum json_type type = json_object_get_type(value.json);
+	uint64_t bytes = 0;
+	const char *text;
+	int r = 0;
+
+	if (type == json_type_int)
+		bytes = (uint64_t)MAX(json_object_get_int64(value.json), 0);
+	else if (type == json_type_string)
+		r = reader_string(reader, value, field->name, POLICY_BYTES_TEXT_MAX, &text);
+	else
+		r = reader_refuse_type(
+			reader, value, field->name, "a whole number or a string like \"64M\"");
+	if (r < 0)
+		return r;
+	if (type == json_type_string)
+		bytes = bytes_from_text(text);
+	if (bytes < 1 || bytes > field->max)
+		return refuse_limit(reader, field, value, ", or a string like \"64M\" (K, M, G)");
+	parser_of(reader)->rule.limits.bytes = bytes;
+	return 0;
+}
+
+static int parse_limits(struct reader *reader, const struct field *field, struct value value)
+{
+#define COUNT(member, limit)                                                     \
+	{                                                                        \
+		.name = #member, .parse = parse_count,                           \
+		.offset = offsetof(struct policy_limits, member), .max = (limit) \
+	}
+	static const struct field fields[] = {
+		COUNT(sessions, POLICY_COUNT_MAX),
+		COUNT(calls, POLICY_COUNT_MAX),
+		COUNT(timeout_ms, POLICY_TIMEOUT_MAX),
+		COUNT(buffers, POLICY_COUNT_MAX),
+		{.name = "bytes", .parse = parse_bytes, .max = POLICY_BYTES_MAX},
+	};
+#undef COUNT
+	int r = check_allow_only(reader, field, value);
+
+	return r < 0 ? r : reader_object(reader, value, field->name, fields, ARRAY_SIZE(fields));
+}
+
+/* "match" */
+
+struct account_kind {
+	const char *word;
+	int (*look_up)(const char *name, uint32_t *id);
+};
+
+/* A name that nobody has costs an allowing rule one peer, but a denying rule its purpose. */
+static int unknown_name(struct reader *reader, uint32_t place, const char *kind, const char *name)
+{
+	char shown[READER_SHOWN_SIZE];
+
+	reader_show(shown, name, strlen(name));
+	if (!parser_of(reader)->allow)
+		return reader_refuse(reader, place,
+			"there is no %s \"%s\", so the rule cannot deny what it should", kind,
+			shown);
+	reader_warn(reader, place, "there is no %s \"%s\"; it matches nobody", kind, shown);
+	return 0;
+}
+
+static int parse_account_name(struct reader *reader, const char *list, struct value value,
+	const struct account_kind *kind)
+{
+	const char *name;
+	uint32_t id;
+	int r = reader_string(reader, value, list, POLICY_ACCOUNT_MAX, &name);
+
+	if (r < 0)
+		return r;
+	r = kind->look_up(name, &id);
+	if (r == -ENOENT)
+		return unknown_name(reader, value.place, kind->word, name);
+	if (r == 0)
+		return policy_add_id(parser_of(reader)->policy, id);
+	reader_refuse(reader, value.place, "the %s database cannot be asked: %s", kind->word,
+		strerror(-r));
+	return r;
+}
+
+/* An entry of "users" or "groups": a name or a number. */
+static int parse_account(struct reader *reader, const char *list, struct value value,
+	const struct account_kind *kind)
+{
+	enum json_type type = json_object_get_type(value.json);
+	int64_t id;
+
+	if (type == json_type_string)
+		return parse_account_name(reader, list, value, kind);
+	if (type != json_type_int)
+		return reader_refuse_type(reader, value, list, "names and whole numbers");
+	id = json_object_get_int64(value.json);
+	if (id < 0 || id >= UINT32_MAX)
+		return reader_refuse(reader, value.place, "a %s's number must be from 0 to %u",
+			kind->word, UINT32_MAX - 1);
+	return policy_add_id(parser_of(reader)->policy, (uint32_t)id);
+}
+
+static int parse_user(struct reader *reader, const char *list, struct value value)
+{
+	static const struct account_kind kind = {"user", lookup_user};
+
+	if (json_object_get_type(value.json) == json_type_string &&
+		strcmp(json_object_get_string(value.json), "*") == 0) {
+		parser_of(reader)->rule.any_user = true;
+		return 0;
+	}
+	return parse_account(reader, list, value, &kind);
+}
+
+static int parse_group(struct reader *reader, const char *list, struct value value)
+{
+	static const struct account_kind kind = {"group", lookup_group};
+
+	return parse_account(reader, list, value, &kind);
+}
+
+static int parse_accounts(struct reader *reader, const struct field *field, struct value value,
+	struct policy_span *span, entry_fn *parse)
+{
+	const struct policy *policy = parser_of(reader)->policy;
+	int r;
+
+	span->first = (uint32_t)policy->n_ids;
+	r = reader_list(reader, value, field->name, 1, POLICY_LIST_MAX, parse);
+	span->n = (uint32_t)policy->n_ids - span->first;
+	return r;
+}
+
+static int parse_users(struct reader *reader, const struct field *field, struct value value)
+{
+	struct policy_rule *rule = &parser_of(reader)->rule;
+
+	rule->any_user = false;
+	return parse_accounts(reader, field, value, &rule->users, parse_user);
+}
+
+static int parse_groups(struct reader *reader, const struct field *field, struct value value)
+{
+	struct policy_rule *rule = &parser_of(reader)->rule;
+
+	rule->any_group = false;
+	return parse_accounts(reader, field, value, &rule->groups, parse_group);
+}
+
+static int parse_match(struct reader *reader, const struct field *field, struct value value)
+{
+	static const struct field fields[] = {
+		{.name = "users", .parse = parse_users},
+		{.name = "groups", .parse = parse_groups},
+	};
+	struct policy_rule *rule = &parser_of(reader)->rule;
+	int r = reader_expect(reader, value, field->name, json_type_object);
+
+	if (r < 0)
+		return r;
+	if (json_object_object_length(value.json) == 0)
+		return reader_refuse(reader, value.place, "match must have users or groups");
+	rule->any_user = rule->any_group = true;
+	return reader_object(reader, value, field->name, fields, ARRAY_SIZE(fields));
+}
+
+/* The other keys of a rule. */
+
+static int parse_name(struct reader *reader, const struct field *field, struct value value)
+{
+	struct parser *parser = parser_of(reader);
+	struct json_object *known, *here;
+	char where[sizeof(reader->error->file)];
+	const char *name;
+	int r = get_label(reader, field, value, &name);
+
+	if (r < 0)
+		return r;
+	if (json_object_object_get_ex(parser->names, name, &known))
+		return reader_refuse(reader, value.place, "name is already that of the rule in %s",
+			json_object_get_string(known));
+	snprintf(where, sizeof(where), "%s:%u", reader->file, parser->rule.line);
+	here = json_object_new_string(where);
+	if (!here)
+		return -ENOMEM;
+	if (json_object_object_add(parser->names, name, here) < 0) {
+		json_object_put(here);
+		return -ENOMEM;
+	}
+	return policy_add_text(parser->policy, name, &parser->rule.name);
+}
+
+static int parse_action(struct reader *reader, const struct field *field, struct value value)
+{
+	struct parser *parser = parser_of(reader);
+	int r = reader_expect(reader, value, field->name, json_type_string);
+	const char *action = json_object_get_string(value.json);
+
+	if (r < 0)
+		return r;
+	parser->allow = strcmp(action, "allow") == 0;
+	if (!parser->allow && strcmp(action, "deny") != 0)
+		return reader_refuse(reader, value.place, "action must be \"allow\" or \"deny\"");
+	return 0;
+}
+
+static int parse_channel(struct reader *reader, const char *list, struct value value)
+{
+	const char *glob, *slash;
+	uint32_t offset;
+	int r = reader_string(reader, value, list, POLICY_GLOB_MAX, &glob);
+
+	if (r < 0)
+		return r;
+	slash = strchr(glob, '/');
+	if (!slash || slash == glob || !slash[1] || strchr(slash + 1, '/'))
+		return reader_refuse(reader, value.place, "a channel must be DEVICE/SERVICE");
+	if (!only_from(glob, "/*?._-:+@"))
+		return reader_refuse(reader, value.place,
+			"a channel may hold letters, digits, * ? . _ - : + and @ only");
+	return policy_add_text(parser_of(reader)->policy, glob, &offset);
+}
+
+static int parse_channels(struct reader *reader, const struct field *field, struct value value)
+{
+	struct parser *parser = parser_of(reader);
+	int r;
+
+	parser->rule.channels.first = (uint32_t)parser->policy->n_texts;
+	r = reader_list(reader, value, field->name, 1, POLICY_LIST_MAX, parse_channel);
+	if (r == 0)
+		parser->rule.channels.n = (uint32_t)json_object_array_length(value.json);
+	return r;
+}
+
+static int parse_share_domain(struct reader *reader, const struct field *field, struct value value)
+{
+	struct parser *parser = parser_of(reader);
+	const char *domain;
+	int r = check_allow_only(reader, field, value);
+
+	if (r == 0)
+		r = get_label(reader, field, value, &domain);
+	return r < 0 ? r : policy_add_text(parser->policy, domain, &parser->rule.share_domain);
+}
+
+static int parse_rule(struct reader *reader, const char *list, struct value value)
+{
+	/* "action" comes before what depends on it. */
+	static const struct field fields[] = {
+		{.name = "name", .parse = parse_name, .required = true},
+		{.name = "action", .parse = parse_action, .required = true},
+		{.name = "match", .parse = parse_match, .required = true},
+		{.name = "channels", .parse = parse_channels, .required = true},
+		{.name = "share_domain", .parse = parse_share_domain},
+		{.name = "limits", .parse = parse_limits},
+	};
+	struct parser *parser = parser_of(reader);
+	int r;
+
+	if (policy_size(parser->policy) == POLICY_RULES_MAX)
+		return reader_refuse(
+			reader, value.place, "more than %d %s", POLICY_RULES_MAX, list);
+	parser->allow = false;
+	parser->rule = (struct policy_rule){
+		.file = parser->file,
+		.line = reader->places.places[value.place].line,
+	};
+	r = reader_object(reader, value, "a rule", fields, ARRAY_SIZE(fields));
+	if (r < 0)
+		return r;
+	return policy_add_rule(parser->policy, parser->allow, &parser->rule);
+}
+
+/* The file as a whole. */
+
+static int parse_version(struct reader *reader, const struct field *field, struct value value)
+{
+	int r = reader_expect(reader, value, field->name, json_type_int);
+
+	if (r == 0 && json_object_get_int64(value.json) != POLICY_VERSION)
+		return reader_refuse(reader, value.place, "version must be %d", POLICY_VERSION);
+	return r;
+}
+
+static int parse_rules(struct reader *reader, const struct field *field, struct value value)
+{
+	return reader_list(reader, value, field->name, 0, POLICY_RULES_MAX, parse_rule);
+}
+
+static int parse_root(struct parser *parser)
+{
+	static const struct field fields[] = {
+		{.name = "version", .parse = parse_version, .required = true},
+		{.name = "rules", .parse = parse_rules, .required = true},
+	};
+	struct reader *reader = &parser->reader;
+	struct value root = {reader->root, 0};
+	int r = policy_add_text(parser->policy, reader->file, &parser->file);
+
+	return r < 0 ? r : reader_object(reader, root, "a policy", fields, ARRAY_SIZE(fields));
+}
+
+int policy_builder_add(
+	struct policy_builder *builder, const char *file, const char *text, size_t size)
+{
+	struct parser parser = {
+		.reader = {.file = file,
+			.error = builder->error,
+			.warn = builder->warn,
+			.userdata = builder->userdata},
+		.policy = builder->policy,
+		.names = builder->names,
+	};
+	int r = reader_init(&parser.reader, text, size);
+
+	if (r == 0)
+		r = parse_root(&parser);
+	reader_deinit(&parser.reader);
+	return r;
+}
+
+int policy_builder_begin(struct policy_builder *out, struct policy_note *error,
+	void (*warn)(const struct policy_note *note, void *userdata), void *userdata)
+{
+	*error = (struct policy_note){0};
+	*out = (struct policy_builder){.error = error, .warn = warn, .userdata = userdata};
+	out->names = json_object_new_object();
+	if (!out->names)
+		return -ENOMEM;
+	return policy_new(&out->policy);
+}
+
+int policy_builder_end(struct policy_builder *builder, int r, struct policy **out)
+{
+	_cleanup_(policy_freep) struct policy *policy = TAKE_PTR(builder->policy);
+
+	json_object_put(TAKE_PTR(builder->names));
+	if (r == 0)
+		*out = TAKE_PTR(policy);
+	else if (!builder->error->text[0])
+		policy_note(builder->error, "", 0, 0, "%s", strerror(-r));
+	return r;
+}
+
+int policy_parse(struct policy **out, const char *file, const char *text, size_t size,
+	struct policy_note *error, void (*warn)(const struct policy_note *note, void *userdata),
+	void *userdata)
+{
+	struct policy_builder builder;
+	int r = policy_builder_begin(&builder, error, warn, userdata);
+
+	if (r == 0)
+		r = policy_builder_add(&builder, file, text, size);
+	return policy_builder_end(&builder, r, out);
+}

@@ -1,0 +1,581 @@
+// SPDX-License-Identifier: MIT
+#include "tests/unit/fake_broker.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "protocol/ring.h"
+#include "protocol/sock.h"
+#include "protocol/util.h"
+#include "protocol/wire.h"
+
+/* Its thread uses assert(): Check's own asserts are for the thread that runs the test. */
+struct fake_broker {
+	enum fake_hello hello;
+	int sock, doorbell, notify, quit;
+	struct dsp_ring ring;
+	char *area;
+	size_t area_size;
+	char *buffers[8]; /* index: id - 1 */
+	uint64_t buffer_size[8];
+	unsigned int n_buffers;
+	struct dsp_entry held[FAKE_CQ_ENTRIES];
+	unsigned int n_held, in_flight;
+	struct dsp_open later; /* its serial is 0 when there is none */
+	uint32_t n_sessions;
+	bool deaf, hung_up;
+	pthread_t thread;
+};
+
+static void send_packet(struct fake_broker *fake, const void *packet, size_t size)
+{
+	sock_send(fake->sock, packet, size, NULL, 0, 0); /* the client may be gone */
+}
+
+static void hang_up(struct fake_broker *fake)
+{
+	shutdown(fake->sock, SHUT_RDWR);
+	fake->hung_up = true;
+}
+
+static int memory_new(size_t size, bool seal, char **mapping)
+{
+	int fd = memfd_create("fake", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	assert(fd >= 0);
+	assert(ftruncate(fd, (off_t)size) == 0);
+	if (seal)
+		assert(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0);
+	*mapping = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert(*mapping != MAP_FAILED);
+	return fd;
+}
+
+/* Requests. */
+
+static void refuse(struct fake_broker *fake, uint32_t serial, enum dsp_status status,
+	const char *rule, uint64_t limit, const char *text)
+{
+	struct dsp_error error = {
+		.header = {.opcode = DSP_ERROR, .serial = serial},
+		.status = status,
+		.limit = limit,
+	};
+
+	wire_string_set(error.rule, sizeof(error.rule), rule);
+	wire_string_set(error.text, sizeof(error.text), text);
+	send_packet(fake, &error, sizeof(error));
+}
+
+static void handle_hello(struct fake_broker *fake, const struct dsp_hello *hello)
+{
+	enum fake_hello lie = fake->hello;
+	struct dsp_hello_reply reply = {
+		.header = {.opcode = DSP_HELLO | DSP_REPLY, .serial = hello->header.serial},
+		.version = lie == FAKE_HELLO_VERSION ? 2 : DSP_WIRE_VERSION,
+		.sq_slots = FAKE_SQ_SLOTS + (lie == FAKE_HELLO_ODD_SLOTS),
+		.cq_entries = lie == FAKE_HELLO_NO_ENTRIES ? 0 : FAKE_CQ_ENTRIES,
+		.argument_bytes = lie == FAKE_HELLO_NO_AREA ? 0 : FAKE_ARGUMENT_BYTES,
+	};
+	int fds[DSP_HELLO_REPLY_FDS], ends[2] = {-1, -1};
+
+	if (lie == FAKE_HELLO_REFUSED) {
+		refuse(fake, hello->header.serial, DSP_OVER_LIMIT, "", 3, "too many connections");
+		hang_up(fake);
+		return;
+	}
+	assert(ring_create(&fake->ring, &fds[0], FAKE_SQ_SLOTS, FAKE_CQ_ENTRIES) == 0);
+	fake->area_size = FAKE_ARGUMENT_BYTES - (lie == FAKE_HELLO_SMALL_AREA ? 4096 : 0);
+	fds[1] = memory_new(fake->area_size, lie != FAKE_HELLO_UNSEALED_AREA, &fake->area);
+	fds[2] = fake->doorbell;
+	fds[3] = fake->notify;
+	reply.header.serial += lie == FAKE_HELLO_SERIAL;
+	reply.sq_slots <<= lie == FAKE_HELLO_SMALL_RING ? 7 : 0;
+	if (lie == FAKE_HELLO_PIPE_DOORBELL) {
+		assert(pipe2(ends, O_CLOEXEC) == 0);
+		fds[2] = ends[1];
+	}
+	if (lie == FAKE_HELLO_FILE_NOTIFY)
+		fds[3] = fds[0];
+	sock_send(fake->sock, &reply, sizeof(reply) - (lie == FAKE_HELLO_SHORT), fds,
+		DSP_HELLO_REPLY_FDS - (lie == FAKE_HELLO_FEW_FDS), 0);
+	fd_close(fds[0]);
+	fd_close(fds[1]);
+	fd_close(ends[0]);
+	fd_close(ends[1]);
+}
+
+static void open_channel(struct fake_broker *fake, const struct dsp_open *open)
+{
+	struct dsp_open_reply reply = {
+		.header = {.opcode = DSP_OPEN | DSP_REPLY, .serial = open->header.serial},
+		.session = ++fake->n_sessions,
+		.kind = DSP_KIND_CALL,
+		.calls_max = 64,
+		.timeout_max_us = 1000000,
+	};
+
+	wire_string_set(reply.rule, sizeof(reply.rule), open->channel);
+	send_packet(fake, &reply, sizeof(reply));
+}
+
+static void doom(struct fake_broker *fake, const struct dsp_open *open)
+{
+	struct dsp_event_session event = {
+		.header = {.opcode = DSP_EVENT_SESSION},
+		.status = DSP_DOMAIN_CRASHED,
+		.text = "it crashed",
+	};
+
+	open_channel(fake, open);
+	event.session = fake->n_sessions;
+	send_packet(fake, &event, sizeof(event));
+}
+
+static void deny(struct fake_broker *fake, const struct dsp_open *open)
+{
+	refuse(fake, open->header.serial, DSP_DENIED, "nobody", 0, "this is not for you");
+}
+
+static void limit(struct fake_broker *fake, const struct dsp_open *open)
+{
+	refuse(fake, open->header.serial, DSP_OVER_LIMIT, "", 7, "too many sessions");
+}
+
+static void answer_later(struct fake_broker *fake, const struct dsp_open *open)
+{
+	fake->later = *open;
+}
+
+static void go_deaf(struct fake_broker *fake, const struct dsp_open *open)
+{
+	open_channel(fake, open);
+	fake->deaf = true;
+}
+
+static void answer_wrongly(struct fake_broker *fake, const struct dsp_open *open)
+{
+	static const struct {
+		const char *channel;
+		uint16_t opcode;
+		uint16_t size;
+		uint32_t serial; /* added */
+		size_t n_fds;
+	} replies[] = {
+		{FAKE_SHORT, DSP_OPEN | DSP_REPLY, sizeof(struct dsp_open_reply) - 8, 0, 0},
+		{FAKE_OTHER, DSP_CLOSE | DSP_REPLY, sizeof(struct dsp_close_reply), 0, 0},
+		{FAKE_SERIAL, DSP_OPEN | DSP_REPLY, sizeof(struct dsp_open_reply), 1, 0},
+		{FAKE_UNKNOWN, DSP_REPLY | 0x777, sizeof(struct dsp_open_reply), 0, 0},
+		{FAKE_SUCCESS, DSP_ERROR, sizeof(struct dsp_error), 0, 0},
+		{FAKE_PRESENT, DSP_OPEN | DSP_REPLY, sizeof(struct dsp_open_reply), 0, 1},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(replies); i++) {
+		char packet[DSP_MESSAGE_MAX] = {};
+		struct dsp_header header = {
+			.opcode = replies[i].opcode,
+			.serial = open->header.serial + replies[i].serial,
+		};
+
+		if (strcmp(open->channel, replies[i].channel))
+			continue;
+		memcpy(packet, &header, sizeof(header));
+		sock_send(fake->sock, packet, replies[i].size, &fake->quit, replies[i].n_fds, 0);
+	}
+}
+
+static void leave(struct fake_broker *fake, const struct dsp_open *open)
+{
+	(void)open;
+	hang_up(fake);
+}
+
+static void handle_open(struct fake_broker *fake, const struct dsp_open *open)
+{
+	static const struct {
+		const char *channel;
+		void (*answer)(struct fake_broker *fake, const struct dsp_open *open);
+	} channels[] = {
+		{FAKE_DENIED, deny},
+		{FAKE_LIMITED, limit},
+		{FAKE_LATER, answer_later},
+		{FAKE_DOOMED, doom},
+		{FAKE_DEAF, go_deaf},
+		{FAKE_SHORT, answer_wrongly},
+		{FAKE_OTHER, answer_wrongly},
+		{FAKE_SERIAL, answer_wrongly},
+		{FAKE_UNKNOWN, answer_wrongly},
+		{FAKE_SUCCESS, answer_wrongly},
+		{FAKE_PRESENT, answer_wrongly},
+		{FAKE_GONE, leave},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(channels); i++)
+		if (!strcmp(open->channel, channels[i].channel)) {
+			channels[i].answer(fake, open);
+			return;
+		}
+	open_channel(fake, open);
+	if (fake->later.header.serial)
+		open_channel(fake, &fake->later);
+	fake->later.header.serial = 0;
+}
+
+static void handle_buffer(struct fake_broker *fake, const union dsp_request *request,
+	struct sock_fds *fds)
+{
+	uint16_t opcode = request->header.opcode;
+	struct dsp_buffer_reply reply = {
+		.header = {.opcode = opcode | DSP_REPLY, .serial = request->header.serial},
+		.size = request->alloc.size,
+		.buffer = fake->n_buffers + 1,
+	};
+	size_t size = reply.size == FAKE_LYING_SIZE ? 4096 : reply.size;
+	_cleanup_(fd_closep) int fd = sock_fds_take(fds, 0);
+	char *mapping;
+
+	assert(fake->n_buffers < ARRAY_SIZE(fake->buffers));
+	if (opcode == DSP_ALLOC)
+		fd = memory_new(size, true, &mapping);
+	else
+		mapping = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert(mapping != MAP_FAILED);
+	fake->buffer_size[fake->n_buffers] = size;
+	fake->buffers[fake->n_buffers++] = mapping;
+	sock_send(fake->sock, &reply, sizeof(reply), &fd, opcode == DSP_ALLOC, 0);
+}
+
+/* Three of each kind: 1, 2, 3. After 100 the list goes back. */
+static void handle_query(struct fake_broker *fake, const union dsp_request *request)
+{
+	uint16_t opcode = request->header.opcode | DSP_REPLY;
+	union {
+		struct dsp_header header;
+		struct dsp_device_record device;
+		char bytes[DSP_MESSAGE_MAX];
+	} record = {.header = {.opcode = opcode, .serial = request->header.serial}};
+
+	if (request->query.after < 3)
+		record.device.id = request->query.after + 1;
+	else if (request->query.after >= 100)
+		record.device.id = 1;
+	wire_string_set(record.device.name, sizeof(record.device.name), "soft0");
+	send_packet(fake, &record, wire_reply_size(opcode));
+}
+
+/* Calls. */
+
+static void complete(struct fake_broker *fake, const struct dsp_entry *entry, uint32_t status,
+	int32_t result, uint32_t detail)
+{
+	struct dsp_completion completion = {
+		.user_data = entry->user_data,
+		.status = status,
+		.result = result,
+		.detail = detail,
+		.busy_ns = 1000,
+	};
+
+	assert(fake->in_flight > 0);
+	fake->in_flight--;
+	ring_complete(&fake->ring, &completion);
+}
+
+static char *memory_of(struct fake_broker *fake, const struct dsp_arg *arg)
+{
+	uint64_t size = FAKE_ARGUMENT_BYTES;
+	char *memory = fake->area;
+
+	if (arg->buffer != DSP_ARGUMENT_AREA) {
+		assert(arg->buffer <= fake->n_buffers);
+		memory = fake->buffers[arg->buffer - 1];
+		size = fake->buffer_size[arg->buffer - 1];
+	}
+	assert((uint64_t)arg->offset + arg->length <= size);
+	return memory + arg->offset;
+}
+
+static void echo(struct fake_broker *fake, const struct dsp_entry *entry)
+{
+	const struct dsp_arg *in = &entry->args[0], *out = &entry->args[entry->n_in];
+
+	if (entry->n_in && entry->n_out)
+		memmove(memory_of(fake, out), memory_of(fake, in), MIN(in->length, out->length));
+	complete(fake, entry, DSP_OK, 0, 0);
+}
+
+static void fail(struct fake_broker *fake, const struct dsp_entry *entry)
+{
+	uint32_t words[3];
+
+	memcpy(words, memory_of(fake, &entry->args[0]), sizeof(words));
+	complete(fake, entry, words[0], (int32_t)words[1], words[2]);
+}
+
+static void hold(struct fake_broker *fake, const struct dsp_entry *entry)
+{
+	fake->held[fake->n_held++] = *entry;
+}
+
+/* End what is held, or only what is held of one session, the newest first. */
+static void let_go(struct fake_broker *fake, uint32_t session, enum dsp_status status)
+{
+	unsigned int kept = 0;
+
+	for (unsigned int i = fake->n_held; i-- > 0;)
+		if (!session || fake->held[i].session == session) {
+			complete(fake, &fake->held[i], status, (int32_t)fake->held[i].method, 0);
+			fake->held[i].session = 0;
+		}
+	for (unsigned int i = 0; i < fake->n_held; i++)
+		if (fake->held[i].session)
+			fake->held[kept++] = fake->held[i];
+	fake->n_held = kept;
+}
+
+static void release(struct fake_broker *fake, const struct dsp_entry *entry)
+{
+	let_go(fake, 0, DSP_OK);
+	complete(fake, entry, DSP_OK, 0, 0);
+	fake->deaf = false;
+}
+
+static void send_events(struct fake_broker *fake, const struct dsp_entry *entry)
+{
+	struct dsp_event_device event = {
+		.header = {.opcode = DSP_EVENT_DEVICE},
+		.device = "soft0",
+	};
+	uint32_t n;
+
+	memcpy(&n, memory_of(fake, &entry->args[0]), sizeof(n));
+	for (event.generation = 1; event.generation <= n; event.generation++)
+		send_packet(fake, &event, sizeof(event));
+	complete(fake, entry, DSP_OK, 0, 0);
+}
+
+static void lie_in_ring(struct fake_broker *fake, const struct dsp_entry *entry)
+{
+	struct dsp_entry other = *entry;
+
+	other.user_data += entry->method == FAKE_LIE_CALL ? UINT64_C(1) << 32 : 0;
+	other.user_data |= entry->method == FAKE_LIE_TABLE ? UINT32_MAX : 0;
+	complete(fake, &other, entry->method == FAKE_LIE_STATUS ? UINT32_MAX : DSP_OK, 0, 0);
+	if (entry->method == FAKE_LIE_TWICE) {
+		fake->in_flight++;
+		complete(fake, &other, DSP_OK, 0, 0);
+	}
+	if (entry->method == FAKE_LIE_INDEX)
+		fake->ring.cq_tail += FAKE_CQ_ENTRIES;
+	if (entry->method == FAKE_LIE_BACK)
+		fake->ring.cq_tail -= 2;
+}
+
+static void lie_on_socket(struct fake_broker *fake, const struct dsp_entry *entry)
+{
+	static const struct {
+		uint16_t opcode;
+		uint16_t size;
+		size_t n_fds;
+	} lies[FAKE_METHODS_END] = {
+		[FAKE_LIE_EVENT] = {DSP_EVENT_DEVICE, sizeof(struct dsp_event_device) + 1, 0},
+		[FAKE_LIE_PACKET] = {DSP_EVENT_DEVICE, 1, 0},
+		[FAKE_LIE_HUGE] = {DSP_EVENT_DEVICE, 2 * DSP_MESSAGE_MAX, 0},
+		[FAKE_LIE_REPLY] = {DSP_CLOSE | DSP_REPLY, sizeof(struct dsp_close_reply), 0},
+		[FAKE_LIE_RIGHTS] = {DSP_EVENT_DEVICE, sizeof(struct dsp_event_device), 1},
+	};
+	char packet[2 * DSP_MESSAGE_MAX] = {};
+	struct dsp_header header = {.opcode = lies[entry->method].opcode};
+
+	memcpy(packet, &header, sizeof(header));
+	sock_send(fake->sock, packet, lies[entry->method].size, &fake->quit,
+		lies[entry->method].n_fds, 0);
+}
+
+static void end_connection(struct fake_broker *fake, const struct dsp_entry *entry)
+{
+	(void)entry;
+	hang_up(fake);
+}
+
+static void cancel(struct fake_broker *fake, const struct dsp_entry *entry)
+{
+	for (unsigned int i = 0; i < fake->n_held; i++) {
+		struct dsp_entry *held = &fake->held[i];
+
+		if (held->user_data != entry->target)
+			continue;
+		if (held->method == FAKE_HOLD_FIRMLY) {
+			complete(fake, entry, DSP_BUSY, 0, 0);
+			return;
+		}
+		complete(fake, held, DSP_CANCELLED, 0, 0);
+		complete(fake, entry, DSP_OK, 0, 0);
+		fake->n_held--;
+		memmove(held, held + 1, (fake->n_held - i) * sizeof(*held));
+		return;
+	}
+	complete(fake, entry, DSP_NOT_FOUND, 0, 0);
+}
+
+static void (*const methods[FAKE_METHODS_END])(
+	struct fake_broker *fake, const struct dsp_entry *entry) = {
+	[FAKE_ECHO] = echo,
+	[FAKE_HOLD] = hold,
+	[FAKE_HOLD_FIRMLY] = hold,
+	[FAKE_RELEASE] = release,
+	[FAKE_FAIL] = fail,
+	[FAKE_EVENTS] = send_events,
+	[FAKE_LIE_INDEX] = lie_in_ring,
+	[FAKE_LIE_BACK] = lie_in_ring,
+	[FAKE_LIE_CALL] = lie_in_ring,
+	[FAKE_LIE_TABLE] = lie_in_ring,
+	[FAKE_LIE_TWICE] = lie_in_ring,
+	[FAKE_LIE_STATUS] = lie_in_ring,
+	[FAKE_LIE_EVENT] = lie_on_socket,
+	[FAKE_LIE_PACKET] = lie_on_socket,
+	[FAKE_LIE_HUGE] = lie_on_socket,
+	[FAKE_LIE_REPLY] = lie_on_socket,
+	[FAKE_LIE_RIGHTS] = lie_on_socket,
+	[FAKE_HANG_UP] = end_connection,
+};
+
+static void publish(struct fake_broker *fake)
+{
+	if (ring_publish(&fake->ring))
+		ring_kick(fake->notify);
+}
+
+static void serve_ring(struct fake_broker *fake)
+{
+	struct dsp_entry_fault fault;
+	struct dsp_entry entry;
+
+	while (!fake->hung_up && ring_fetch(&fake->ring, &entry, &fault) > 0) {
+		assert(fault.field == 0);
+		fake->in_flight++;
+		/* The library keeps within what the completion queue can take. */
+		assert((int)fake->in_flight + ring_unreaped(&fake->ring) <= FAKE_CQ_ENTRIES);
+		if (entry.op == DSP_OP_CANCEL)
+			cancel(fake, &entry);
+		else
+			methods[entry.method](fake, &entry);
+		publish(fake);
+	}
+}
+
+static void close_session(struct fake_broker *fake, const struct dsp_close *close)
+{
+	struct dsp_header reply = {.opcode = DSP_CLOSE | DSP_REPLY, .serial = close->header.serial};
+
+	serve_ring(fake);
+	let_go(fake, close->session, DSP_CANCELLED);
+	publish(fake);
+	send_packet(fake, &reply, sizeof(reply));
+}
+
+static void serve_socket(struct fake_broker *fake)
+{
+	struct dsp_wire_fault fault;
+	char packet[DSP_MESSAGE_MAX];
+	union dsp_request request;
+	struct dsp_header reply;
+	ssize_t n;
+
+	while (!fake->hung_up && !fake->deaf) {
+		_cleanup_(sock_fds_close) struct sock_fds fds = {};
+
+		n = sock_receive(fake->sock, packet, sizeof(packet), &fds, MSG_DONTWAIT);
+		if (n == -EAGAIN)
+			return;
+		if (n <= 0) {
+			fake->hung_up = true;
+			return;
+		}
+		assert(wire_decode_request(&request, packet, (size_t)n, fds.n, &fault) == 0);
+		reply = (struct dsp_header){
+			.opcode = request.header.opcode | DSP_REPLY,
+			.serial = request.header.serial,
+		};
+		if (request.header.opcode == DSP_HELLO)
+			handle_hello(fake, &request.hello);
+		else if (request.header.opcode == DSP_OPEN)
+			handle_open(fake, &request.open);
+		else if (request.header.opcode == DSP_CLOSE)
+			close_session(fake, &request.close);
+		else if (request.header.opcode == DSP_FREE)
+			send_packet(fake, &reply, sizeof(reply));
+		else if (request.header.opcode >= DSP_QUERY_DEVICE)
+			handle_query(fake, &request);
+		else
+			handle_buffer(fake, &request, &fds);
+	}
+}
+
+static void *run(void *data)
+{
+	struct fake_broker *fake = data;
+	struct pollfd fds[] = {
+		{.fd = fake->quit, .events = POLLIN},
+		{.fd = fake->sock, .events = POLLIN},
+		{.fd = fake->doorbell, .events = POLLIN},
+	};
+	uint64_t count;
+
+	while (!fds[0].revents) {
+		serve_socket(fake);
+		if (fake->ring.shared) {
+			serve_ring(fake);
+			if (!fake->hung_up && !ring_servicer_sleep(&fake->ring))
+				continue;
+		}
+		fds[1].fd = fake->hung_up || fake->deaf ? -1 : fake->sock;
+		assert(poll(fds, ARRAY_SIZE(fds), -1) > 0);
+		if (fds[2].revents)
+			assert(read(fake->doorbell, &count, sizeof(count)) == sizeof(count));
+	}
+	return NULL;
+}
+
+struct fake_broker *fake_broker_start(enum fake_hello hello, int *client_fd)
+{
+	struct fake_broker *fake = calloc(1, sizeof(*fake));
+	int ends[2];
+
+	assert(fake);
+	assert(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+	*client_fd = ends[0];
+	fake->sock = ends[1];
+	fake->hello = hello;
+	fake->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	fake->notify = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	fake->quit = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	assert(fake->quit >= 0);
+	assert(pthread_create(&fake->thread, NULL, run, fake) == 0);
+	return fake;
+}
+
+struct fake_broker *fake_broker_stop(struct fake_broker *fake)
+{
+	if (!fake)
+		return NULL;
+	ring_kick(fake->quit);
+	pthread_join(fake->thread, NULL);
+	for (unsigned int i = 0; i < fake->n_buffers; i++)
+		munmap(fake->buffers[i], fake->buffer_size[i]);
+	if (fake->area)
+		munmap(fake->area, fake->area_size);
+	ring_unmap(&fake->ring);
+	fd_close(fake->sock);
+	fd_close(fake->doorbell);
+	fd_close(fake->notify);
+	fd_close(fake->quit);
+	free(fake);
+	return NULL;
+}

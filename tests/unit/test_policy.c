@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: MIT
+/* What a policy decides. Its errors are in test_policy_text.c, its files in test_policy_files.c. */
+#include <check.h>
+#include <grp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/compiled.h"
+#include "policy/policy.h"
+#include "tests/unit/policy_text.h"
+
+START_TEST(nothing_matching_is_a_denial_by_the_default_rule)
+{
+	static const char *const texts[] = {
+		POLICY(""),
+		POLICY(NAMED("a", "allow", "\"users\": [1001]", "\"d/s\"")),
+		POLICY(NAMED("a", "allow", "\"groups\": [1001]", "\"d/s\"")),
+		POLICY(NAMED("a", "allow", "\"users\": [1000]", "\"d/t\"")),
+		POLICY(NAMED("a", "deny", "\"users\": [1001]", "\"d/s\"")),
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		_cleanup_(policy_freep) struct policy *policy = parse(texts[i]);
+		struct policy_decision decision = decide(policy, 1000, 1000, "d/s");
+
+		ck_assert(!decision.allowed);
+		ck_assert_str_eq(decision.rule, "(default)");
+		ck_assert_ptr_null(decision.file);
+		ck_assert_ptr_null(decision.limits);
+		ck_assert_ptr_null(decision.share_domain);
+	}
+}
+END_TEST
+
+START_TEST(a_deny_wins_wherever_it_stands)
+{
+#define A NAMED("a", "allow", "\"users\": [1]", "\"d/*\"")
+#define B NAMED("b", "allow", "\"users\": [1]", "\"d/s\"")
+#define D NAMED("d", "deny", "\"users\": [1]", "\"*/s\"")
+	static const char *const texts[] = {
+		POLICY(D "," A "," B),
+		POLICY(A "," D "," B),
+		POLICY(A "," B "," D),
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		_cleanup_(policy_freep) struct policy *policy = parse(texts[i]);
+		struct policy_decision decision = decide(policy, 1, 1, "d/s");
+
+		ck_assert_uint_eq(policy_size(policy), 3);
+		ck_assert(!decision.allowed);
+		ck_assert_str_eq(decision.rule, "d");
+		ck_assert_ptr_null(decision.limits);
+		decision = decide(policy, 1, 1, "d/t");
+		ck_assert(decision.allowed);
+		ck_assert_str_eq(decision.rule, "a");
+	}
+#undef A
+#undef B
+#undef D
+}
+END_TEST
+
+START_TEST(the_first_matching_allow_supplies_limits_and_domain)
+{
+	_cleanup_(policy_freep) struct policy *policy = parse(POLICY(NAMED("other", "allow",
+		"\"users\": [2]",
+		"\"d/s\"") ",\n"
+			   "{\"name\": \"first\", \"action\": \"allow\", \"match\": {\"users\": "
+			   "[1]},\n"
+			   " \"channels\": [\"x/y\", \"d/s\"], \"share_domain\": \"studio\",\n"
+			   " \"limits\": {\"sessions\": 1, \"calls\": 2, \"timeout_ms\": 3, "
+			   "\"buffers\": 4,\n"
+			   "  \"bytes\": 5}}, "
+			   "{\"name\": \"second\", \"action\": \"allow\", \"match\": {\"users\": "
+			   "[1]},\n"
+			   " \"channels\": [\"d/*\"], \"limits\": {\"sessions\": 99}}"));
+	struct policy_decision decision = decide(policy, 1, 1, "d/s");
+
+	ck_assert(decision.allowed);
+	ck_assert_str_eq(decision.rule, "first");
+	ck_assert_str_eq(decision.file, "t.json");
+	ck_assert_uint_eq(decision.line, 2);
+	ck_assert_str_eq(decision.share_domain, "studio");
+	ck_assert_uint_eq(decision.limits->sessions, 1);
+	ck_assert_uint_eq(decision.limits->calls, 2);
+	ck_assert_uint_eq(decision.limits->timeout_ms, 3);
+	ck_assert_uint_eq(decision.limits->buffers, 4);
+	ck_assert_uint_eq(decision.limits->bytes, 5);
+
+	decision = decide(policy, 1, 1, "d/t");
+	ck_assert_str_eq(decision.rule, "second");
+	ck_assert_uint_eq(decision.line, 5);
+	ck_assert_ptr_null(decision.share_domain);
+	ck_assert_uint_eq(decision.limits->sessions, 99);
+	ck_assert_uint_eq(decision.limits->calls, 0);
+	ck_assert_uint_eq(decision.limits->bytes, 0);
+}
+END_TEST
+
+START_TEST(all_keys_of_a_match_must_match_and_one_value_of_each)
+{
+	static const struct {
+		const char *match;
+		uid_t uid;
+		gid_t gid;
+		bool matches;
+	} cases[] = {
+		{"\"users\": [1, 2]", 1, 9, true},
+		{"\"users\": [1, 2]", 2, 9, true},
+		{"\"users\": [1, 2]", 3, 9, false},
+		{"\"users\": [\"root\"]", 0, 9, true},
+		{"\"users\": [\"root\"]", 1, 0, false},
+		{"\"users\": [\"*\"]", 77, 9, true},
+		{"\"users\": [5, \"*\"]", 77, 9, true},
+		{"\"users\": [4294967294]", 4294967294, 9, true},
+		{"\"groups\": [7, 8]", 1, 8, true},
+		{"\"groups\": [7, 8]", 7, 9, false},
+		{"\"groups\": [\"root\"]", 7, 0, true},
+		{"\"groups\": [7, 50]", 1, 9, true}, /* 50 and 60 are supplementary */
+		{"\"groups\": [60]", 1, 9, true},
+		{"\"users\": [1], \"groups\": [60]", 1, 9, true},
+		{"\"users\": [1], \"groups\": [61]", 1, 9, false},
+		{"\"users\": [2], \"groups\": [60]", 1, 9, false},
+		{"\"users\": [\"*\"], \"groups\": [61]", 1, 9, false},
+		{"\"groups\": [9], \"users\": [\"*\"]", 1, 9, true},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[512];
+		gid_t groups[] = {50, 60};
+		struct identity who = {
+			.uid = cases[i].uid,
+			.gid = cases[i].gid,
+			.groups = groups,
+			.n_groups = 2,
+		};
+		_cleanup_(policy_freep) struct policy *policy = NULL;
+		struct policy_decision decision;
+
+		snprintf(text, sizeof(text), MATCH("%s"), cases[i].match);
+		policy = parse(text);
+		policy_decide(policy, &who, "d/s", &decision);
+		ck_assert_msg(decision.allowed == cases[i].matches, "%s: uid %u gid %u",
+			cases[i].match, who.uid, who.gid);
+	}
+}
+END_TEST
+
+START_TEST(an_unknown_name_in_an_allow_warns_and_matches_nobody)
+{
+	static const struct {
+		const char *text, *says;
+		bool root_allowed;
+	} cases[] = {
+		{MATCH("\"users\": [^\"" NOBODY "\"]"), "no user \"" NOBODY "\"", false},
+		{MATCH("\"groups\": [^\"" NOBODY "\"]"), "no group \"" NOBODY "\"", false},
+		{MATCH("\"groups\": [^\"*\"]"), "no group \"*\"", false},
+		{MATCH("\"users\": [^\"" NOBODY "\", 0]"), "no user", true},
+		{MATCH("\"users\": [^\"" NOBODY "\"], \"groups\": [0]"), "no user", false},
+		{MATCH("\"users\": [^\"0\"]"), "no user \"0\"", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(policy_freep) struct policy *policy = NULL;
+		_cleanup_(freep) char *text = strdup(cases[i].text);
+		struct warnings warnings = {.n = 0};
+		struct policy_note error;
+		unsigned int line, column;
+
+		unmark(text, &line, &column);
+		ck_assert_int_eq(policy_parse(&policy, "t.json", text, strlen(text), &error,
+					 count_warning, &warnings),
+			0);
+		ck_assert_uint_eq(warnings.n, 1);
+		ck_assert_str_eq(warnings.last.file, "t.json");
+		ck_assert_uint_eq(warnings.last.line, line);
+		ck_assert_uint_eq(warnings.last.column, column);
+		ck_assert_ptr_nonnull(strstr(warnings.last.text, cases[i].says));
+		ck_assert(decide(policy, 0, 0, "d/s").allowed == cases[i].root_allowed);
+	}
+}
+END_TEST
+
+START_TEST(names_mean_what_the_user_database_says)
+{
+	const struct group *nogroup = getgrnam("nogroup");
+	_cleanup_(policy_freep) struct policy *policy = parse(MATCH("\"groups\": [\"nogroup\"]"));
+
+	ck_assert_ptr_nonnull(nogroup);
+	ck_assert(decide(policy, 1, nogroup->gr_gid, "d/s").allowed);
+	ck_assert(!decide(policy, 1, nogroup->gr_gid + 1, "d/s").allowed);
+}
+END_TEST
+
+START_TEST(bytes_take_the_suffixes_k_m_and_g)
+{
+	static const struct {
+		const char *value;
+		uint64_t bytes;
+	} cases[] = {
+		{"1", 1},
+		{"4096", 4096},
+		{"1099511627776", 1ull << 40},
+		{"\"1K\"", 1024},
+		{"\"64M\"", 64ull << 20},
+		{"\"064M\"", 64ull << 20},
+		{"\"2G\"", 2ull << 30},
+		{"\"1024G\"", 1ull << 40},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(policy_freep) struct policy *policy = NULL;
+		char text[512];
+
+		snprintf(text, sizeof(text), LIMIT("bytes", "%s"), cases[i].value);
+		policy = parse(text);
+		ck_assert_uint_eq(decide(policy, 1, 1, "d/s").limits->bytes, cases[i].bytes);
+	}
+}
+END_TEST
+
+START_TEST(a_glob_stays_within_its_path_component)
+{
+	static const struct {
+		const char *glob, *channel;
+		bool matches;
+	} cases[] = {
+		{"d/s", "d/s", true},
+		{"d/s", "d/t", false},
+		{"d/s", "d/ss", false},
+		{"d/ss", "d/s", false},
+		{"D/s", "d/s", false},
+		{"d/s", "", false},
+		{"*/*", "", false},
+		{"*/*", "cdsp/denoise", true},
+		{"*/*", "cdsp", false},
+		{"*/*", "a/b/c", false},
+		{"*", "a/b", false},
+		{"?/?", "a/b", true},
+		{"?/?", "a/", false},
+		{"???", "a/b", false},
+		{"c*/x", "cdsp/x", true},
+		{"c*/x", "c/x", true},
+		{"c*/x", "adsp/x", false},
+		{"c*x", "c/x", false},
+		{"*dsp/*", "cdsp/a", true},
+		{"*dsp/*", "dsp0/a", false},
+		{"*dsp?/*", "cdsp1/a", true},
+		{"d/*a*b*", "d/xaxbx", true},
+		{"d/*a*b*", "d/xbxax", false},
+		{"d/*ab", "d/aab", true},
+		{"d/*ab", "d/abab", true},
+		{"d/a**b", "d/ab", true},
+		{"d/*?", "d/", false},
+		{"d/*?", "d/x", true},
+		{"d/?*?", "d/x", false},
+		{"d/?*?", "d/xy", true},
+		{"*a/b", "xa/b", true},
+		{"*a/b", "xa/c", false},
+		{"*a/*b", "aa/ab", true},
+		{"d/.", "d/x", false},
+		{"d/a", "d/a*", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		ck_assert_msg(policy_glob(cases[i].glob, cases[i].channel) == cases[i].matches,
+			"%s on %s", cases[i].glob, cases[i].channel);
+}
+END_TEST
+
+/* With backtracking into each star this would outlive the universe, and Check's time-out. */
+START_TEST(a_glob_of_many_stars_costs_little)
+{
+	char glob[POLICY_GLOB_MAX + 1] = "d/", channel[POLICY_GLOB_MAX + 1] = "d/";
+
+	for (size_t i = 2; i < POLICY_GLOB_MAX; i++) {
+		glob[i] = i % 2 ? '*' : 'a';
+		channel[i] = 'a';
+	}
+	ck_assert(policy_glob(glob, channel));
+	channel[POLICY_GLOB_MAX - 1] = 'b';
+	ck_assert(!policy_glob(glob, channel));
+}
+END_TEST
+
+START_TEST(a_budget_is_the_largest_among_the_allows_that_match_the_peer)
+{
+	_cleanup_(policy_freep) struct policy *policy =
+		parse("{\"version\": 1, \"rules\": ["
+		      "{\"name\": \"a\", \"action\": \"allow\", \"match\": {\"users\": [1, 2]},"
+		      " \"channels\": [\"d/s\"], \"limits\": {\"bytes\": \"2M\", \"buffers\": 3}},"
+		      "{\"name\": \"b\", \"action\": \"allow\", \"match\": {\"users\": [1]},"
+		      " \"channels\": [\"d/t\"], \"limits\": {\"bytes\": \"3M\", \"calls\": 7}},"
+		      "{\"name\": \"c\", \"action\": \"allow\", \"match\": {\"users\": [3]},"
+		      " \"channels\": [\"d/t\"]},"
+		      "{\"name\": \"d\", \"action\": \"deny\", \"match\": {\"users\": [1, 4]},"
+		      " \"channels\": [\"*/*\"]}]}");
+	static const struct {
+		uid_t uid;
+		bool allowed;
+		uint64_t bytes;
+		uint32_t buffers, calls;
+	} cases[] = {
+		{1, true, 3 << 20, 3, 7},
+		{2, true, 2 << 20, 3, 0},
+		{3, true, 0, 0, 0},
+		{4, false, 0, 0, 0},
+		{5, false, 0, 0, 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct identity who = {.uid = cases[i].uid};
+		struct policy_limits limits;
+
+		ck_assert(policy_budget(policy, &who, &limits) == cases[i].allowed);
+		ck_assert_uint_eq(limits.bytes, cases[i].bytes);
+		ck_assert_uint_eq(limits.buffers, cases[i].buffers);
+		ck_assert_uint_eq(limits.calls, cases[i].calls);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("policy");
+	TCase *tcase = tcase_create("decisions");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_test(tcase, nothing_matching_is_a_denial_by_the_default_rule);
+	tcase_add_test(tcase, a_deny_wins_wherever_it_stands);
+	tcase_add_test(tcase, the_first_matching_allow_supplies_limits_and_domain);
+	tcase_add_test(tcase, all_keys_of_a_match_must_match_and_one_value_of_each);
+	tcase_add_test(tcase, an_unknown_name_in_an_allow_warns_and_matches_nobody);
+	tcase_add_test(tcase, names_mean_what_the_user_database_says);
+	tcase_add_test(tcase, bytes_take_the_suffixes_k_m_and_g);
+	tcase_add_test(tcase, a_glob_stays_within_its_path_component);
+	tcase_add_test(tcase, a_glob_of_many_stars_costs_little);
+	tcase_add_test(tcase, a_budget_is_the_largest_among_the_allows_that_match_the_peer);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

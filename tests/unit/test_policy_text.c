@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: MIT
+/* What is wrong in a policy file is refused, where it stands. */
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/compiled.h"
+#include "policy/policy.h"
+#include "tests/unit/policy_text.h"
+
+static int parse_error(const char *text, size_t size, struct policy_note *error)
+{
+	struct policy *policy = NULL;
+	int r = policy_parse(&policy, "t.json", text, size, error, NULL, NULL);
+
+	ck_assert_ptr_null(policy);
+	return r;
+}
+
+/* The mark shows where the error is. */
+static const struct {
+	const char *text, *says;
+} mistakes[] = {
+	/* no JSON */
+	{"^", "ends too early"},
+	{"   ^", "ends too early"},
+	{"{\"version\": 1, \"rules\": []^", "ends too early"},
+	{"{\"version\": 1, \"rules\": [^}", "unexpected"},
+	{"{\"version\": 1, \"rules\": [],^}", "unexpected"},
+	{POLICY("") " ^x", "unexpected"},
+	{POLICY("") "^{}", "unexpected"},
+	{"{\"version\": 1 ^\"rules\": []}", "','"},
+	{"{\"version\" ^1}", "':'"},
+	{"{\"version\": 1, ^/* no */ \"rules\": []}", "quoted object property name"},
+	{"{\"version\": 1, \"rules\": [^'a']}", "unexpected"},
+	{"{^'version': 1, \"rules\": []}", "double quotes"},
+	{"{\"version\": 1, \"rules\": [\"a^\nb\"]}", "control character"},
+	{"{\"version\": 1, \"rules\": [\"a^\xff\"]}", "utf-8"},
+	{"^\xef\xbb\xbf{}", "utf-8"},
+	{"{\"a\": [[[[[[[^1]]]]]]]}", "deep"},
+
+	/* the file as a whole */
+	{"^[]", "a policy must be an object, not a list"},
+	{"^null ", "a policy must be an object, not null"},
+	{"^\"x\" ", "a policy must be an object, not a string"},
+	{"^{}", "a policy must have \"version\""},
+	{"^{\"version\": 1}", "a policy must have \"rules\""},
+	{" \n ^{\"rules\": []}", "a policy must have \"version\""},
+	{"{\"version\": ^2, \"rules\": []}", "version must be 1"},
+	{"{\"version\": ^1.0, \"rules\": []}", "version must be a whole number"},
+	{"{\"version\": ^\"1\", \"rules\": []}", "not a string"},
+	{"{\"version\": 1, \"rules\": ^{}}", "rules must be a list, not an object"},
+	{"{\"version\": 1, \"rules\": ^null}", "rules must be a list, not null"},
+	{"{\"version\": 1, \"rules\": [], ^\"rulez\": []}", "unknown key \"rulez\""},
+	{"{\"version\": 1, \"rules\": [],\n\t^\"version\": 1}", "duplicate key \"version\""},
+	{"{^\"\\u0076ersion\": 1, \"rules\": []}", "unknown key \"\\u0076ersion\""},
+	{"{\"\x7f^\x1b]0;x\": 1, \"rules\": []}", "control character"},
+	{"{\"version\": 1, ^\"r\xc3\xa4ules\": []}", "unknown key \"r??ules\""},
+	{"{\"version\": 1, ^\"\": []}", "unknown key \"\"; a policy may have version, rules"},
+
+	/* a rule */
+	{POLICY("^1"), "a rule must be an object, not a whole number"},
+	{POLICY("^null"), "a rule must be an object, not null"},
+	{POLICY("^{}"), "a rule must have \"name\""},
+	{POLICY("^{\"name\": \"r\"}"), "a rule must have \"action\""},
+	{POLICY(RULE("allow", "\"match\": {\"users\": [1]}, \"channels\": [\"d/s\"], ^\"x\": 1")),
+		"a rule may have name, action, match, channels, share_domain, limits"},
+	{POLICY(RULE("allow", "^\"action\": \"deny\"")), "duplicate key \"action\""},
+	{POLICY("^" RULE("allow", "\"channels\": [\"d/s\"]")), "must have \"match\""},
+	{POLICY("^" RULE("allow", "\"match\": {\"users\": [1]}")), "must have \"channels\""},
+	{POLICY(ALLOW("\"users\": [1]", "") ",\n  ^{}"), "a rule must have \"name\""},
+
+	/* name, action, share_domain */
+	{POLICY("{\"name\": ^7, \"action\": 1, \"match\": 1, \"channels\": 1}"),
+		"not a whole number"},
+	{POLICY(NAMED("a", "allow", "\"users\": [1]",
+		 "\"d/s\"") ", {\"name\": ^\"a\", "
+			    "\"action\": \"allow\", \"match\": {\"users\": [1]}, \"channels\": "
+			    "[\"d/s\"]}"),
+		"name is already that of the rule in t.json:1"},
+	{POLICY("{\"name\": \"r\", \"action\": ^\"permit\", \"match\": 1, \"channels\": 1}"),
+		"action must be \"allow\" or \"deny\""},
+	{POLICY("{\"name\": \"r\", \"action\": ^true, \"match\": 1, \"channels\": 1}"),
+		"action must be a string, not true or false"},
+	{POLICY(ALLOW("\"users\": [1]", ", \"share_domain\": ^\"a b\"")), "letters, digits"},
+	{POLICY(ALLOW("\"users\": [1]", ", \"share_domain\": ^\"\"")), "must not be empty"},
+	{POLICY(RULE("deny", "\"match\": {\"users\": [1]}, \"channels\": [\"d/s\"], "
+			     "^\"share_domain\": \"x\"")),
+		"share_domain is for rules that allow"},
+	{POLICY(RULE("deny", "^\"limits\": {}, \"match\": {\"users\": [1]}, "
+			     "\"channels\": [\"d/s\"]")),
+		"limits is for rules that allow"},
+
+	/* match */
+	{POLICY(RULE("allow", "\"match\": ^{}, \"channels\": [\"d/s\"]")), "users or groups"},
+	{POLICY(RULE("allow", "\"match\": ^[], \"channels\": [\"d/s\"]")),
+		"match must be an object"},
+	{MATCH("^\"user\": [1]"), "unknown key \"user\"; match may have users, groups"},
+	{MATCH("\"users\": [1], ^\"users\": [2]"), "duplicate key \"users\""},
+	{MATCH("\"users\": ^[]"), "users must not be empty"},
+	{MATCH("\"groups\": ^[]"), "groups must not be empty"},
+	{MATCH("\"users\": ^\"root\""), "users must be a list, not a string"},
+	{MATCH("\"users\": [0, ^1.0]"), "users must be names and whole numbers, not a number with"},
+	{MATCH("\"users\": [^null]"), "names and whole numbers, not null"},
+	{MATCH("\"users\": [^-1]"), "a user's number must be from 0 to 4294967294"},
+	{MATCH("\"users\": [^4294967295]"), "a user's number must be"},
+	{MATCH("\"users\": [^99999999999999999999]"), "a user's number must be"},
+	{MATCH("\"groups\": [^-99999999999999999999]"), "a group's number must be"},
+	{MATCH("\"users\": [^\"\"]"), "users must not be empty"},
+	{MATCH("\"users\": [^\"ro\\u0000ot\"]"), "NUL"},
+	{POLICY(RULE(
+		 "deny", "\"match\": {\"users\": [0, ^\"" NOBODY "\"]}, \"channels\": [\"d/s\"]")),
+		"there is no user \"" NOBODY "\", so the rule cannot deny"},
+	{POLICY(RULE(
+		 "deny", "\"match\": {\"groups\": [^\"" NOBODY "\"]}, \"channels\": [\"d/s\"]")),
+		"there is no group \"" NOBODY "\", so the rule cannot deny"},
+	{POLICY("{\"match\": {\"users\": [^\"" NOBODY "\"]}, \"channels\": [\"d/s\"], "
+		"\"name\": \"r\", \"action\": \"deny\"}"),
+		"cannot deny"},
+	{POLICY(RULE("deny", "\"match\": {\"groups\": [^\"*\"]}, \"channels\": [\"d/s\"]")),
+		"there is no group \"*\""},
+
+	/* channels */
+	{CHANNELS("^[]"), "channels must not be empty"},
+	{CHANNELS("^\"d/s\""), "channels must be a list"},
+	{CHANNELS("[^1]"), "channels must be a string"},
+	{CHANNELS("[\"d/s\", ^\"\"]"), "must not be empty"},
+	{CHANNELS("[^\"*\"]"), "DEVICE/SERVICE"},
+	{CHANNELS("[^\"/s\"]"), "DEVICE/SERVICE"},
+	{CHANNELS("[^\"d/\"]"), "DEVICE/SERVICE"},
+	{CHANNELS("[^\"d/s/t\"]"), "DEVICE/SERVICE"},
+	{CHANNELS("[^\"d//s\"]"), "DEVICE/SERVICE"},
+	{CHANNELS("[^\"d/[ab]\"]"), "letters, digits"},
+	{CHANNELS("[^\"d/s \"]"), "letters, digits"},
+	{CHANNELS("[^\"d/s\\u0000t\"]"), "NUL"},
+
+	/* limits */
+	{LIMITS("^[]"), "limits must be an object"},
+	{LIMITS("{^\"session\": 1}"), "sessions, calls, timeout_ms, buffers, bytes"},
+	{LIMITS("{\"calls\": 1, ^\"calls\": 2}"), "duplicate key \"calls\""},
+	{LIMIT("sessions", "^0"), "sessions must be from 1 to 1000000"},
+	{LIMIT("sessions", "^-1"), "sessions must be from 1 to"},
+	{LIMIT("sessions", "^1000001"), "sessions must be from 1 to"},
+	{LIMIT("calls", "^1.0"), "calls must be a whole number, not a number with a fraction"},
+	{LIMIT("calls", "^1e2"), "calls must be a whole number"},
+	{LIMIT("calls", "^4294967297"), "calls must be from 1 to 1000000"},
+	{LIMIT("calls", "^18446744073709551617"), "calls must be from 1 to 1000000"},
+	{LIMIT("timeout_ms", "^3600001"), "timeout_ms must be from 1 to 3600000"},
+	{LIMIT("timeout_ms", "^NaN"), "timeout_ms must be a whole number"},
+	{LIMIT("buffers", "^\"16\""), "buffers must be a whole number, not a string"},
+	{LIMIT("bytes", "^0"), "bytes must be from 1 to 1099511627776, or a string like \"64M\""},
+	{LIMIT("bytes", "^-5"), "bytes must be from 1"},
+	{LIMIT("bytes", "^1.5"), "bytes must be a whole number or a string"},
+	{LIMIT("bytes", "^1099511627777"), "bytes must be from 1"},
+	{LIMIT("bytes", "^\"\""), "bytes must not be empty"},
+	{LIMIT("bytes", "^\"64\""), "bytes must be from 1"},
+	{LIMIT("bytes", "^\"M\""), "bytes must be from 1"},
+	{LIMIT("bytes", "^\"0K\""), "bytes must be from 1"},
+	{LIMIT("bytes", "^\"64m\""), "bytes must be from 1"},
+	{LIMIT("bytes", "^\"64MB\""), "bytes must be from 1"},
+	{LIMIT("bytes", "^\"64M\\u0000\""), "NUL"},
+	{LIMIT("bytes", "^\"00000000000000000000000000000001M\""), "at most 32 bytes"},
+	{LIMIT("bytes", "^\" 64M\""), "bytes must be from 1"},
+	{LIMIT("bytes", "^\"-1M\""), "bytes must be from 1"},
+	{LIMIT("bytes", "^\"1.5G\""), "bytes must be from 1"},
+	{LIMIT("bytes", "^\"1T\""), "bytes must be from 1"},
+	{LIMIT("bytes", "^\"1025G\""), "bytes must be from 1"},
+	{LIMIT("bytes", "^\"17179869185G\""), "bytes must be from 1"},
+	{LIMIT("bytes", "^\"99999999999999999999K\""), "bytes must be from 1"},
+};
+
+START_TEST(a_mistake_is_refused_where_it_stands)
+{
+	_cleanup_(freep) char *text = strdup(mistakes[_i].text);
+	struct policy_note error;
+	unsigned int line, column;
+
+	unmark(text, &line, &column);
+	ck_assert_int_eq(parse_error(text, strlen(text), &error), -EINVAL);
+	ck_assert_msg(strstr(error.text, mistakes[_i].says), "%s says: %s", text, error.text);
+	ck_assert_msg(error.line == line && error.column == column, "%s: %s: %u:%u, not %u:%u",
+		text, error.text, error.line, error.column, line, column);
+	ck_assert_str_eq(error.file, "t.json");
+}
+END_TEST
+
+START_TEST(lines_and_columns_count_from_one_in_bytes)
+{
+	static const struct {
+		const char *text;
+		unsigned int line, column;
+	} cases[] = {
+		{"[]", 1, 1},
+		{"\n\n  []", 3, 3},
+		{"{\n\t\"version\":\t2, \"rules\": []}", 2, 13},
+		{"{\r\n\"version\": 2, \"rules\": []}", 2, 12},
+		{"{\"\xc3\xa4\": 1, \"version\": 1}", 1, 2},
+		{"{\"version\": 1, \"rules\": [\"\xc3\xa4\"]}", 1, 26},
+		{"{\"version\": 1, \"rules\": []} \n\n x", 3, 2},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct policy_note error;
+
+		ck_assert_int_eq(
+			parse_error(cases[i].text, strlen(cases[i].text), &error), -EINVAL);
+		ck_assert_uint_eq(error.line, cases[i].line);
+		ck_assert_uint_eq(error.column, cases[i].column);
+	}
+}
+END_TEST
+
+/* Uses every key there is. */
+static const char complete[] =
+	"{\n"
+	"  \"version\": 1,\n"
+	"  \"rules\": [\n"
+	"    {\n"
+	"      \"name\": \"studio\",\n"
+	"      \"action\": \"allow\",\n"
+	"      \"match\": {\"users\": [\"root\", 1000], \"groups\": [29, \"root\"]},\n"
+	"      \"channels\": [\"soft0/denoise\", \"cdsp/*\"],\n"
+	"      \"share_domain\": \"studio\",\n"
+	"      \"limits\": {\"sessions\": 4, \"calls\": 64, \"timeout_ms\": 2000,\n"
+	"                 \"buffers\": 16, \"bytes\": \"64M\"}\n"
+	"    },\n"
+	"    {\"name\": \"rest\", \"action\": \"deny\", \"match\": {\"users\": [\"*\"]},\n"
+	"     \"channels\": [\"soft0/*\"]}\n"
+	"  ]\n"
+	"}";
+
+START_TEST(a_cut_file_is_refused_wherever_it_is_cut)
+{
+	for (size_t size = 0; size < sizeof(complete) - 1; size++) {
+		_cleanup_(freep) char *text = malloc(size ? size : 1); /* exact, for sanitizers */
+		struct policy_note error;
+
+		memcpy(text, complete, size);
+		ck_assert_int_eq(parse_error(text, size, &error), -EINVAL);
+		ck_assert_str_ne(error.text, "");
+		ck_assert_uint_gt(error.line, 0);
+	}
+	policy_free(parse(complete));
+}
+END_TEST
+
+START_TEST(a_nul_byte_is_refused_wherever_it_stands)
+{
+	for (size_t at = 0; at <= sizeof(complete) - 1; at++) {
+		char text[sizeof(complete)];
+		struct policy_note error;
+
+		memcpy(text, complete, sizeof(text));
+		text[at] = '\0';
+		ck_assert_int_eq(parse_error(text, sizeof(text), &error), -EINVAL);
+		ck_assert_str_eq(error.text, "a NUL byte");
+	}
+}
+END_TEST
+
+START_TEST(bounds_are_errors_and_what_fits_is_not)
+{
+	static const struct {
+		const char *before, *piece, *after;
+		int most;
+		const char *says;
+	} cases[] = {
+		{"{\"version\": 1, \"rules\": [{\"name\": \"", "n",
+			"\", \"action\": \"allow\", \"match\": {\"users\": [1]}, "
+			"\"channels\": [\"d/s\"]}]}",
+			POLICY_LABEL_MAX, "at most 63 bytes"},
+		{POLICY("") " ", " ", "", POLICY_FILE_BYTES_MAX - 28, "larger than 1048576 bytes"},
+		{"{\"version\": 1, \"rules\": [{\"name\": \"n\", \"action\": \"allow\", "
+		 "\"match\": {\"users\": [1]}, \"channels\": [\"d/",
+			"s", "\"]}]}", POLICY_GLOB_MAX - 2, "at most 127 bytes"},
+		{"{\"version\": 1, \"rules\": [{\"name\": \"n\", \"action\": \"allow\", "
+		 "\"match\": {\"users\": [1",
+			",1", "]}, \"channels\": [\"d/s\"]}]}", POLICY_LIST_MAX - 1,
+			"at most 1024 entries"},
+		{"{\"version\": 1, \"rules\": [{\"name\": \"n\", \"action\": \"allow\", "
+		 "\"match\": {\"users\": [1]}, \"channels\": [\"d/s\"",
+			",\"d/s\"", "]}]}", POLICY_LIST_MAX - 1, "at most 1024 entries"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		for (int n = cases[i].most; n <= cases[i].most + 1; n++) {
+			_cleanup_(policy_freep) struct policy *policy = NULL;
+			_cleanup_(freep) char *text = NULL;
+			struct policy_note error;
+			size_t size;
+			FILE *stream = open_memstream(&text, &size);
+
+			fputs(cases[i].before, stream);
+			for (int k = 0; k < n; k++)
+				fputs(cases[i].piece, stream);
+			fputs(cases[i].after, stream);
+			fclose(stream);
+			if (n == cases[i].most) {
+				policy = parse(text);
+				continue;
+			}
+			ck_assert_int_eq(parse_error(text, size, &error), -EINVAL);
+			ck_assert_msg(strstr(error.text, cases[i].says), "%s", error.text);
+		}
+	}
+}
+END_TEST
+
+START_TEST(an_error_repeats_no_control_character)
+{
+	static const char text[] = "{\"\x7f\xc2\x9b\": 1}";
+	struct policy_note error;
+
+	ck_assert_int_eq(parse_error(text, strlen(text), &error), -EINVAL);
+	for (const char *c = error.text; *c; c++)
+		ck_assert(*c >= ' ' && *c <= '~');
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("policy text");
+	TCase *tcase = tcase_create("errors");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_loop_test(tcase, a_mistake_is_refused_where_it_stands, 0, ARRAY_SIZE(mistakes));
+	tcase_add_test(tcase, lines_and_columns_count_from_one_in_bytes);
+	tcase_add_test(tcase, a_cut_file_is_refused_wherever_it_is_cut);
+	tcase_add_test(tcase, a_nul_byte_is_refused_wherever_it_stands);
+	tcase_add_test(tcase, bounds_are_errors_and_what_fits_is_not);
+	tcase_add_test(tcase, an_error_repeats_no_control_character);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+#include "protocol/wire.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol/util.h"
+
+#define PACKET_MAX 600
+
+/* The protocol as README.md has it, written down a second time on purpose. */
+static const struct request {
+	uint16_t opcode, size, fds, reply_size, reply_fds;
+	uint16_t zero[2];	      /* offsets of 32-bit words that must be zero; 0: none */
+	uint16_t string, string_size; /* a string; 0: none */
+} requests[] = {
+	{DSP_HELLO, 32, 0, 32, 4, {28}, 0, 0},
+	{DSP_OPEN, 144, 0, 96, 0, {136, 140}, 8, 128},
+	{DSP_CLOSE, 16, 0, 8, 0, {12}, 0, 0},
+	{DSP_ALLOC, 24, 0, 24, 1, {16, 20}, 0, 0},
+	{DSP_IMPORT, 24, 1, 24, 0, {16, 20}, 0, 0},
+	{DSP_FREE, 16, 0, 8, 0, {12}, 0, 0},
+	{DSP_QUERY_DEVICE, 16, 0, 104, 0, {0}, 0, 0},
+	{DSP_QUERY_CHANNEL, 16, 0, 216, 0, {0}, 0, 0},
+	{DSP_QUERY_SESSION, 16, 0, 256, 0, {0}, 0, 0},
+};
+
+/* A packet that nothing is wrong with: every byte that may have a value has one. */
+static void fill(const struct request *request, unsigned char *packet)
+{
+	memset(packet, 0x5a, PACKET_MAX);
+	memcpy(packet, &request->opcode, sizeof(request->opcode));
+	memset(packet + 2, 0, 2);
+	for (size_t i = 0; i < ARRAY_SIZE(request->zero); i++)
+		if (request->zero[i])
+			memset(packet + request->zero[i], 0, 4);
+	if (request->string)
+		memset(packet + request->string + 20, 0, request->string_size - 20);
+}
+
+static int decode(
+	const unsigned char *packet, size_t size, size_t n_fds, struct dsp_wire_fault *fault)
+{
+	/* A block of exactly this size, so that the sanitizer sees a read behind it. */
+	_cleanup_(freep) unsigned char *exact = malloc(size ? size : 1);
+	union dsp_request out;
+	int r;
+
+	ck_assert_ptr_nonnull(exact);
+	memcpy(exact, packet, size);
+	memset(fault, 0xff, sizeof(*fault));
+	memset(&out, 0xff, sizeof(out));
+	r = wire_decode_request(&out, exact, size, n_fds, fault);
+	if (size >= sizeof(struct dsp_header))
+		ck_assert_mem_eq(&out.header, packet, sizeof(out.header));
+	if (r == 0) {
+		ck_assert_mem_eq(&out, packet, size);
+		return 0;
+	}
+	ck_assert_int_eq(r, -EPROTO);
+	ck_assert(fault->status == DSP_INVALID || fault->status == DSP_UNSUPPORTED);
+	ck_assert_ptr_nonnull(fault->text);
+	ck_assert_uint_le(fault->field, size);
+	return r;
+}
+
+START_TEST(a_right_request_is_copied_whole)
+{
+	unsigned char packet[PACKET_MAX];
+	struct dsp_wire_fault fault;
+
+	fill(&requests[_i], packet);
+	ck_assert_int_eq(decode(packet, requests[_i].size, requests[_i].fds, &fault), 0);
+}
+END_TEST
+
+START_TEST(every_other_size_is_refused)
+{
+	unsigned char packet[PACKET_MAX];
+	struct dsp_wire_fault fault;
+
+	fill(&requests[_i], packet);
+	for (size_t size = 0; size < PACKET_MAX; size++) {
+		if (size == requests[_i].size)
+			continue;
+		ck_assert_int_eq(decode(packet, size, requests[_i].fds, &fault), -EPROTO);
+		ck_assert_int_eq(fault.status, DSP_INVALID);
+		ck_assert_uint_eq(fault.field, MIN(size, requests[_i].size));
+	}
+}
+END_TEST
+
+START_TEST(every_other_descriptor_count_is_refused)
+{
+	unsigned char packet[PACKET_MAX];
+	struct dsp_wire_fault fault;
+
+	fill(&requests[_i], packet);
+	for (size_t n_fds = 0; n_fds <= 2 * DSP_FDS_MAX; n_fds++) {
+		if (n_fds == requests[_i].fds)
+			continue;
+		ck_assert_int_eq(decode(packet, requests[_i].size, n_fds, &fault), -EPROTO);
+		ck_assert_int_eq(fault.status, DSP_INVALID);
+		ck_assert_uint_eq(fault.field, requests[_i].size);
+	}
+}
+END_TEST
+
+START_TEST(every_reserved_byte_must_be_zero)
+{
+	const struct request *request = &requests[_i];
+	unsigned char packet[PACKET_MAX];
+	struct dsp_wire_fault fault;
+
+	fill(request, packet);
+	for (size_t byte = 0; byte < request->size; byte++) {
+		unsigned char good = packet[byte];
+		size_t field = 0;
+
+		if (byte == 2 || byte == 3)
+			field = 2;
+		for (size_t i = 0; i < ARRAY_SIZE(request->zero); i++)
+			if (request->zero[i] && byte - request->zero[i] < 4)
+				field = request->zero[i];
+		if (!field)
+			continue;
+		for (unsigned int bit = 0; bit < 8; bit++) {
+			packet[byte] = (unsigned char)(1u << bit);
+			ck_assert_int_eq(
+				decode(packet, request->size, request->fds, &fault), -EPROTO);
+			ck_assert_int_eq(fault.status, DSP_INVALID);
+			ck_assert_uint_eq(fault.field, field);
+		}
+		packet[byte] = good;
+	}
+	ck_assert_int_eq(decode(packet, request->size, request->fds, &fault), 0);
+}
+END_TEST
+
+START_TEST(a_string_must_end_and_be_padded_with_zeros)
+{
+	unsigned char packet[PACKET_MAX];
+	const struct request *open = &requests[1];
+	struct dsp_wire_fault fault;
+
+	fill(open, packet);
+	for (size_t i = 21; i < open->string_size; i++) {
+		packet[open->string + i] = 'x';
+		ck_assert_int_eq(decode(packet, open->size, 0, &fault), -EPROTO);
+		ck_assert_int_eq(fault.status, DSP_INVALID);
+		ck_assert_uint_eq(fault.field, open->string);
+		packet[open->string + i] = 0;
+	}
+	memset(packet + open->string, 'x', open->string_size);
+	ck_assert_int_eq(decode(packet, open->size, 0, &fault), -EPROTO);
+	packet[open->string + open->string_size - 1] = 0;
+	ck_assert_int_eq(decode(packet, open->size, 0, &fault), 0);
+	memset(packet + open->string, 0, open->string_size);
+	ck_assert_int_eq(decode(packet, open->size, 0, &fault), 0);
+}
+END_TEST
+
+START_TEST(every_unknown_opcode_is_unsupported)
+{
+	unsigned char packet[PACKET_MAX] = {0};
+	struct dsp_wire_fault fault;
+
+	for (uint32_t opcode = 0; opcode <= UINT16_MAX; opcode++) {
+		uint16_t value = (uint16_t)opcode;
+
+		if (opcode >= DSP_HELLO && opcode <= DSP_QUERY_SESSION)
+			continue;
+		memcpy(packet, &value, sizeof(value));
+		ck_assert_int_eq(decode(packet, 16, 0, &fault), -EPROTO);
+		ck_assert_int_eq(fault.status, DSP_UNSUPPORTED);
+		ck_assert_uint_eq(fault.field, 0);
+	}
+}
+END_TEST
+
+START_TEST(replies_and_events_have_the_sizes_of_the_specification)
+{
+	size_t known = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
+		uint16_t reply = requests[i].opcode | DSP_REPLY;
+
+		ck_assert_uint_eq(wire_reply_size(reply), requests[i].reply_size);
+		ck_assert_uint_eq(wire_reply_fds(reply), requests[i].reply_fds);
+	}
+	ck_assert_uint_eq(wire_reply_size(DSP_ERROR), 344);
+	ck_assert_uint_eq(wire_reply_size(DSP_EVENT_SESSION), 272);
+	ck_assert_uint_eq(wire_reply_size(DSP_EVENT_DEVICE), 48);
+	ck_assert_uint_eq(wire_reply_size(DSP_EVENT_SHUTDOWN), 16);
+	for (uint32_t opcode = 0; opcode <= UINT16_MAX; opcode++) {
+		ck_assert_uint_le(wire_reply_size((uint16_t)opcode), DSP_MESSAGE_MAX);
+		ck_assert_uint_le(wire_reply_fds((uint16_t)opcode), DSP_FDS_MAX);
+		known += wire_reply_size((uint16_t)opcode) > 0;
+	}
+	ck_assert_uint_eq(known, ARRAY_SIZE(requests) + 4);
+}
+END_TEST
+
+START_TEST(every_status_and_opcode_has_a_name_of_its_own)
+{
+	static const uint16_t others[] = {
+		DSP_ERROR, DSP_EVENT_SESSION, DSP_EVENT_DEVICE, DSP_EVENT_SHUTDOWN};
+	const char *unknown = wire_opcode_name(0);
+
+	for (uint32_t a = 0; a < DSP_STATUS_COUNT; a++)
+		for (uint32_t b = 0; b <= DSP_STATUS_COUNT; b++)
+			ck_assert_int_eq(
+				a == b, strcmp(wire_status_name(a), wire_status_name(b)) == 0);
+	ck_assert_str_eq(wire_status_name(DSP_STATUS_COUNT), wire_status_name(UINT32_MAX));
+
+	for (uint16_t a = DSP_HELLO; a < DSP_OPCODE_COUNT; a++) {
+		ck_assert_str_ne(wire_opcode_name(a), unknown);
+		ck_assert_str_eq(wire_opcode_name(a), wire_opcode_name(a | DSP_REPLY));
+		for (uint16_t b = DSP_HELLO; b < a; b++)
+			ck_assert_str_ne(wire_opcode_name(a), wire_opcode_name(b));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		ck_assert_str_ne(wire_opcode_name(others[i]), unknown);
+	ck_assert_str_eq(wire_opcode_name(DSP_EVENT), unknown);
+	ck_assert_str_eq(wire_opcode_name(DSP_EVENT | 4), unknown);
+	ck_assert_str_eq(wire_opcode_name(DSP_EVENT | DSP_REPLY | 1), unknown);
+	ck_assert_str_eq(wire_opcode_name(UINT16_MAX), unknown);
+}
+END_TEST
+
+START_TEST(a_string_that_was_set_is_valid_and_cut_to_its_field)
+{
+	char field[8];
+
+	memset(field, 'x', sizeof(field));
+	wire_string_set(field, sizeof(field), "abc");
+	ck_assert_mem_eq(field, "abc\0\0\0\0", 8);
+	ck_assert(wire_string_valid(field, sizeof(field)));
+	wire_string_set(field, sizeof(field), "abcdefgh");
+	ck_assert_mem_eq(field, "abcdefg", 8);
+	ck_assert(wire_string_valid(field, sizeof(field)));
+	wire_string_set(field, sizeof(field), "");
+	ck_assert_mem_eq(field, "\0\0\0\0\0\0\0", 8);
+	ck_assert(wire_string_valid(field, sizeof(field)));
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *suite = suite_create("wire");
+	TCase *tcase = tcase_create("wire");
+
+	tcase_add_loop_test(tcase, a_right_request_is_copied_whole, 0, ARRAY_SIZE(requests));
+	tcase_add_loop_test(tcase, every_other_size_is_refused, 0, ARRAY_SIZE(requests));
+	tcase_add_loop_test(
+		tcase, every_other_descriptor_count_is_refused, 0, ARRAY_SIZE(requests));
+	tcase_add_loop_test(tcase, every_reserved_byte_must_be_zero, 0, ARRAY_SIZE(requests));
+	tcase_add_test(tcase, a_string_must_end_and_be_padded_with_zeros);
+	tcase_add_test(tcase, every_unknown_opcode_is_unsupported);
+	tcase_add_test(tcase, replies_and_events_have_the_sizes_of_the_specification);
+	tcase_add_test(tcase, every_status_and_opcode_has_a_name_of_its_own);
+	tcase_add_test(tcase, a_string_that_was_set_is_valid_and_cut_to_its_field);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
+
+int main(void)
+{
+	SRunner *runner = srunner_create(suite());
+	int failed;
+
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
