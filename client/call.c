@@ -86,10 +86,9 @@ static int start(struct pending **out, struct dspbroker_session *session,
 
 	if (broker->broken)
 		return connection_gone(broker);
-	pending = pending_take(broker, false);
+	pending = pending_take(broker, submitted);
 	if (!pending)
 		return -EAGAIN;
-	pending->submitted = submitted;
 	pending->session = session;
 	pending->user = call->user;
 	entry.op = DSP_OP_INVOKE;
@@ -218,7 +217,7 @@ static int start_cancel(struct pending **out, struct dspbroker_session *session,
 
 	if (broker->broken)
 		return connection_gone(broker);
-	pending = pending_take(broker, true);
+	pending = pending_take(broker, false);
 	if (!pending)
 		return -EAGAIN;
 	r = pending_push(broker, pending, &entry);

@@ -118,7 +118,7 @@ int dspctl_open(struct dspbroker_session **out, struct dspbroker *broker, const 
 	const int r = dspbroker_session_open(broker, out, channel);
 
 	if (r)
-		return dspctl_fail_broker(r, "%s", channel);
+		return dspctl_fail_broker(r, "cannot open the channel");
 	return DSPCTL_OK;
 }
 

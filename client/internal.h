@@ -46,8 +46,9 @@ struct dspbroker {
 
 	struct pending *table; /* as many as the completion queue has entries */
 	uint32_t n_table;
-	uint32_t n_free, n_running;
+	uint32_t n_running;
 	uint32_t n_submitted; /* those of the running whose completion is for dspbroker_reap() */
+	uint32_t n_reapable;  /* these, and the ready ones */
 	struct list free, running, ready; /* running: in the order of submission */
 
 	uint32_t serial;
@@ -188,8 +189,9 @@ struct pending {
 int pending_init(struct dspbroker *broker, uint32_t n);
 void pending_deinit(struct dspbroker *broker);
 
-/* One is kept back for cancelling, so that a full table can still be emptied. NULL: none left. */
-struct pending *pending_take(struct dspbroker *broker, bool cancels);
+/* Half of the places are not for submitted calls: what nobody reaps cannot keep dspbroker_invoke()
+ * from working. NULL: none left. */
+struct pending *pending_take(struct dspbroker *broker, bool submitted);
 void pending_put(struct dspbroker *broker, struct pending *pending);
 
 /* The name under which the broker knows it. */

@@ -5,14 +5,12 @@
  */
 #include "client/internal.h"
 
-#define RESERVED_FOR_CANCEL 1
-
 int pending_init(struct dspbroker *broker, uint32_t n)
 {
 	broker->table = calloc(n, sizeof(broker->table[0]));
 	if (!broker->table)
 		return -ENOMEM;
-	broker->n_table = broker->n_free = n;
+	broker->n_table = n;
 	while (n--)
 		list_append(&broker->free, &broker->table[n].link);
 	return 0;
@@ -25,20 +23,20 @@ void pending_deinit(struct dspbroker *broker)
 }
 
 /* Last in, first out: few calls in flight touch little memory. */
-struct pending *pending_take(struct dspbroker *broker, bool cancels)
+struct pending *pending_take(struct dspbroker *broker, bool submitted)
 {
 	struct pending *pending;
 
-	if (broker->n_free <= (cancels ? 0 : RESERVED_FOR_CANCEL))
+	if (list_empty(&broker->free) || (submitted && broker->n_reapable == broker->n_table / 2))
 		return NULL;
 	pending = container_of(broker->free.prev, struct pending, link);
 	list_remove(&pending->link);
-	broker->n_free--;
+	broker->n_reapable += submitted;
 	if (!++pending->generation)
 		pending->generation++; /* so that no tag is 0 */
 	pending->session = NULL;
 	pending->user = NULL;
-	pending->submitted = false;
+	pending->submitted = submitted;
 	pending->area_size = 0;
 	pending->n_outputs = 0;
 	return pending;
@@ -50,7 +48,7 @@ void pending_put(struct dspbroker *broker, struct pending *pending)
 		arena_free(&broker->arena, pending->area_offset, pending->area_size);
 	list_remove(&pending->link);
 	list_append(&broker->free, &pending->link);
-	broker->n_free++;
+	broker->n_reapable -= pending->submitted;
 }
 
 uint64_t pending_tag(const struct dspbroker *broker, const struct pending *pending)

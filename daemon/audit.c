@@ -15,7 +15,7 @@
 #define ID_LOST     "MESSAGE_ID=0b52d75f0b6d4ac1bbfd311095dc6885"
 #define ID_EXPELLED "MESSAGE_ID=245a7a695a504a018e4273db89c43830"
 
-#define FIELD_SIZE 320
+#define FIELD_SIZE 320 /* bytes of a field or message */
 
 /* Write one line about a client, unless its user has caused too many. */
 static void report(struct client *client, int level, const char *id, const char *channel,
@@ -46,10 +46,13 @@ static void report(struct client *client, int level, const char *id, const char 
 void audit_denied(struct client *client, const char *channel,
 	const struct policy_decision *decision)
 {
+	char place[FIELD_SIZE] = "no rule allows it";
+
+	if (decision->file)
+		snprintf(place, sizeof(place), "%s:%u", decision->file, decision->line);
 	report(client, LOG_NOTICE, ID_DENIED, channel, decision->rule,
-		"uid %u, pid %d: %s denied by rule %s (%s:%u)", client->identity.uid,
-		client->identity.pid, channel, decision->rule,
-		decision->file ? decision->file : "no file", decision->line);
+		"uid %u, pid %d: %s denied by rule %s (%s)", client->identity.uid,
+		client->identity.pid, channel, decision->rule, place);
 }
 
 void audit_opened(struct session *session)

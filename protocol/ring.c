@@ -217,23 +217,21 @@ bool ring_room_wanted(struct dsp_ring *ring)
 
 /* Servicer. */
 
-/* Check what the layout forbids. The offsets are those of the entry as if its slots were one. */
+/* Check what the layout forbids. The offsets are those of the entry as if its slots were one. An
+ * unknown op has no layout: the servicer, who knows its ops, refuses it. */
 static uint32_t entry_bad_field(const struct dsp_slot *slot, const struct dsp_entry *entry)
 {
-	if (entry->op < DSP_OP_INVOKE || entry->op > DSP_OP_UNMAP)
-		return offsetof(struct dsp_slot, op) + 1; /* 0 would say "none" */
 	if (slot->reserved)
 		return offsetof(struct dsp_slot, reserved);
-	if (entry->op == DSP_OP_INVOKE) {
-		if (entry->target)
-			return offsetof(struct dsp_slot, target);
+	if (entry->op == DSP_OP_INVOKE && entry->target)
+		return offsetof(struct dsp_slot, target);
+	if (entry->op != DSP_OP_CANCEL)
 		return 0;
-	}
 	if (entry->n_in || entry->n_out)
 		return offsetof(struct dsp_slot, n_in);
 	if (entry->method)
 		return offsetof(struct dsp_slot, method);
-	if (entry->op == DSP_OP_CANCEL && entry->timeout_us)
+	if (entry->timeout_us)
 		return offsetof(struct dsp_slot, timeout_us);
 	return 0;
 }

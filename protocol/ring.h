@@ -170,7 +170,7 @@ struct dsp_entry_fault {
  * Take one entry: 1, 0 when there is none, -EPROTO when the requester's index lies or an entry's
  * slot count does not fit its arguments (the framing is lost then: drop the peer). An entry whose
  * framing is right but that has a field the layout forbids is returned with @fault->field set and
- * must be completed with DSP_INVALID.
+ * must be completed with DSP_INVALID. An unknown op is for the caller to refuse.
  */
 int ring_fetch(struct dsp_ring *ring, struct dsp_entry *out, struct dsp_entry_fault *fault);
 /* Completions that the requester has not reaped; -EPROTO when its index lies. */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "tests/unit/fake_broker.h"
 
-#include <assert.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -15,7 +14,9 @@
 #include "protocol/util.h"
 #include "protocol/wire.h"
 
-/* Its thread uses assert(): Check's own asserts are for the thread that runs the test. */
+/* Check's own asserts are for the thread that runs the test. */
+#define MUST(condition) ((condition) ? (void)0 : abort())
+
 struct fake_broker {
 	enum fake_hello hello;
 	int sock, doorbell, notify, quit;
@@ -48,12 +49,12 @@ static int memory_new(size_t size, bool seal, char **mapping)
 {
 	int fd = memfd_create("fake", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	assert(fd >= 0);
-	assert(ftruncate(fd, (off_t)size) == 0);
+	MUST(fd >= 0);
+	MUST(ftruncate(fd, (off_t)size) == 0);
 	if (seal)
-		assert(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0);
+		MUST(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0);
 	*mapping = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	assert(*mapping != MAP_FAILED);
+	MUST(*mapping != MAP_FAILED);
 	return fd;
 }
 
@@ -90,7 +91,7 @@ static void handle_hello(struct fake_broker *fake, const struct dsp_hello *hello
 		hang_up(fake);
 		return;
 	}
-	assert(ring_create(&fake->ring, &fds[0], FAKE_SQ_SLOTS, FAKE_CQ_ENTRIES) == 0);
+	MUST(ring_create(&fake->ring, &fds[0], FAKE_SQ_SLOTS, FAKE_CQ_ENTRIES) == 0);
 	fake->area_size = FAKE_ARGUMENT_BYTES - (lie == FAKE_HELLO_SMALL_AREA ? 4096 : 0);
 	fds[1] = memory_new(fake->area_size, lie != FAKE_HELLO_UNSEALED_AREA, &fake->area);
 	fds[2] = fake->doorbell;
@@ -98,7 +99,7 @@ static void handle_hello(struct fake_broker *fake, const struct dsp_hello *hello
 	reply.header.serial += lie == FAKE_HELLO_SERIAL;
 	reply.sq_slots <<= lie == FAKE_HELLO_SMALL_RING ? 7 : 0;
 	if (lie == FAKE_HELLO_PIPE_DOORBELL) {
-		assert(pipe2(ends, O_CLOEXEC) == 0);
+		MUST(pipe2(ends, O_CLOEXEC) == 0);
 		fds[2] = ends[1];
 	}
 	if (lie == FAKE_HELLO_FILE_NOTIFY)
@@ -227,8 +228,8 @@ static void handle_open(struct fake_broker *fake, const struct dsp_open *open)
 	fake->later.header.serial = 0;
 }
 
-static void handle_buffer(struct fake_broker *fake, const union dsp_request *request,
-	struct sock_fds *fds)
+static void handle_buffer(
+	struct fake_broker *fake, const union dsp_request *request, struct sock_fds *fds)
 {
 	uint16_t opcode = request->header.opcode;
 	struct dsp_buffer_reply reply = {
@@ -240,12 +241,12 @@ static void handle_buffer(struct fake_broker *fake, const union dsp_request *req
 	_cleanup_(fd_closep) int fd = sock_fds_take(fds, 0);
 	char *mapping;
 
-	assert(fake->n_buffers < ARRAY_SIZE(fake->buffers));
+	MUST(fake->n_buffers < ARRAY_SIZE(fake->buffers));
 	if (opcode == DSP_ALLOC)
 		fd = memory_new(size, true, &mapping);
 	else
 		mapping = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	assert(mapping != MAP_FAILED);
+	MUST(mapping != MAP_FAILED);
 	fake->buffer_size[fake->n_buffers] = size;
 	fake->buffers[fake->n_buffers++] = mapping;
 	sock_send(fake->sock, &reply, sizeof(reply), &fd, opcode == DSP_ALLOC, 0);
@@ -282,7 +283,7 @@ static void complete(struct fake_broker *fake, const struct dsp_entry *entry, ui
 		.busy_ns = 1000,
 	};
 
-	assert(fake->in_flight > 0);
+	MUST(fake->in_flight > 0);
 	fake->in_flight--;
 	ring_complete(&fake->ring, &completion);
 }
@@ -293,11 +294,11 @@ static char *memory_of(struct fake_broker *fake, const struct dsp_arg *arg)
 	char *memory = fake->area;
 
 	if (arg->buffer != DSP_ARGUMENT_AREA) {
-		assert(arg->buffer <= fake->n_buffers);
+		MUST(arg->buffer <= fake->n_buffers);
 		memory = fake->buffers[arg->buffer - 1];
 		size = fake->buffer_size[arg->buffer - 1];
 	}
-	assert((uint64_t)arg->offset + arg->length <= size);
+	MUST((uint64_t)arg->offset + arg->length <= size);
 	return memory + arg->offset;
 }
 
@@ -458,10 +459,10 @@ static void serve_ring(struct fake_broker *fake)
 	struct dsp_entry entry;
 
 	while (!fake->hung_up && ring_fetch(&fake->ring, &entry, &fault) > 0) {
-		assert(fault.field == 0);
+		MUST(fault.field == 0);
 		fake->in_flight++;
 		/* The library keeps within what the completion queue can take. */
-		assert((int)fake->in_flight + ring_unreaped(&fake->ring) <= FAKE_CQ_ENTRIES);
+		MUST((int)fake->in_flight + ring_unreaped(&fake->ring) <= FAKE_CQ_ENTRIES);
 		if (entry.op == DSP_OP_CANCEL)
 			cancel(fake, &entry);
 		else
@@ -498,7 +499,7 @@ static void serve_socket(struct fake_broker *fake)
 			fake->hung_up = true;
 			return;
 		}
-		assert(wire_decode_request(&request, packet, (size_t)n, fds.n, &fault) == 0);
+		MUST(wire_decode_request(&request, packet, (size_t)n, fds.n, &fault) == 0);
 		reply = (struct dsp_header){
 			.opcode = request.header.opcode | DSP_REPLY,
 			.serial = request.header.serial,
@@ -536,9 +537,9 @@ static void *run(void *data)
 				continue;
 		}
 		fds[1].fd = fake->hung_up || fake->deaf ? -1 : fake->sock;
-		assert(poll(fds, ARRAY_SIZE(fds), -1) > 0);
+		MUST(poll(fds, ARRAY_SIZE(fds), -1) > 0);
 		if (fds[2].revents)
-			assert(read(fake->doorbell, &count, sizeof(count)) == sizeof(count));
+			MUST(read(fake->doorbell, &count, sizeof(count)) == sizeof(count));
 	}
 	return NULL;
 }
@@ -548,16 +549,16 @@ struct fake_broker *fake_broker_start(enum fake_hello hello, int *client_fd)
 	struct fake_broker *fake = calloc(1, sizeof(*fake));
 	int ends[2];
 
-	assert(fake);
-	assert(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+	MUST(fake);
+	MUST(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
 	*client_fd = ends[0];
 	fake->sock = ends[1];
 	fake->hello = hello;
 	fake->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	fake->notify = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	fake->quit = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	assert(fake->quit >= 0);
-	assert(pthread_create(&fake->thread, NULL, run, fake) == 0);
+	MUST(fake->quit >= 0);
+	MUST(pthread_create(&fake->thread, NULL, run, fake) == 0);
 	return fake;
 }
 

@@ -10,42 +10,42 @@
 #include <stdint.h>
 
 enum fake_method {
-	FAKE_ECHO = 2,    /* output 0 becomes a copy of input 0, as much as fits */
-	FAKE_HOLD,        /* completed by RELEASE, CANCEL or the session's end; result: its method */
+	FAKE_ECHO = 2, /* output 0 becomes a copy of input 0, as much as fits */
+	FAKE_HOLD,     /* completed by RELEASE, CANCEL or the session's end; result: its method */
 	FAKE_HOLD_FIRMLY, /* the same, but cannot be cancelled */
-	FAKE_RELEASE,     /* completes first what is held, the newest first, then itself */
-	FAKE_FAIL,        /* input 0: status, result, detail */
-	FAKE_EVENTS,      /* sends as many device events as the u32 of input 0 says */
+	FAKE_RELEASE,	  /* completes first what is held, the newest first, then itself */
+	FAKE_FAIL,	  /* input 0: status, result, detail */
+	FAKE_EVENTS,	  /* sends as many device events as the u32 of input 0 says */
 	/* Each of these ends the connection: */
-	FAKE_LIE_INDEX,    /* a completion index far ahead */
-	FAKE_LIE_BACK,     /* one behind what was reaped */
-	FAKE_LIE_CALL,     /* completes a call that does not run */
-	FAKE_LIE_TABLE,    /* completes a call outside of any table */
-	FAKE_LIE_TWICE,    /* completes it twice */
-	FAKE_LIE_STATUS,   /* a status that is no int */
-	FAKE_LIE_EVENT,    /* an event of the wrong size */
-	FAKE_LIE_PACKET,   /* a packet of one byte */
-	FAKE_LIE_HUGE,     /* a packet larger than any message */
-	FAKE_LIE_REPLY,    /* a reply to nothing */
-	FAKE_LIE_RIGHTS,   /* an event with a descriptor */
-	FAKE_HANG_UP,      /* closes the connection */
+	FAKE_LIE_INDEX,	 /* a completion index far ahead */
+	FAKE_LIE_BACK,	 /* one behind what was reaped */
+	FAKE_LIE_CALL,	 /* completes a call that does not run */
+	FAKE_LIE_TABLE,	 /* completes a call outside of any table */
+	FAKE_LIE_TWICE,	 /* completes it twice */
+	FAKE_LIE_STATUS, /* a status that is no int */
+	FAKE_LIE_EVENT,	 /* an event of the wrong size */
+	FAKE_LIE_PACKET, /* a packet of one byte */
+	FAKE_LIE_HUGE,	 /* a packet larger than any message */
+	FAKE_LIE_REPLY,	 /* a reply to nothing */
+	FAKE_LIE_RIGHTS, /* an event with a descriptor */
+	FAKE_HANG_UP,	 /* closes the connection */
 	FAKE_METHODS_END,
 };
 
 /* Channels whose OPEN is answered in a way of its own; every other one is opened, under a rule of
  * the channel's name. */
-#define FAKE_DENIED   "soft0/denied"   /* DSP_DENIED by the rule "nobody" */
-#define FAKE_LIMITED  "soft0/limited"  /* DSP_OVER_LIMIT, limit 7 */
-#define FAKE_LATER    "soft0/later"    /* answered after the next OPEN */
-#define FAKE_DOOMED   "soft0/doomed"   /* opened, and dead at once: SESSION event right behind */
-#define FAKE_DEAF     "soft0/deaf"     /* then reads no more requests until RELEASE */
-#define FAKE_SHORT    "soft0/short"    /* a reply of the wrong size */
-#define FAKE_OTHER    "soft0/other"    /* the reply to another opcode */
-#define FAKE_SERIAL   "soft0/serial"   /* a reply under another serial */
-#define FAKE_UNKNOWN  "soft0/unknown"  /* an opcode that there is not */
-#define FAKE_SUCCESS  "soft0/success"  /* an error whose status is DSP_OK */
-#define FAKE_PRESENT  "soft0/present"  /* a right reply, but with a descriptor */
-#define FAKE_GONE     "soft0/gone"     /* no reply; closes the connection */
+#define FAKE_DENIED  "soft0/denied"  /* DSP_DENIED by the rule "nobody" */
+#define FAKE_LIMITED "soft0/limited" /* DSP_OVER_LIMIT, limit 7 */
+#define FAKE_LATER   "soft0/later"   /* answered after the next OPEN */
+#define FAKE_DOOMED  "soft0/doomed"  /* opened, and dead at once: SESSION event right behind */
+#define FAKE_DEAF    "soft0/deaf"    /* then reads no more requests until RELEASE */
+#define FAKE_SHORT   "soft0/short"   /* a reply of the wrong size */
+#define FAKE_OTHER   "soft0/other"   /* the reply to another opcode */
+#define FAKE_SERIAL  "soft0/serial"  /* a reply under another serial */
+#define FAKE_UNKNOWN "soft0/unknown" /* an opcode that there is not */
+#define FAKE_SUCCESS "soft0/success" /* an error whose status is DSP_OK */
+#define FAKE_PRESENT "soft0/present" /* a right reply, but with a descriptor */
+#define FAKE_GONE    "soft0/gone"    /* no reply; closes the connection */
 
 #define FAKE_LYING_SIZE (64u << 20) /* ALLOC of this is answered with a buffer that is smaller */
 
@@ -68,8 +68,8 @@ enum fake_hello {
 	FAKE_HELLO_END,
 };
 
-#define FAKE_SQ_SLOTS       16
-#define FAKE_CQ_ENTRIES     32
+#define FAKE_SQ_SLOTS	    16
+#define FAKE_CQ_ENTRIES	    32
 #define FAKE_ARGUMENT_BYTES (128 * 1024)
 
 struct fake_broker;

@@ -147,7 +147,7 @@ START_TEST(a_name_used_in_two_files_is_refused_with_both_places)
 {
 	_cleanup_(policy_freep) struct policy *policy = NULL;
 	struct policy_note error;
-	char first[512];
+	char first[600];
 
 	put_text(vendor, "1.json", "\n\n" SIMPLE("same"));
 	put_text(admin, "2.json", SIMPLE("same"));
