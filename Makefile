@@ -15,7 +15,6 @@ libexecdir    ?= $(prefix)/libexec
 includedir    ?= $(prefix)/include
 datadir       ?= $(prefix)/share
 mandir        ?= $(datadir)/man
-sysconfdir    ?= /etc
 pkgconfigdir  ?= $(libdir)/pkgconfig
 unitdir       ?= $(prefix)/lib/systemd/system
 sysusersdir   ?= $(prefix)/lib/sysusers.d
@@ -235,8 +234,8 @@ $(SKELETONS):
 
 # Tests. Unit tests may use whatever the tree has; the archive's main() functions are passed over,
 # since each test brings its own. Integration tests have what an app has.
-$(BUILD)/tests/everything.a: $(call objects,$(DAEMON) $(SOFTDSP) $(LIBRARY) $(DSPCTL) $(POLICY) $(PROTOCOL) \
-		$(wildcard $(MODULE_DIR)/*.c))
+$(BUILD)/tests/everything.a: $(call objects,$(DAEMON) $(SOFTDSP) $(wildcard $(MODULE_DIR)/*.c) \
+		$(LIBRARY) $(DSPCTL) $(POLICY) $(PROTOCOL))
 	@mkdir -p $(@D) && rm -f $@
 	$(call say,AR)$(AR) cqs $@ $^
 
@@ -256,9 +255,9 @@ $(FUZZERS):
 
 # Files with the installation's folders filled in.
 vpath %.in systemd client
-$(GENERATED): $(BUILD)/%: %.in $(BUILD)/flags
-	$(call say,GEN)sed $(foreach name,prefix sbindir libdir includedir sysconfdir VERSION,-e 's|@$(name)@|$($(name))|g') \
-		$< >$@
+$(GENERATED): $(BUILD)/%: %.in FORCE
+	@mkdir -p $(@D)
+	@sed $(foreach name,VERSION prefix sbindir libdir includedir,-e 's|@$(name)@|$($(name))|g') $< >$@
 
 # Installation. MODE:SOURCE:DESTINATION, one a word; `install` lays these, `uninstall` takes them.
 into = $(foreach file,$(3),$(1):$(file):$(2)/$(notdir $(file)))

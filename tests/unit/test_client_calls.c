@@ -299,23 +299,31 @@ START_TEST(a_full_socket_is_waited_for_while_calls_go_on)
 }
 END_TEST
 
-START_TEST(the_fd_is_readable_while_a_completion_waits_and_no_longer)
+/* A wake-up may still be on its way after what it announced was taken. */
+static void assert_unreadable(void)
 {
 	struct dspbroker_completion done;
 	struct dspbroker_event event;
 
+	do {
+		ck_assert_int_eq(dspbroker_reap(broker, &done, 1, 0), 0);
+		ck_assert_int_eq(dspbroker_next_event(broker, &event), 0);
+	} while (readable(0));
+}
+
+START_TEST(the_fd_is_readable_while_a_completion_waits_and_no_longer)
+{
+	struct dspbroker_completion done;
+
 	ck_assert_int_eq(submit(FAKE_HOLD, NULL), 0);
 	ck_assert_int_eq(submit(FAKE_HOLD, NULL), 0);
-	ck_assert_int_eq(dspbroker_reap(broker, &done, 1, 0), 0);
-	ck_assert_int_eq(dspbroker_next_event(broker, &event), 0);
-	ck_assert(!readable(0));
+	assert_unreadable();
 	ck_assert_int_eq(invoke(FAKE_RELEASE), 0); /* this thread receives all three */
 	ck_assert(readable(0));
 	ck_assert_int_eq(dspbroker_reap(broker, &done, 1, 0), 1);
 	ck_assert(readable(0));
 	ck_assert_int_eq(dspbroker_reap(broker, &done, 1, 0), 1);
-	ck_assert_int_eq(dspbroker_reap(broker, &done, 1, 0), 0);
-	ck_assert(!readable(0));
+	assert_unreadable();
 }
 END_TEST
 
