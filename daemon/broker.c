@@ -442,6 +442,7 @@ int broker_init(struct broker *broker, const struct broker_options *options)
 	list_init(&broker->devices);
 	list_init(&broker->clients);
 	list_init(&broker->dirty);
+	list_init(&broker->sessions);
 	call_pool_init(&broker->calls, &broker->deadlines);
 	r = deadline_reserve(&broker->deadlines);
 	if (r < 0)

@@ -38,7 +38,8 @@ struct broker {
 	struct list devices;
 	struct list clients;
 	struct list dirty; /* clients with completions to be published */
-	uint64_t next_session;
+	struct list sessions; /* all, by number */
+	uint64_t last_session;
 
 	struct deadline_heap deadlines;
 	struct call_pool calls;

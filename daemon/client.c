@@ -342,18 +342,11 @@ void client_kill(struct client *client, const char *why)
 	client_collect(client);
 }
 
-static bool has_sessions(const struct client *client)
-{
-	uint32_t slot = 0;
-
-	return idmap_next(&client->sessions, &slot);
-}
-
 void client_collect(struct client *client)
 {
 	struct broker *broker = client->broker;
 
-	if (!client->dead || client->holds || client->n_buffers || has_sessions(client))
+	if (!client->dead || client->holds || client->n_buffers || client->n_sessions)
 		return;
 	list_remove(&client->link);
 	quota_release(&client->quota, QUOTA_FDS, CLIENT_FDS);

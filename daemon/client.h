@@ -46,6 +46,7 @@ struct client {
 
 	struct buffer *arguments;
 	struct idmap sessions, buffers;
+	unsigned int n_sessions;
 	unsigned int n_buffers; /* all, also those that it has freed */
 
 	bool dead;          /* the connection has ended */

@@ -10,6 +10,7 @@
 #include "daemon/limits.h"
 #include "daemon/session.h"
 #include "daemon/transport/transport.h"
+#include "daemon/user.h"
 
 static void refuse_field(struct client *client, uint32_t serial, size_t field, const char *text)
 {
@@ -295,26 +296,23 @@ static void handle_query_channel(struct client *client, const union dsp_request 
 	client_send(client, &record, sizeof(record));
 }
 
-/* A client sees the sessions of its own user; root and the broker's own user see all. */
-static bool may_see(const struct client *client, const struct session *session)
-{
-	uid_t uid = client->identity.uid;
-
-	return uid == 0 || uid == geteuid() || uid == session->client->identity.uid;
-}
-
+/* A client sees the sessions of its own user; root and the broker's own user see all. Either way
+ * it walks no further than what it may see. */
 static const struct session *session_after(const struct client *client, uint64_t after)
 {
-	const struct session *session, *best = NULL;
-	const struct client *owner;
+	uid_t uid = client->identity.uid;
+	const struct session *session;
 
-	list_for_each (owner, &client->broker->clients, link) {
-		for (uint32_t slot = 0; (session = idmap_next(&owner->sessions, &slot));)
-			if (session->number > after && may_see(client, session) &&
-				(!best || session->number < best->number))
-				best = session;
+	if (uid == 0 || uid == geteuid()) {
+		list_for_each (session, &client->broker->sessions, of_broker)
+			if (session->number > after)
+				return session;
+		return NULL;
 	}
-	return best;
+	list_for_each (session, &client->user->sessions, of_user)
+		if (session->number > after)
+			return session;
+	return NULL;
 }
 
 static void handle_query_session(struct client *client, const union dsp_request *request,

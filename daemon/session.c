@@ -99,6 +99,9 @@ static void fill(struct session *session, const char *channel,
 	list_init(&session->submitted);
 	list_init(&session->turn);
 	list_init(&session->link);
+	list_append(&session->client->broker->sessions, &session->of_broker);
+	list_append(&session->client->user->sessions, &session->of_user);
+	session->client->n_sessions++;
 }
 
 /* Undo charge() and forget the session; the transport does not know it (any more). */
@@ -108,6 +111,9 @@ static void destroy(struct session *session)
 
 	if (session->id)
 		idmap_remove(&client->sessions, session->id);
+	list_remove(&session->of_broker);
+	list_remove(&session->of_user);
+	client->n_sessions--;
 	user_rule_release(client->user, session->rule);
 	quota_release(&client->quota, QUOTA_FDS, SESSION_FDS);
 	quota_release(&client->quota, QUOTA_SESSIONS, 1);
@@ -179,7 +185,7 @@ void session_open(struct client *client, const char *channel,
 	*session = (struct session){
 		.client = client,
 		.device = device,
-		.number = ++client->broker->next_session,
+		.number = ++client->broker->last_session,
 		.reply_wanted = true,
 		.reply_serial = serial,
 	};

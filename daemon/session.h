@@ -55,6 +55,7 @@ struct session {
 	struct lane *lane;              /* NULL once the transport has let go */
 	struct list turn;               /* lane->sessions */
 	struct list link;               /* the transport's */
+	struct list of_broker, of_user; /* broker->sessions, user->sessions: by number */
 	uint32_t tag;                   /* the transport's */
 	uint32_t domain;                /* number of its protection domain, for display */
 

@@ -41,6 +41,7 @@ int user_get(struct user **out, struct broker *broker, uid_t uid)
 		},
 	};
 	list_init(&user->rules);
+	list_init(&user->sessions);
 	list_append(&broker->users, &user->link);
 	*out = user;
 	return 0;

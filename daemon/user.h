@@ -18,6 +18,7 @@ struct user {
 	struct quota quota;
 	struct log_bucket log;
 	struct list rules; /* struct rule_use: sessions counted by rule */
+	struct list sessions; /* by number */
 };
 
 /* Find or make the user and take a reference. Returns 0 or -ENOMEM. */
