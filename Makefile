@@ -20,7 +20,8 @@ unitdir       ?= $(prefix)/lib/systemd/system
 sysusersdir   ?= $(prefix)/lib/sysusers.d
 tmpfilesdir   ?= $(prefix)/lib/tmpfiles.d
 modulesdir    ?= $(libdir)/dspbroker/modules
-completiondir ?= $(datadir)/bash-completion/completions
+bashcompdir   ?= $(datadir)/bash-completion/completions
+zshcompdir    ?= $(datadir)/zsh/site-functions
 docdir        ?= $(datadir)/doc/dspbroker
 
 # Tools. CROSS=aarch64-linux-gnu- builds for another machine.
@@ -273,8 +274,10 @@ LAYOUT = \
 	644:systemd/dspbroker.sysusers:$(sysusersdir)/dspbroker.conf \
 	644:systemd/dspbroker.tmpfiles:$(tmpfilesdir)/dspbroker.conf \
 	$(call into,644,$(mandir)/man1,$(wildcard client/*.1)) \
-	$(call into,644,$(mandir)/man8,$(wildcard daemon/*.8)) \
-	$(if $(wildcard client/dspctl.bash),644:client/dspctl.bash:$(completiondir)/dspctl) \
+	$(call into,644,$(mandir)/man5,$(wildcard policy/*.5)) \
+	$(call into,644,$(mandir)/man8,$(wildcard daemon/*.8 daemon/softdsp/*.8)) \
+	644:client/completions/dspctl.bash:$(bashcompdir)/dspctl \
+	644:client/completions/_dspctl:$(zshcompdir)/_dspctl \
 	$(call into,644,$(docdir)/examples,$(wildcard policy/examples/*.json))
 OWN_FOLDERS = $(docdir)/examples $(docdir) $(modulesdir) $(libdir)/dspbroker $(libexecdir)/dspbroker
 

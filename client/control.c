@@ -6,20 +6,14 @@
 
 #define PACKETS_A_TURN 64 /* then other threads get the mutex */
 
+/* A full socket holds requests of other threads, whose replies will wake this one up. */
 static int control_send(struct dspbroker *broker, const void *message, size_t size, int fd)
 {
 	int r;
 
-	r = sock_send(broker->sock, message, size, &fd, fd >= 0, MSG_DONTWAIT);
-	if (r == -EAGAIN) {
-		broker->senders++;
-		pump_nudge(broker); /* who pumps already does not wait for room yet */
-		while (r == -EAGAIN && !broker->broken) {
-			pump_wait(broker, DEADLINE_FOREVER);
-			r = sock_send(broker->sock, message, size, &fd, fd >= 0, MSG_DONTWAIT);
-		}
-		broker->senders--;
-	}
+	do {
+		r = sock_send(broker->sock, message, size, &fd, fd >= 0, MSG_DONTWAIT);
+	} while (r == -EAGAIN && !broker->broken && pump_wait(broker, DEADLINE_FOREVER) == 0);
 	if (r == -EPIPE || r == -ECONNRESET)
 		connection_break(broker, "the broker closed the connection");
 	return broker->broken ? connection_gone(broker) : r;

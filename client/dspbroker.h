@@ -11,20 +11,21 @@
  *    < 0     a negative errno: it failed on this side. Those that any function may return:
  *              -EINVAL      an argument that cannot be right (NULL, too large, foreign object)
  *              -ENOMEM      out of memory
- *              -ECONNRESET  the connection to the broker is gone; all that is left is to close
- *              -EPROTO      the broker sent something that cannot be right; as -ECONNRESET
- * dspbroker_strerror() puts either into words; dspbroker_message() has the broker's own sentence,
- * which names the policy rule, the limit or the field.
+ *              -ECONNRESET  the connection to the broker is gone: it left, or sent something that
+ *                           cannot be right; all that is left is dspbroker_free()
+ * dspbroker_strerror() puts either into words; dspbroker_message() has a sentence on what happened,
+ * mostly the broker's own, which names the policy rule, the limit or the field.
  *
  * Threads. A connection and all that belongs to it may be used from several threads at once; a
  * call that waits does not keep others from working. Only the functions that free an object need
- * care: no other thread may be using that object then, or later.
+ * care: no other thread may be using that object then, or later. A thread must not be cancelled
+ * (pthread_cancel) inside the library. Signals do not interrupt a function that waits.
  *
  * fork(). The child must not use a connection of its parent, nor close it.
  *
- * Sandbox. After dspbroker_connect() (or with dspbroker_connect_fd()) the library opens no file
- * and makes no socket. It needs: sendmsg, recvmsg, read, write, poll, futex, mmap, munmap, close,
- * fstat, fcntl, epoll, eventfd2, madvise.
+ * Sandbox. With dspbroker_connect_fd() the library opens no file and makes no socket. It needs
+ * sendmsg, recvmsg, read, write, poll, futex, mmap, munmap, close, fstat, fcntl, clock_gettime and
+ * what malloc() needs; while connecting also getsockopt, eventfd2, epoll_create1 and epoll_ctl.
  *
  * Units. Sizes, offsets and lengths are bytes, times are microseconds unless the name says
  * otherwise.
@@ -45,20 +46,20 @@ extern "C" {
 /* What became of a request or a call. Values never change their meaning; new ones may come. */
 enum dspbroker_status {
 	DSPBROKER_OK = 0,
-	DSPBROKER_INVALID = 1,         /* malformed; dspbroker_message() names the field */
-	DSPBROKER_UNSUPPORTED = 2,     /* this broker cannot do that */
-	DSPBROKER_DENIED = 3,          /* policy; dspbroker_message() names the rule */
-	DSPBROKER_OVER_LIMIT = 4,      /* a limit; dspbroker_message() gives its value */
-	DSPBROKER_NOT_FOUND = 5,       /* no such channel, session, buffer or call */
-	DSPBROKER_TIMED_OUT = 6,       /* the call's time was up */
-	DSPBROKER_CANCELLED = 7,       /* it never ran: cancelled, or its session was closed */
-	DSPBROKER_DEVICE_DOWN = 8,     /* the DSP is not running */
-	DSPBROKER_DOMAIN_CRASHED = 9,  /* the module's process died; open the channel again */
-	DSPBROKER_DSP_ERROR = 10,      /* the module returned an error; see the result */
-	DSPBROKER_BUSY = 11,           /* not just now (a call that runs cannot be cancelled) */
-	DSPBROKER_NO_RESOURCES = 12,   /* the broker is out of memory or descriptors */
-	DSPBROKER_SHUTTING_DOWN = 13,  /* the broker is stopping */
-	DSPBROKER_LOAD_FAILED = 14,    /* the module could not be loaded, or refused to open */
+	DSPBROKER_INVALID = 1,        /* malformed; dspbroker_message() names the field */
+	DSPBROKER_UNSUPPORTED = 2,    /* this broker cannot do that */
+	DSPBROKER_DENIED = 3,         /* policy; dspbroker_message() names the rule */
+	DSPBROKER_OVER_LIMIT = 4,     /* a limit; dspbroker_message() gives its value */
+	DSPBROKER_NOT_FOUND = 5,      /* no such channel, session, buffer or call */
+	DSPBROKER_TIMED_OUT = 6,      /* the call's time was up */
+	DSPBROKER_CANCELLED = 7,      /* it never ran: cancelled, or its session was closed */
+	DSPBROKER_DEVICE_DOWN = 8,    /* the DSP is not running */
+	DSPBROKER_DOMAIN_CRASHED = 9, /* the module's process died; open the channel again */
+	DSPBROKER_DSP_ERROR = 10,     /* the module returned an error; see the result */
+	DSPBROKER_BUSY = 11,          /* not just now (a call that runs cannot be cancelled) */
+	DSPBROKER_NO_RESOURCES = 12,  /* the broker is out of memory or descriptors */
+	DSPBROKER_SHUTTING_DOWN = 13, /* the broker is stopping */
+	DSPBROKER_LOAD_FAILED = 14,   /* the module could not be loaded, or refused to open */
 };
 
 struct dspbroker;         /* a connection */
@@ -69,27 +70,30 @@ struct dspbroker_buffer;  /* memory shared with the DSP */
 const char *dspbroker_strerror(int error);
 
 /* The sentence behind the last error that a function returned in this thread, for people; ""
- * when there was none. Valid until this thread's next call into the library. Never NULL. */
+ * when there is none. Valid until this thread's next call into the library. Never NULL. */
 const char *dspbroker_message(void);
 
 /* The library's version, "MAJOR.MINOR.PATCH"; static. */
 const char *dspbroker_version(void);
 
 /*
- * Connect to the broker at the socket @path; NULL means $DSPBROKER_SOCKET, else
- * /run/dspbroker/broker.sock. *@out must be freed with dspbroker_free().
- * Errors: -ENOENT, -ECONNREFUSED, -EACCES (no broker there, or not for you), -ENAMETOOLONG;
+ * Connect to the broker at the socket @path; NULL means $DSPBROKER_SOCKET (not in a program with
+ * raised privileges), else /run/dspbroker/broker.sock. Waits for the broker's answer. *@out must be
+ * freed with dspbroker_free().
+ * Errors: -ENOENT, -ECONNREFUSED, -EACCES (no broker there, or not for you), -ENAMETOOLONG and
+ * others of socket(2) and connect(2); -EPROTO (that is no broker);
  * DSPBROKER_UNSUPPORTED (no common version), DSPBROKER_OVER_LIMIT (too many connections of this
  * user), DSPBROKER_NO_RESOURCES, DSPBROKER_SHUTTING_DOWN.
  */
 int dspbroker_connect(struct dspbroker **out, const char *path);
 
 /* The same over a connected SOCK_SEQPACKET socket, which the library owns from then on if (and
- * only if) 0 is returned. Further errors: -ENOTSOCK, -EPROTOTYPE. */
+ * only if) 0 is returned. Further errors: -EBADF, -ENOTSOCK, -EPROTOTYPE. */
 int dspbroker_connect_fd(struct dspbroker **out, int fd);
 
-/* End the connection and free it, with all its sessions and buffers, which must not be used any
- * more. Calls in flight end without a completion. NULL-safe; returns NULL. */
+/* End the connection and free it, with all its sessions and buffers (and their mappings), which
+ * must not be used any more. Calls in flight end without a completion. Never waits. NULL-safe;
+ * returns NULL. */
 struct dspbroker *dspbroker_free(struct dspbroker *broker);
 
 /* Sessions. */
@@ -108,11 +112,12 @@ struct dspbroker_session_info {
  * Errors: DSPBROKER_DENIED, _OVER_LIMIT, _NOT_FOUND, _LOAD_FAILED, _DEVICE_DOWN, _TIMED_OUT,
  * _DOMAIN_CRASHED, _NO_RESOURCES, _SHUTTING_DOWN, _INVALID (no channel's name).
  */
-int dspbroker_session_open(struct dspbroker *broker, struct dspbroker_session **out,
-	const char *channel);
+int dspbroker_session_open(
+	struct dspbroker *broker, struct dspbroker_session **out, const char *channel);
 
 /* Close it: calls that have not begun end with DSPBROKER_CANCELLED; returns when no call of the
- * session is in flight any more. Their completions can still be reaped. NULL-safe; returns NULL. */
+ * session is in flight any more. Completions that were not reaped can still be; their `session` is
+ * NULL. Events about it that were not taken are dropped. NULL-safe; returns NULL. */
 struct dspbroker_session *dspbroker_session_close(struct dspbroker_session *session);
 
 /* Valid as long as the session. */
@@ -132,19 +137,20 @@ int dspbroker_buffer_alloc(struct dspbroker *broker, struct dspbroker_buffer **o
 
 /*
  * Use the first @size bytes of a memfd of yours (0: all of it). It must be sealed with
- * F_SEAL_SHRINK and F_SEAL_GROW. @fd stays yours and may be closed. Errors: as above, and
- * DSPBROKER_INVALID with a sentence on what is wrong with it: no memfd, unsealed, shorter than
- * @size, empty.
+ * F_SEAL_SHRINK and F_SEAL_GROW. @fd stays yours and may be closed: the library keeps a duplicate.
+ * Errors: as above, and DSPBROKER_INVALID with a sentence on what is wrong with it (no memfd,
+ * unsealed, shorter than @size, empty); -EBADF, -EMFILE.
  */
-int dspbroker_buffer_import(struct dspbroker *broker, struct dspbroker_buffer **out, int fd,
-	size_t size);
+int dspbroker_buffer_import(
+	struct dspbroker *broker, struct dspbroker_buffer **out, int fd, size_t size);
 
 /* Give it up. A call in flight keeps the memory, not your right to it: your mapping ends here.
  * NULL-safe; returns NULL. */
 struct dspbroker_buffer *dspbroker_buffer_free(struct dspbroker_buffer *buffer);
 
 /* Map it whole into this process, readable and writable; the same address each time, valid until
- * the buffer is freed. Errors: -ENOMEM, -EACCES (an import that is not open for writing). */
+ * the buffer is freed. Errors: -ENOMEM; -EACCES, -EPERM (an import that is not open for writing, or
+ * sealed against it). */
 int dspbroker_buffer_map(struct dspbroker_buffer *buffer, void **out);
 
 /* Its size in bytes. */
@@ -157,7 +163,8 @@ int dspbroker_buffer_fd(const struct dspbroker_buffer *buffer);
 /*
  * One argument. With @buffer, a range of that buffer. Without, inline data at @data, at most
  * DSPBROKER_INLINE_MAX bytes, which the library copies (into shared memory before the call, or
- * out of it after). An argument of length 0 is allowed.
+ * out of it after). An argument of length 0 is allowed. The inline arguments of all calls in flight
+ * share the connection's argument area, 256 KiB unless the broker was built otherwise.
  */
 struct dspbroker_arg {
 	struct dspbroker_buffer *buffer;
@@ -167,50 +174,55 @@ struct dspbroker_arg {
 };
 
 struct dspbroker_call {
-	uint32_t method;
-	uint32_t timeout_us;      /* 0: the longest that the session allows */
-	unsigned int n_in, n_out; /* at most DSPBROKER_ARGS_MAX together */
+	uint32_t method;                  /* above 30: input 0 must begin with it, too */
+	uint32_t timeout_us;              /* 0: the longest that the session allows */
+	unsigned int n_in, n_out;         /* at most DSPBROKER_ARGS_MAX together */
 	const struct dspbroker_arg *args; /* the inputs, then the outputs; copied by submit */
-	void *user;               /* returned in the completion */
+	void *user;                       /* returned in the completion */
 };
 
 struct dspbroker_completion {
-	struct dspbroker_session *session;
-	void *user;       /* of the call */
+	struct dspbroker_session *session; /* NULL: closed meanwhile */
+	void *user;                        /* of the call */
 	int status;       /* enum dspbroker_status, or a negative errno: the connection broke */
 	int32_t result;   /* what the module returned, as it is */
 	uint64_t busy_ns; /* nanoseconds that the call ran on the DSP */
 };
 
 /*
- * Call and wait. Returns what became of it: 0 when the module returned 0, DSPBROKER_DSP_ERROR
- * when it returned something else, which is in *@result (may be NULL) either way. Inline outputs
- * are written only when 0 is returned.
+ * Call and wait, also for room if need be. Returns what became of it: 0 when the module returned 0,
+ * DSPBROKER_DSP_ERROR when it returned something else, which is in *@result (may be NULL) either
+ * way. Inline outputs are written only when 0 is returned.
  * Errors: DSPBROKER_TIMED_OUT, _CANCELLED, _DOMAIN_CRASHED, _DEVICE_DOWN, _OVER_LIMIT (calls in
  * flight), _INVALID (an argument outside its buffer, or a method that is the broker's own),
- * _SHUTTING_DOWN, _NO_RESOURCES. When it returns, nobody writes to the arguments any more.
+ * _NOT_FOUND (the broker does not know the session), _SHUTTING_DOWN, _NO_RESOURCES; -EMSGSIZE (the
+ * inline arguments together are larger than the argument area), -EAGAIN (completed calls that were
+ * not reaped fill it). When it returns, nobody writes to the arguments any more, except that after
+ * -ECONNRESET the DSP may still write to ranges of buffers.
  */
-int dspbroker_invoke(struct dspbroker_session *session, const struct dspbroker_call *call,
-	int32_t *result);
+int dspbroker_invoke(
+	struct dspbroker_session *session, const struct dspbroker_call *call, int32_t *result);
 
 /*
  * Start a call; its completion comes from dspbroker_reap(). Calls of one session run in the order
  * of their submission. @call itself may go when this returns; buffers, and the memory of inline
  * outputs, must stay until the completion is reaped. Every call accepted here has exactly one
- * completion. Errors: -EAGAIN (queue or argument area full: reap first).
+ * completion; what the broker finds wrong with it is there, too. Errors: -EAGAIN (queue or argument
+ * area full: reap first), -EMSGSIZE as above.
  */
 int dspbroker_submit(struct dspbroker_session *session, const struct dspbroker_call *call);
 
 /* Ask that the oldest submitted call with this @user be ended if it has not begun: it then
- * completes with DSPBROKER_CANCELLED. Errors: DSPBROKER_BUSY (it runs, and completes as it would
- * have), DSPBROKER_NOT_FOUND (already complete). */
+ * completes with DSPBROKER_CANCELLED. Waits for the answer. Errors: DSPBROKER_BUSY (it runs, and
+ * completes as it would have), DSPBROKER_NOT_FOUND (already complete, or there is none). */
 int dspbroker_cancel(struct dspbroker_session *session, const void *user);
 
 /*
- * Take up to @max completions of submitted calls. Returns how many; 0 when there are none now.
- * @timeout_ms: 0 does not wait, -1 waits as long as a call is in flight, else the longest wait.
- * With nothing in flight it returns 0 at once. After the broker is gone it first returns a
- * completion with -ECONNRESET for each call that was in flight, then -ECONNRESET.
+ * Take up to @max completions (at least 1) of submitted calls, of all sessions. Returns how many; 0
+ * when there are none now. @timeout_ms: 0 does not wait, negative waits as long as a submitted call
+ * is in flight, else the longest wait. With nothing in flight it returns 0 at once. After the
+ * broker is gone it first returns a completion with -ECONNRESET for each call that was in flight,
+ * then -ECONNRESET.
  */
 int dspbroker_reap(struct dspbroker *broker, struct dspbroker_completion *out, unsigned int max,
 	int timeout_ms);
@@ -220,7 +232,8 @@ int dspbroker_reap(struct dspbroker *broker, struct dspbroker_completion *out, u
 /*
  * A descriptor that is readable when dspbroker_reap() or dspbroker_next_event() may have
  * something; level-triggered, for poll, epoll or any event loop, only to be polled. When it is
- * readable, call both until both return 0. Same descriptor for the life of the connection.
+ * readable, call both until both return 0, which may be at once, or one returns -ECONNRESET: then
+ * it stays readable. Same descriptor for the life of the connection.
  */
 int dspbroker_fd(const struct dspbroker *broker);
 
@@ -228,7 +241,7 @@ enum dspbroker_event_type {
 	DSPBROKER_EVENT_SESSION = 1,  /* a session died: revoked or crashed; close it */
 	DSPBROKER_EVENT_DEVICE = 2,   /* a device went down or came up */
 	DSPBROKER_EVENT_SHUTDOWN = 3, /* the broker is stopping */
-	DSPBROKER_EVENT_LOST = 4,     /* events were dropped because nobody took them */
+	DSPBROKER_EVENT_LOST = 4,     /* events were dropped here because nobody took them */
 };
 
 struct dspbroker_event {
@@ -242,11 +255,13 @@ struct dspbroker_event {
 	char text[256];                    /* SESSION: a sentence for a person */
 };
 
-/* Take one event; returns 1, or 0 when there is none. Never waits. At most 256 are kept. */
+/* Take one event; returns 1, or 0 when there is none. Never waits. At most 256 are kept. Once the
+ * broker is gone, -ECONNRESET when there is none. */
 int dspbroker_next_event(struct dspbroker *broker, struct dspbroker_event *out);
 
 /* Lists. Each call fetches the record that follows @id (0: the first), in the order of id, and
- * returns 1, or 0 when there is none. Things may come and go between two calls. */
+ * returns 1, or 0 when there is none. Things may come and go between two calls. Errors: -EREMOTEIO
+ * (the broker refused; dspbroker_message() says why). */
 
 struct dspbroker_device_info {
 	uint64_t id;
@@ -256,8 +271,7 @@ struct dspbroker_device_info {
 	uint32_t generation;
 	uint32_t channels, sessions, domains;
 };
-int dspbroker_next_device(struct dspbroker *broker, uint64_t id,
-	struct dspbroker_device_info *out);
+int dspbroker_next_device(struct dspbroker *broker, uint64_t id, struct dspbroker_device_info *out);
 
 struct dspbroker_channel_info {
 	uint64_t id;
@@ -266,8 +280,8 @@ struct dspbroker_channel_info {
 	int allowed;   /* policy lets you open it */
 	char rule[64]; /* the rule that says so */
 };
-int dspbroker_next_channel(struct dspbroker *broker, uint64_t id,
-	struct dspbroker_channel_info *out);
+int dspbroker_next_channel(
+	struct dspbroker *broker, uint64_t id, struct dspbroker_channel_info *out);
 
 /* Your user's sessions; root and the broker's own user see everybody's. */
 struct dspbroker_session_record {
@@ -281,8 +295,8 @@ struct dspbroker_session_record {
 	uint64_t busy_ns;
 	uint64_t since_us; /* CLOCK_REALTIME of its opening */
 };
-int dspbroker_next_session(struct dspbroker *broker, uint64_t id,
-	struct dspbroker_session_record *out);
+int dspbroker_next_session(
+	struct dspbroker *broker, uint64_t id, struct dspbroker_session_record *out);
 
 #ifdef __cplusplus
 }

@@ -108,7 +108,7 @@ static void drain(struct dspbroker *broker, short events)
 int pump_wait(struct dspbroker *broker, int64_t deadline)
 {
 	struct pollfd fds[] = {
-		{.fd = broker->sock, .events = broker->senders ? POLLIN | POLLOUT : POLLIN},
+		{.fd = broker->sock, .events = POLLIN},
 		{.fd = broker->notify, .events = POLLIN},
 	};
 	int n;
@@ -130,7 +130,7 @@ int pump_wait(struct dspbroker *broker, int64_t deadline)
 		connection_break(broker, "the library could not wait for the broker");
 	if (n > 0 && fds[1].revents)
 		drain(broker, fds[1].revents);
-	if (n > 0 && (fds[0].revents & ~POLLOUT))
+	if (n > 0 && fds[0].revents)
 		control_receive(broker);
 	pthread_cond_broadcast(&broker->changed);
 	return n ? 0 : -ETIMEDOUT;

@@ -212,9 +212,6 @@ static void finish(struct broker *broker)
 	struct client *client, *following;
 
 	broker->finished = true;
-	list_for_each (client, &broker->clients, link)
-		if (!list_empty(&client->dirty))
-			client_publish(client);
 	list_for_each_safe (client, following, &broker->clients, link)
 		client_kill(client, NULL);
 }

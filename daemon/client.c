@@ -78,6 +78,11 @@ void client_send_fds(struct client *client, const void *packet, size_t size, con
 
 	if (client->dead)
 		return;
+	/* What was completed before must be seen before: a reply to CLOSE says that all is. */
+	if (!list_empty(&client->dirty)) {
+		list_remove(&client->dirty);
+		client_publish(client);
+	}
 	if (!client->n_output)
 		r = sock_send(client->sock, packet, size, fds, n_fds, MSG_DONTWAIT);
 	if (r == -EAGAIN)

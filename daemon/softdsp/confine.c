@@ -64,12 +64,18 @@ static const struct rule rules[] = {
 	{SCMP_SYS(newfstatat), UNCHECKED, EPERM, "the same; could name a file, so never allowed"},
 };
 
-/* Only in a build with sanitizers: what their run-time needs on top. Never in a real one. */
+/* Only in a build with sanitizers, never in a real one: what it takes to print a report, though
+ * without the names of functions. */
 static const struct rule sanitizer_rules[] = {
-	{SCMP_SYS(getpid), UNCHECKED, 0, "head of a report"},
-	{SCMP_SYS(gettid), UNCHECKED, 0, "head of a report"},
-	{SCMP_SYS(sigaltstack), UNCHECKED, 0, "end of a thread"},
-	{SCMP_SYS(rt_sigprocmask), UNCHECKED, 0, "while it starts a report"},
+	{SCMP_SYS(getpid), UNCHECKED, 0, "head of the report"},
+	{SCMP_SYS(gettid), UNCHECKED, 0, "head of the report"},
+	{SCMP_SYS(sigaltstack), UNCHECKED, 0, "the stack's bounds"},
+	{SCMP_SYS(rt_sigprocmask), UNCHECKED, 0, "quiet while it reports"},
+	{SCMP_SYS(ioctl), UNCHECKED, EPERM, "is stderr a terminal, for colours"},
+	{SCMP_SYS(open), UNCHECKED, EPERM, "memory map and symbols"},
+	{SCMP_SYS(readlink), UNCHECKED, EPERM, "name of the program"},
+	{SCMP_SYS(stat), UNCHECKED, EPERM, "is there a symbolizer"},
+	{SCMP_SYS(pipe2), UNCHECKED, EPERM, "to the symbolizer"},
 };
 
 static int add_rules(scmp_filter_ctx filter, const struct rule *table, size_t n)

@@ -399,6 +399,19 @@ static void lie_on_socket(struct fake_broker *fake, const struct dsp_entry *entr
 		lies[entry->method].n_fds, 0);
 }
 
+static void complete_and_leave(struct fake_broker *fake, const struct dsp_entry *entry)
+{
+	complete(fake, entry, DSP_OK, 0, 0);
+	ring_publish(&fake->ring); /* the end of the connection must do as a wake-up */
+	hang_up(fake);
+}
+
+static void lie_about_room(struct fake_broker *fake, const struct dsp_entry *entry)
+{
+	atomic_store(&fake->ring.shared->sq_head, fake->ring.sq_head + 2 * FAKE_SQ_SLOTS);
+	complete(fake, entry, DSP_OK, 0, 0);
+}
+
 static void end_connection(struct fake_broker *fake, const struct dsp_entry *entry)
 {
 	(void)entry;
@@ -433,6 +446,8 @@ static void (*const methods[FAKE_METHODS_END])(
 	[FAKE_RELEASE] = release,
 	[FAKE_FAIL] = fail,
 	[FAKE_EVENTS] = send_events,
+	[FAKE_LAST] = complete_and_leave,
+	[FAKE_LIE_ROOM] = lie_about_room,
 	[FAKE_LIE_INDEX] = lie_in_ring,
 	[FAKE_LIE_BACK] = lie_in_ring,
 	[FAKE_LIE_CALL] = lie_in_ring,

@@ -16,6 +16,8 @@ enum fake_method {
 	FAKE_RELEASE,	  /* completes first what is held, the newest first, then itself */
 	FAKE_FAIL,	  /* input 0: status, result, detail */
 	FAKE_EVENTS,	  /* sends as many device events as the u32 of input 0 says */
+	FAKE_LAST,	  /* hangs up as soon as it is complete */
+	FAKE_LIE_ROOM,	  /* the submission queue looks full from now on */
 	/* Each of these ends the connection: */
 	FAKE_LIE_INDEX,	 /* a completion index far ahead */
 	FAKE_LIE_BACK,	 /* one behind what was reaped */

@@ -9,8 +9,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "client/dspbroker.h"
-#include "protocol/util.h"
+#include "client/internal.h"
 #include "tests/unit/fake_broker.h"
 
 #define TIMEOUT_MS 20000		 /* of what must happen; never waited for in full */
@@ -422,6 +421,16 @@ static void *echo_once(void *data)
 	return (void *)(intptr_t)echo(bytes, bytes, sizeof(bytes));
 }
 
+static void wait_for_starvation(void)
+{
+	bool starved = false;
+
+	while (!starved) {
+		HOLD(broker);
+		starved = broker->starved > 0;
+	}
+}
+
 /* One call runs, and will for long; another is complete, and holds the whole argument area. */
 START_TEST(a_reap_makes_room_for_an_invoke_that_waits)
 {
@@ -433,6 +442,7 @@ START_TEST(a_reap_makes_room_for_an_invoke_that_waits)
 	ck_assert_int_eq(submit_all_data(), 0);
 	ck_assert(readable(TIMEOUT_MS));
 	pthread_create(&thread, NULL, echo_once, NULL);
+	wait_for_starvation();
 	ck_assert_int_eq(reap_one(&done), 1);
 	pthread_join(thread, &r);
 	ck_assert_ptr_null(r);

@@ -7,8 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "client/dspbroker.h"
-#include "protocol/util.h"
+#include "client/internal.h"
 #include "tests/unit/fake_broker.h"
 
 static struct fake_broker *fake;
@@ -129,6 +128,38 @@ START_TEST(a_lie_or_a_hang_up_ends_the_connection_for_everybody)
 	}
 	ck_assert_int_eq(n, 2);
 	ck_assert_int_eq(r, -ECONNRESET);
+	assert_broken();
+}
+END_TEST
+
+static void wait_for_request(void)
+{
+	bool waits = false;
+
+	while (!waits) {
+		HOLD(broker);
+		waits = !list_empty(&broker->requests);
+	}
+}
+
+START_TEST(who_finds_a_lie_tells_who_waits_for_the_broker)
+{
+	pthread_t thread;
+	void *told;
+
+	pthread_create(&thread, NULL, open_later, NULL);
+	wait_for_request();
+	ck_assert_int_eq(invoke(FAKE_LIE_ROOM), 0);
+	ck_assert_int_eq(invoke(FAKE_ECHO), -ECONNRESET);
+	pthread_join(thread, &told);
+	ck_assert_int_eq((int)(intptr_t)told, -ECONNRESET);
+	assert_broken();
+}
+END_TEST
+
+START_TEST(what_was_completed_before_the_end_counts)
+{
+	ck_assert_int_eq(invoke(FAKE_LAST), 0);
 	assert_broken();
 }
 END_TEST
@@ -319,6 +350,8 @@ static Suite *suite(void)
 		FAKE_LIE_INDEX, FAKE_METHODS_END);
 	tcase_add_loop_test(connected, a_reply_that_cannot_be_right_ends_the_connection, 0,
 		ARRAY_SIZE(wrong_replies));
+	tcase_add_test(connected, who_finds_a_lie_tells_who_waits_for_the_broker);
+	tcase_add_test(connected, what_was_completed_before_the_end_counts);
 	tcase_add_test(connected, a_buffer_smaller_than_promised_is_not_mapped);
 	tcase_add_test(connected, a_list_that_goes_in_circles_is_left);
 	tcase_add_test(connected, a_refusal_carries_its_rule_and_its_limit);

@@ -215,10 +215,10 @@ START_TEST(every_status_and_opcode_has_a_name_of_its_own)
 				a == b, strcmp(wire_status_name(a), wire_status_name(b)) == 0);
 	ck_assert_str_eq(wire_status_name(DSP_STATUS_COUNT), wire_status_name(UINT32_MAX));
 
-	for (uint16_t a = DSP_HELLO; a < DSP_OPCODE_COUNT; a++) {
+	for (unsigned int a = DSP_HELLO; a < DSP_OPCODE_COUNT; a++) {
 		ck_assert_str_ne(wire_opcode_name(a), unknown);
 		ck_assert_str_eq(wire_opcode_name(a), wire_opcode_name(a | DSP_REPLY));
-		for (uint16_t b = DSP_HELLO; b < a; b++)
+		for (unsigned int b = DSP_HELLO; b < a; b++)
 			ck_assert_str_ne(wire_opcode_name(a), wire_opcode_name(b));
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)

@@ -56,17 +56,16 @@ static bool setup_valid(const struct pcm_setup *setup)
 	       setup->out_rate >= PCM_RATE_MIN && setup->out_rate <= PCM_RATE_MAX;
 }
 
+/* Gain control and voice detection are off unless asked for. */
 static int start_denoiser(struct stream *stream)
 {
-	int on = 1, off = 0, suppress_db = stream->setup.suppress_db;
+	int on = 1, suppress_db = stream->setup.suppress_db;
 
 	stream->denoiser =
 		speex_preprocess_state_init((int)stream->setup.block, (int)stream->setup.rate);
 	if (!stream->denoiser)
 		return AEE_ENOMEMORY;
 	speex_preprocess_ctl(stream->denoiser, SPEEX_PREPROCESS_SET_DENOISE, &on);
-	speex_preprocess_ctl(stream->denoiser, SPEEX_PREPROCESS_SET_AGC, &off);
-	speex_preprocess_ctl(stream->denoiser, SPEEX_PREPROCESS_SET_VAD, &off);
 	if (suppress_db)
 		speex_preprocess_ctl(
 			stream->denoiser, SPEEX_PREPROCESS_SET_NOISE_SUPPRESS, &suppress_db);

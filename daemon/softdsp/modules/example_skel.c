@@ -28,6 +28,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -114,7 +115,7 @@ __attribute__((no_sanitize("address", "undefined"))) static int crash(struct cal
 	volatile uintptr_t nowhere = 0;
 
 	(void)call;
-	*(volatile int *)nowhere = 1;
+	*(volatile int *)nowhere = 1; /* NOLINT(clang-analyzer-core.NullDereference): on purpose */
 	return AEE_EFAILED;
 }
 
@@ -189,7 +190,32 @@ static void try_execve(void)
 	execve("/dspbroker/no/such/program", nothing, nothing);
 }
 
-static void (*const attempts[])(void) = {try_open, try_socket, try_fork, try_execve};
+static void try_mmap_code(void)
+{
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page != MAP_FAILED)
+		munmap(page, 4096);
+}
+
+static void try_mprotect_code(void)
+{
+	void *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return;
+	mprotect(page, 4096, PROT_READ | PROT_EXEC);
+	munmap(page, 4096);
+}
+
+static void (*const attempts[])(void) = {
+	try_open,
+	try_socket,
+	try_fork,
+	try_execve,
+	try_mmap_code,
+	try_mprotect_code,
+};
 
 /* Returns only where nothing holds it. */
 static int breakout(struct call *call)

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+#include "tests/integration/hostile.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* Longest time that a round of the innocent client may take; nothing that an attacker does may
+ * make it wait, so this is only what a loaded machine needs. */
+#define ROUND_MS 5000
+
+static atomic_bool attack_over;
+
+DEFINE_CLEANUP(struct dspbroker *, dspbroker_free);
+
+/* Everything that a client does: connect, open, memory, calls, close, leave. */
+static void innocent_round(const struct harness *harness)
+{
+	_cleanup_(dspbroker_freep) struct dspbroker *broker = connect_to(harness);
+	struct dspbroker_session *session = open_channel(broker, EXAMPLE);
+	struct dspbroker_buffer *buffer = alloc_buffer(broker, 4096);
+	const int32_t numbers[] = {1, 2, 3, 4};
+	void *memory;
+	int64_t sum;
+	struct dspbroker_arg args[] = {
+		{.buffer = buffer, .length = sizeof(numbers)},
+		{.data = &sum, .length = sizeof(sum)},
+	};
+
+	require_eq(dspbroker_buffer_map(buffer, &memory), 0);
+	memcpy(memory, numbers, sizeof(numbers));
+	for (int i = 0; i < 20; i++) {
+		sum = 0;
+		require_eq(dspbroker_invoke(session,
+				   &(struct dspbroker_call){.method = EXAMPLE_SUM,
+					   .n_in = 1,
+					   .n_out = 1,
+					   .args = args},
+				   NULL),
+			0);
+		require_eq(sum, 10);
+	}
+}
+
+static void *innocent_rounds(void *harness)
+{
+	bool last;
+
+	do {
+		uint64_t since = harness_now_ms();
+
+		last = attack_over; /* so that there is a round after the attack, too */
+		innocent_round(harness);
+		require(harness_now_ms() - since < ROUND_MS);
+	} while (!last);
+	return NULL;
+}
+
+static void innocent(void *harness)
+{
+	pthread_t thread;
+
+	innocent_round(harness);
+	step_reached('r');
+	require_eq(pthread_create(&thread, NULL, innocent_rounds, harness), 0);
+	step_await('o');
+	attack_over = true;
+	require_eq(pthread_join(thread, NULL), 0);
+}
+
+static uint32_t count_sessions(const struct harness *harness)
+{
+	struct dsp_query request = {};
+	union raw_packet reply;
+	uint32_t n = 0;
+	struct raw raw;
+
+	raw_start(&raw, harness);
+	do {
+		request.header = raw_header(&raw, DSP_QUERY_SESSION);
+		raw_exchange(&raw, &request, sizeof(request), NULL, 0, &reply);
+		require_eq(reply.header.opcode, DSP_QUERY_SESSION | DSP_REPLY);
+		request.after = reply.session_record.id;
+		n += request.after != 0;
+	} while (request.after);
+	raw_close(&raw);
+	return n;
+}
+
+void hostile_run_modules(const char *policy, const char *modules, void (*attack)(void *harness))
+{
+	struct client good, evil;
+	struct harness harness;
+	size_t fds;
+
+	if (!harness_has_users())
+		return;
+	harness_prepare(&harness);
+	harness_spawn(&harness, &(struct harness_options){.policy = policy, .modules = modules});
+	harness_await_ready(&harness);
+	fds = harness_fds(&harness);
+
+	client_start(&good, INNOCENT, innocent, &harness);
+	client_await(&good, 'r');
+	client_start(&evil, ATTACKER, attack, &harness);
+	client_end(&evil);
+	client_go(&good, 'o');
+	client_end(&good);
+
+	require_soon(harness_domains(&harness) == 0);
+	require_soon(harness_fds(&harness) == fds);
+	require_eq(count_sessions(&harness), 0);
+	harness_stop(&harness);
+}
+
+void hostile_run(const char *policy, void (*attack)(void *harness))
+{
+	hostile_run_modules(policy, NULL, attack);
+}
+
+/* Random numbers. */
+
+static uint64_t state;
+
+static void seed(void)
+{
+	const char *given = getenv("DSP_SEED");
+
+	if (given)
+		state = strtoull(given, NULL, 0);
+	else
+		require_eq(getrandom(&state, sizeof(state), 0), sizeof(state));
+	state |= 1; /* 0 would stay 0 */
+	fprintf(stderr, "DSP_SEED=%" PRIu64 "\n", state);
+}
+
+/* Marsaglia's xorshift. */
+uint64_t random_next(void)
+{
+	if (!state)
+		seed();
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state;
+}
+
+uint32_t random_below(uint32_t n)
+{
+	return (uint32_t)((random_next() >> 32) % n);
+}
+
+void random_fill(void *bytes, size_t size)
+{
+	uint64_t word;
+
+	for (size_t done = 0; done < size; done += sizeof(word)) {
+		word = random_next();
+		memcpy((char *)bytes + done, &word, MIN(size - done, sizeof(word)));
+	}
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the tests of hostile peers share: an innocent client that must not notice, the state to
+ * which the broker must return, and random numbers that can be had again.
+ */
+#ifndef DSP_HOSTILE_H
+#define DSP_HOSTILE_H
+
+#include "tests/integration/harness.h"
+#include "tests/integration/raw.h"
+
+#define INNOCENT ALICE
+#define ATTACKER BOB
+
+/* Run @attack(@harness) as another user against a fresh broker with that policy, while an innocent
+ * client connects, makes calls and leaves, over and over. The broker must serve it all the time,
+ * survive, and have given back all that the attacker cost it. */
+void hostile_run(const char *policy, void (*attack)(void *harness));
+/* The same with modules from another folder. */
+void hostile_run_modules(
+	const char *policy, const char *modules, void (*attack)(void *harness));
+
+/* A 64-bit random number. The sequence is that of DSP_SEED in the environment or else a new one;
+ * it is printed at the first use. */
+uint64_t random_next(void);
+/* One below @n. */
+uint32_t random_below(uint32_t n);
+void random_fill(void *bytes, size_t size);
+
+#endif
