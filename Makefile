@@ -269,6 +269,7 @@ LAYOUT = \
 	$(call into,644,$(modulesdir),$(SKELETONS)) \
 	$(call into,644,$(libdir),$(BUILD)/libdspbroker.so.0 $(BUILD)/libdspbroker.a) \
 	$(call into,644,$(includedir),client/dspbroker.h) \
+	$(call into,644,$(includedir)/dspbroker,daemon/softdsp/remote.h $(MODULE_DIR)/pcm.h) \
 	$(call into,644,$(pkgconfigdir),$(filter %.pc,$(GENERATED))) \
 	$(call into,644,$(unitdir),$(filter %.service,$(GENERATED)) $(wildcard systemd/*.socket)) \
 	644:systemd/dspbroker.sysusers:$(sysusersdir)/dspbroker.conf \
@@ -279,7 +280,7 @@ LAYOUT = \
 	644:client/completions/dspctl.bash:$(bashcompdir)/dspctl \
 	644:client/completions/_dspctl:$(zshcompdir)/_dspctl \
 	$(call into,644,$(docdir)/examples,$(wildcard policy/examples/*.json))
-OWN_FOLDERS = $(docdir)/examples $(docdir) $(modulesdir) $(libdir)/dspbroker $(libexecdir)/dspbroker
+OWN_FOLDERS = $(includedir)/dspbroker $(docdir)/examples $(docdir) $(modulesdir) $(libdir)/dspbroker $(libexecdir)/dspbroker
 
 .PHONY: install uninstall clean help
 install: all ## install below $(DESTDIR)$(PREFIX)

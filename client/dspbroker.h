@@ -174,7 +174,7 @@ struct dspbroker_arg {
 };
 
 struct dspbroker_call {
-	uint32_t method;                  /* above 30: input 0 must begin with it, too */
+	uint32_t method;                  /* above 30: input 0 must begin with it, as a u32 */
 	uint32_t timeout_us;              /* 0: the longest that the session allows */
 	unsigned int n_in, n_out;         /* at most DSPBROKER_ARGS_MAX together */
 	const struct dspbroker_arg *args; /* the inputs, then the outputs; copied by submit */

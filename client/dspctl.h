@@ -33,7 +33,7 @@ struct dspctl_options {
 	int64_t block; /* samples */
 	int64_t in_flight;
 	int64_t suppress_db;
-	int64_t rate;	    /* Hz */
+	int64_t rate;       /* Hz */
 	char *const *words; /* what follows the command's name */
 	size_t n_words;
 };

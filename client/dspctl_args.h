@@ -41,9 +41,9 @@ struct dspctl_number {
 struct dspctl_arg {
 	bool output;
 	const struct dspctl_type *type; /* outputs: shown as such numbers; NULL: as bytes */
-	uint32_t length;		/* bytes; inputs from a file: 0, not known yet */
-	unsigned char *data;		/* inputs that stand on the command line; owned */
-	const char *file;		/* input's source or output's destination, "-" for the
+	uint32_t length;                /* bytes; inputs from a file: 0, not known yet */
+	unsigned char *data;            /* inputs that stand on the command line; owned */
+	const char *file;               /* input's source or output's destination, "-" for the
 					 * standard streams; part of the word parsed; or NULL */
 };
 

@@ -18,8 +18,8 @@ int dspctl_file_read(const char *path, unsigned char **out, uint32_t *out_length
  * where it is. One at a time.
  */
 struct dspctl_replacement {
-	int fd;		 /* to be written; stays ours */
-	char *path;	 /* to be replaced */
+	int fd;          /* to be written; stays ours */
+	char *path;      /* to be replaced */
 	char *temporary; /* NULL: nothing is to be renamed */
 };
 

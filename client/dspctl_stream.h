@@ -16,7 +16,7 @@
 
 struct dspctl_slot {
 	uint64_t block; /* that is in it */
-	bool done;	/* processed, not yet written */
+	bool done;      /* processed, not yet written */
 };
 
 /* Blocks and frames (samples) are counted from the start of the file. */
@@ -27,8 +27,8 @@ struct dspctl_stream {
 	SNDFILE *in, *out;
 	struct pcm_setup setup;
 	uint64_t frames, blocks; /* of the input */
-	uint64_t frames_out;	 /* that the output may have */
-	uint32_t slots;		 /* blocks in flight, at most DSPCTL_SLOTS_MAX */
+	uint64_t frames_out;     /* that the output may have */
+	uint32_t slots;          /* blocks in flight, at most DSPCTL_SLOTS_MAX */
 	void (*progress)(struct dspctl_stream *stream); /* called after each block */
 
 	/* How far it is. */

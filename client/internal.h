@@ -23,21 +23,21 @@
 #define EVENTS_MAX 256
 
 /* Deadlines are CLOCK_MONOTONIC nanoseconds, or one of these. */
-#define DEADLINE_NOW	 INT64_C(0)
+#define DEADLINE_NOW     INT64_C(0)
 #define DEADLINE_FOREVER INT64_MAX
 
 struct dspbroker {
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* something came from the broker, or the pump is free */
-	bool pumping;		/* a thread waits for the broker */
-	unsigned int senders;	/* threads that wait for room in the socket */
-	unsigned int starved;	/* threads that wait for room to start a call */
-	const char *broken;	/* NULL; else why the connection is gone, static text */
+	bool pumping;           /* a thread waits for the broker */
+	unsigned int senders;   /* threads that wait for room in the socket */
+	unsigned int starved;   /* threads that wait for room to start a call */
+	const char *broken;     /* NULL; else why the connection is gone, static text */
 
 	int sock, doorbell, notify;
-	int attention;	   /* eventfd: something is ready, or the connection is gone */
+	int attention;     /* eventfd: something is ready, or the connection is gone */
 	bool attention_on; /* it is readable */
-	int epoll;	   /* dspbroker_fd() */
+	int epoll;         /* dspbroker_fd() */
 
 	struct dsp_ring ring;
 	char *area; /* the argument area */
@@ -136,7 +136,7 @@ struct request {
 	uint16_t opcode;
 	uint32_t serial;
 	bool done;
-	int status;	     /* once done: enum dsp_status or -ECONNRESET */
+	int status;          /* once done: enum dsp_status or -ECONNRESET */
 	union packet reply;  /* with status 0, and struct dsp_error with a positive one */
 	struct sock_fds fds; /* of the reply; the caller closes them */
 	struct dspbroker_session *session; /* OPEN: filled and listed when the reply comes */
@@ -169,7 +169,7 @@ struct pending {
 	struct list link; /* free, running or ready; none when its caller waits for it */
 	uint32_t generation;
 	bool running;
-	bool submitted;			   /* its completion is for dspbroker_reap() */
+	bool submitted;                    /* its completion is for dspbroker_reap() */
 	struct dspbroker_session *session; /* NULL once that is closed */
 	void *user;
 	uint32_t area_offset, area_size; /* its range of the argument area, bytes; 0: none */

@@ -13,24 +13,24 @@ enum fake_method {
 	FAKE_ECHO = 2, /* output 0 becomes a copy of input 0, as much as fits */
 	FAKE_HOLD,     /* completed by RELEASE, CANCEL or the session's end; result: its method */
 	FAKE_HOLD_FIRMLY, /* the same, but cannot be cancelled */
-	FAKE_RELEASE,	  /* completes first what is held, the newest first, then itself */
-	FAKE_FAIL,	  /* input 0: status, result, detail */
-	FAKE_EVENTS,	  /* sends as many device events as the u32 of input 0 says */
-	FAKE_LAST,	  /* hangs up as soon as it is complete */
-	FAKE_LIE_ROOM,	  /* the submission queue looks full from now on */
+	FAKE_RELEASE,     /* completes first what is held, the newest first, then itself */
+	FAKE_FAIL,        /* input 0: status, result, detail */
+	FAKE_EVENTS,      /* sends as many device events as the u32 of input 0 says */
+	FAKE_LAST,        /* hangs up as soon as it is complete */
+	FAKE_LIE_ROOM,    /* the submission queue looks full from now on */
 	/* Each of these ends the connection: */
-	FAKE_LIE_INDEX,	 /* a completion index far ahead */
-	FAKE_LIE_BACK,	 /* one behind what was reaped */
-	FAKE_LIE_CALL,	 /* completes a call that does not run */
-	FAKE_LIE_TABLE,	 /* completes a call outside of any table */
-	FAKE_LIE_TWICE,	 /* completes it twice */
+	FAKE_LIE_INDEX,  /* a completion index far ahead */
+	FAKE_LIE_BACK,   /* one behind what was reaped */
+	FAKE_LIE_CALL,   /* completes a call that does not run */
+	FAKE_LIE_TABLE,  /* completes a call outside of any table */
+	FAKE_LIE_TWICE,  /* completes it twice */
 	FAKE_LIE_STATUS, /* a status that is no int */
-	FAKE_LIE_EVENT,	 /* an event of the wrong size */
+	FAKE_LIE_EVENT,  /* an event of the wrong size */
 	FAKE_LIE_PACKET, /* a packet of one byte */
-	FAKE_LIE_HUGE,	 /* a packet larger than any message */
-	FAKE_LIE_REPLY,	 /* a reply to nothing */
+	FAKE_LIE_HUGE,   /* a packet larger than any message */
+	FAKE_LIE_REPLY,  /* a reply to nothing */
 	FAKE_LIE_RIGHTS, /* an event with a descriptor */
-	FAKE_HANG_UP,	 /* closes the connection */
+	FAKE_HANG_UP,    /* closes the connection */
 	FAKE_METHODS_END,
 };
 
@@ -70,8 +70,8 @@ enum fake_hello {
 	FAKE_HELLO_END,
 };
 
-#define FAKE_SQ_SLOTS	    16
-#define FAKE_CQ_ENTRIES	    32
+#define FAKE_SQ_SLOTS       16
+#define FAKE_CQ_ENTRIES     32
 #define FAKE_ARGUMENT_BYTES (128 * 1024)
 
 struct fake_broker;

@@ -12,7 +12,7 @@
 #include "client/internal.h"
 #include "tests/unit/fake_broker.h"
 
-#define TIMEOUT_MS 20000		 /* of what must happen; never waited for in full */
+#define TIMEOUT_MS 20000                 /* of what must happen; never waited for in full */
 #define QUEUE_MAX  (FAKE_CQ_ENTRIES / 2) /* calls that the library accepts before a reap */
 
 static struct fake_broker *fake;
