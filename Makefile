@@ -275,6 +275,7 @@ LAYOUT = \
 	644:systemd/dspbroker.sysusers:$(sysusersdir)/dspbroker.conf \
 	644:systemd/dspbroker.tmpfiles:$(tmpfilesdir)/dspbroker.conf \
 	$(call into,644,$(mandir)/man1,$(wildcard client/*.1)) \
+	$(call into,644,$(mandir)/man3,$(wildcard client/*.3)) \
 	$(call into,644,$(mandir)/man5,$(wildcard policy/*.5)) \
 	$(call into,644,$(mandir)/man8,$(wildcard daemon/*.8 daemon/softdsp/*.8)) \
 	644:client/completions/dspctl.bash:$(bashcompdir)/dspctl \

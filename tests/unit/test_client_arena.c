@@ -4,6 +4,7 @@
 
 #include "client/arena.h"
 #include "protocol/util.h"
+#include "tests/suite.h"
 
 #define SIZE   (64 * ARENA_ALIGN)
 #define RANGES 16
@@ -136,11 +137,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite());
 }

@@ -11,6 +11,7 @@
 
 #include "client/internal.h"
 #include "tests/unit/fake_broker.h"
+#include "tests/suite.h"
 
 #define TIMEOUT_MS 20000                 /* of what must happen; never waited for in full */
 #define QUEUE_MAX  (FAKE_CQ_ENTRIES / 2) /* calls that the library accepts before a reap */
@@ -600,11 +601,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite());
 }

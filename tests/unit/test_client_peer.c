@@ -9,6 +9,7 @@
 
 #include "client/internal.h"
 #include "tests/unit/fake_broker.h"
+#include "tests/suite.h"
 
 static struct fake_broker *fake;
 static struct dspbroker *broker;
@@ -371,11 +372,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite());
 }

@@ -4,6 +4,7 @@
 
 #include "daemon/deadline.h"
 #include "protocol/util.h"
+#include "tests/suite.h"
 
 #define MANY 500
 
@@ -108,15 +109,10 @@ int main(void)
 {
 	Suite *suite = suite_create("deadline");
 	TCase *tcase = tcase_create("deadline");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tcase, deadlines_expire_in_order_and_only_when_due);
 	tcase_add_test(tcase, a_cleared_deadline_never_expires);
 	tcase_add_test(tcase, a_deadline_set_again_is_moved);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

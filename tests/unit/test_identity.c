@@ -12,6 +12,7 @@
 
 #include "policy/identity.h"
 #include "protocol/util.h"
+#include "tests/suite.h"
 
 #define MANY_GROUPS 5000 /* more than the first guess holds */
 
@@ -191,8 +192,6 @@ int main(void)
 {
 	Suite *suite = suite_create("identity");
 	TCase *tcase = tcase_create("peer");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, a_peer_is_this_very_user);
@@ -203,9 +202,5 @@ int main(void)
 		tcase_add_test(tcase, thousands_of_groups_are_all_there);
 	}
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -12,6 +12,7 @@
 #include "daemon/softdsp/modules/pcm.h"
 #include "daemon/softdsp/remote.h"
 #include "protocol/util.h"
+#include "tests/suite.h"
 
 static int (*module)(remote_handle64 handle, uint32_t scalars, remote_arg *args);
 static remote_handle64 handle;
@@ -483,13 +484,8 @@ static TCase *denoise_cases(void)
 int main(void)
 {
 	Suite *suite = suite_create("modules");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	suite_add_tcase(suite, example_cases());
 	suite_add_tcase(suite, denoise_cases());
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

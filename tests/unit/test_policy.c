@@ -8,6 +8,7 @@
 #include "policy/compiled.h"
 #include "policy/policy.h"
 #include "tests/unit/policy_text.h"
+#include "tests/suite.h"
 
 START_TEST(nothing_matching_is_a_denial_by_the_default_rule)
 {
@@ -325,8 +326,6 @@ int main(void)
 {
 	Suite *suite = suite_create("policy");
 	TCase *tcase = tcase_create("decisions");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tcase, nothing_matching_is_a_denial_by_the_default_rule);
 	tcase_add_test(tcase, a_deny_wins_wherever_it_stands);
@@ -339,9 +338,5 @@ int main(void)
 	tcase_add_test(tcase, a_glob_of_many_stars_costs_little);
 	tcase_add_test(tcase, a_budget_is_the_largest_among_the_allows_that_match_the_peer);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 #include "policy/compiled.h"
 #include "policy/policy.h"
 #include "tests/unit/policy_text.h"
+#include "tests/suite.h"
 
 /* One allow rule for user 1. */
 #define SIMPLE(name) POLICY(NAMED(name, "allow", "\"users\": [1]", "\"d/s\""))
@@ -322,8 +323,6 @@ int main(void)
 {
 	Suite *suite = suite_create("policy files");
 	TCase *tcase = tcase_create("directories");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, nothing_at_all_denies_everything);
@@ -340,9 +339,5 @@ int main(void)
 	tcase_add_test(tcase, ten_thousand_rules_load_and_the_last_still_decides);
 	tcase_add_test(tcase, the_examples_load_without_a_warning);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 #include "policy/compiled.h"
 #include "policy/policy.h"
 #include "tests/unit/policy_text.h"
+#include "tests/suite.h"
 
 static int parse_error(const char *text, size_t size, struct policy_note *error)
 {
@@ -321,8 +322,6 @@ int main(void)
 {
 	Suite *suite = suite_create("policy text");
 	TCase *tcase = tcase_create("errors");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(tcase, a_mistake_is_refused_where_it_stands, 0, ARRAY_SIZE(mistakes));
 	tcase_add_test(tcase, lines_and_columns_count_from_one_in_bytes);
@@ -331,9 +330,5 @@ int main(void)
 	tcase_add_test(tcase, bounds_are_errors_and_what_fits_is_not);
 	tcase_add_test(tcase, an_error_repeats_no_control_character);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 #include "daemon/limits.h"
 #include "daemon/log.h"
 #include "daemon/quota.h"
+#include "tests/suite.h"
 
 static struct quota user, client, other;
 
@@ -102,8 +103,6 @@ int main(void)
 {
 	Suite *suite = suite_create("quota");
 	TCase *tcase = tcase_create("quota");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(tcase, a_charge_is_made_on_the_whole_chain);
 	tcase_add_test(tcase, a_refused_charge_leaves_nothing_and_names_whose_limit_it_was);
@@ -111,8 +110,5 @@ int main(void)
 	tcase_add_test(tcase, a_limit_that_shrank_below_what_is_used_refuses);
 	tcase_add_test(tcase, a_user_can_log_a_burst_and_then_one_line_each_interval);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

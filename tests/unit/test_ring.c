@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 
 #include "protocol/util.h"
+#include "tests/suite.h"
 
 #define SQ_SLOTS   16
 #define CQ_ENTRIES 32
@@ -696,11 +697,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite());
 }

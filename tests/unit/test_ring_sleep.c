@@ -30,6 +30,7 @@
 #define ring_kick	     model_ring_kick
 
 #include "protocol/ring.h"
+#include "tests/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -454,11 +455,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite());
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "protocol/sock.h"
+#include "tests/suite.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -221,11 +222,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite());
 }

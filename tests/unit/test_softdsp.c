@@ -11,6 +11,7 @@
 #include "protocol/ring.h"
 #include "protocol/util.h"
 #include "tests/unit/softdsp_rig.h"
+#include "tests/suite.h"
 
 static int entries_of(const char *path)
 {
@@ -256,13 +257,8 @@ static TCase *supervisor_cases(void)
 int main(void)
 {
 	Suite *suite = suite_create("softdsp");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	suite_add_tcase(suite, program_cases());
 	suite_add_tcase(suite, supervisor_cases());
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -12,6 +12,7 @@
 #include "protocol/util.h"
 #include "protocol/wire.h"
 #include "tests/unit/softdsp_rig.h"
+#include "tests/suite.h"
 
 /* Calls. */
 
@@ -368,12 +369,7 @@ static TCase *domain_cases(void)
 int main(void)
 {
 	Suite *suite = suite_create("softdsp calls");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	suite_add_tcase(suite, domain_cases());
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "protocol/util.h"
+#include "tests/suite.h"
 
 #define PACKET_MAX 600
 
@@ -268,11 +269,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite());
 }

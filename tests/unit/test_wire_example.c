@@ -16,6 +16,7 @@
 #include "protocol/ring.h"
 #include "protocol/util.h"
 #include "protocol/wire.h"
+#include "tests/suite.h"
 
 #define PAGE "protocol/README.md"
 
@@ -273,11 +274,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite());
 }
