@@ -72,7 +72,7 @@ static int connection_new(struct dspbroker **out)
 	if (!broker)
 		return -ENOMEM;
 	broker->sock = broker->doorbell = broker->notify = -1;
-	broker->attention = broker->epoll = -1;
+	broker->nudge = broker->attention = broker->epoll = -1;
 	list_init(&broker->free);
 	list_init(&broker->running);
 	list_init(&broker->ready);
@@ -106,6 +106,7 @@ struct dspbroker *dspbroker_free(struct dspbroker *broker)
 	pending_deinit(broker);
 	fd_close(broker->epoll);
 	fd_close(broker->attention);
+	fd_close(broker->nudge);
 	fd_close(broker->notify);
 	fd_close(broker->doorbell);
 	fd_close(broker->sock);
@@ -162,15 +163,21 @@ static int check_memory(int fd, size_t size)
 	return st.st_size > 0 && (size_t)st.st_size >= size ? 0 : -EPROTO;
 }
 
-/* Writing to a pipe or a socket could raise SIGPIPE, and a blocking write could hang. */
-static int check_wakeup(int fd)
+static int set_nonblocking(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
+
+	return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -EPROTO : 0;
+}
+
+/* Writing to a pipe or a socket could raise SIGPIPE, and a blocking write could hang. */
+static int check_doorbell(int fd)
+{
 	struct stat st;
 
 	if (fstat(fd, &st) < 0 || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))
 		return -EPROTO;
-	return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -EPROTO : 0;
+	return set_nonblocking(fd);
 }
 
 static int map_shared(
@@ -204,7 +211,7 @@ static int adopt(
 	broker->notify = sock_fds_take(fds, 3);
 	if (reply->sq_slots < DSP_RING_SQ_MIN || reply->cq_entries < DSP_RING_SQ_MIN)
 		return -EPROTO;
-	if (check_wakeup(broker->doorbell) < 0 || check_wakeup(broker->notify) < 0)
+	if (check_doorbell(broker->doorbell) < 0 || set_nonblocking(broker->notify) < 0)
 		return -EPROTO;
 	r = map_shared(broker, reply, ring, area);
 	if (r < 0)
@@ -220,9 +227,10 @@ static int gather(struct dspbroker *broker, int sock)
 {
 	struct epoll_event readable = {.events = EPOLLIN};
 
+	broker->nudge = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	broker->attention = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	broker->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (broker->attention < 0 || broker->epoll < 0)
+	if (broker->nudge < 0 || broker->attention < 0 || broker->epoll < 0)
 		return -errno;
 	if (epoll_ctl(broker->epoll, EPOLL_CTL_ADD, sock, &readable) < 0 ||
 		epoll_ctl(broker->epoll, EPOLL_CTL_ADD, broker->attention, &readable) < 0)

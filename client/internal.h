@@ -35,6 +35,7 @@ struct dspbroker {
 	const char *broken;     /* NULL; else why the connection is gone, static text */
 
 	int sock, doorbell, notify;
+	int nudge;         /* eventfd: the pumping thread is to look again */
 	int attention;     /* eventfd: something is ready, or the connection is gone */
 	bool attention_on; /* it is readable */
 	int epoll;         /* dspbroker_fd() */

@@ -75,7 +75,7 @@ void pump_arm(struct dspbroker *broker)
 void pump_nudge(struct dspbroker *broker)
 {
 	if (broker->pumping)
-		ring_kick(broker->notify);
+		ring_kick(broker->nudge);
 	pthread_cond_broadcast(&broker->changed);
 }
 
@@ -94,15 +94,23 @@ static int wait_for_pumper(struct dspbroker *broker, int64_t deadline)
 	return -pthread_cond_timedwait(&broker->changed, &broker->lock, &ts);
 }
 
-static void drain(struct dspbroker *broker, short events)
+/* That the broker has closed it, its socket will say, too. */
+static void drain_notify(struct dspbroker *broker, short events)
+{
+	char kicks[64];
+
+	if (events & ~(POLLIN | POLLHUP))
+		connection_break(broker, "the notify descriptor is none");
+	/* It does not matter how often it was kicked. */
+	(void)!read(broker->notify, kicks, sizeof(kicks));
+	pump_arm(broker);
+}
+
+static void drain_nudge(struct dspbroker *broker)
 {
 	uint64_t count;
 
-	if (events & ~POLLIN)
-		connection_break(broker, "the notify descriptor is none");
-	/* It does not matter how often it was kicked. */
-	(void)!read(broker->notify, &count, sizeof(count));
-	pump_arm(broker);
+	(void)!read(broker->nudge, &count, sizeof(count));
 }
 
 int pump_wait(struct dspbroker *broker, int64_t deadline)
@@ -110,6 +118,7 @@ int pump_wait(struct dspbroker *broker, int64_t deadline)
 	struct pollfd fds[] = {
 		{.fd = broker->sock, .events = POLLIN},
 		{.fd = broker->notify, .events = POLLIN},
+		{.fd = broker->nudge, .events = POLLIN},
 	};
 	int n;
 
@@ -129,7 +138,9 @@ int pump_wait(struct dspbroker *broker, int64_t deadline)
 	if (n < 0 && n != -EINTR)
 		connection_break(broker, "the library could not wait for the broker");
 	if (n > 0 && fds[1].revents)
-		drain(broker, fds[1].revents);
+		drain_notify(broker, fds[1].revents);
+	if (n > 0 && fds[2].revents)
+		drain_nudge(broker);
 	if (n > 0 && fds[0].revents)
 		control_receive(broker);
 	pthread_cond_broadcast(&broker->changed);

@@ -19,6 +19,7 @@
 #include "daemon/log.h"
 #include "daemon/session.h"
 #include "daemon/transport/transport.h"
+#include "daemon/user.h"
 #include "protocol/wire.h"
 
 static const struct transport_ops *const transports[] = {
@@ -98,7 +99,6 @@ static void listener_free(struct listener *listener)
 static int add_listener(struct broker *broker, int fd, const struct sockaddr_un *address)
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
-	int r;
 
 	if (!listener) {
 		fd_close(fd);
@@ -108,12 +108,9 @@ static int add_listener(struct broker *broker, int fd, const struct sockaddr_un 
 	if (address)
 		listener->address = *address;
 	list_append(&broker->listeners, &listener->link);
-	r = sd_event_add_io(
+	/* No less important than those who are connected: they could keep it waiting for ever. */
+	return sd_event_add_io(
 		broker->event, &listener->source, fd, EPOLLIN, on_connection, broker);
-	if (r < 0)
-		return r;
-	/* Those who are connected come before those who want to be. */
-	return sd_event_source_set_priority(listener->source, SD_EVENT_PRIORITY_NORMAL + 1);
 }
 
 /* Is somebody serving that path, or is the socket there a left-over? */
@@ -220,15 +217,16 @@ static void finish(struct broker *broker)
 static void grace_expired(struct deadline *deadline)
 {
 	struct broker *broker = container_of(deadline, struct broker, grace);
+	struct client *client, *following;
 	struct session *session;
-	struct client *client;
 
 	log_warning("calls still run after %d ms, ending them", SHUTDOWN_GRACE_MS);
-	list_for_each (client, &broker->clients, link) {
+	list_for_each_safe (client, following, &broker->clients, link) {
 		client->holds++;
 		for (uint32_t slot = 0; (session = idmap_next(&client->sessions, &slot));)
 			session_abort_calls(session, DSP_SHUTTING_DOWN);
 		client->holds--;
+		client_collect(client);
 	}
 }
 
@@ -406,6 +404,8 @@ static int init_event(struct broker *broker)
 	sigaddset(&signals, SIGINT);
 	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
 		return -errno;
+	/* A peer may close its end of the pipe that wakes it. */
+	signal(SIGPIPE, SIG_IGN);
 	r = sd_event_new(&broker->event);
 	if (r < 0)
 		return r;
@@ -474,6 +474,7 @@ void broker_deinit(struct broker *broker)
 	list_for_each_safe (listener, following, &broker->listeners, link)
 		listener_free(listener);
 	device_remove_all(broker);
+	user_forget_all(broker);
 	deadline_clear(&broker->deadlines, &broker->grace);
 	deadline_unreserve(&broker->deadlines);
 	call_pool_deinit(&broker->calls);

@@ -121,13 +121,11 @@ int buffer_new(struct buffer **out, struct client *client, uint64_t size,
 /* Is this a memfd of that size which nobody can shrink under us? */
 static int inspect(int fd, uint64_t *size, struct buffer_fault *fault)
 {
+	/* Before anything else: a file system in user space may never answer fstat(). */
+	int seals = fcntl(fd, F_GET_SEALS), mode;
 	struct stat st;
-	int seals, mode;
 
-	if (fstat(fd, &st) < 0)
-		return fault_set(fault, DSP_INVALID, "the descriptor cannot be read", -EBADF);
-	seals = fcntl(fd, F_GET_SEALS);
-	if (!S_ISREG(st.st_mode) || seals < 0)
+	if (seals < 0 || fstat(fd, &st) < 0)
 		return fault_set(fault, DSP_INVALID,
 			"the descriptor is no memfd; make one with memfd_create(MFD_ALLOW_SEALING)",
 			-EINVAL);

@@ -230,8 +230,8 @@ static int charge(struct client *client, struct quota_refusal *refusal)
 	return 0;
 }
 
-/* Turn away a peer for whom there is no room. What it has sent already is taken first: else the
- * kernel would hand it ECONNRESET in place of our reason. */
+/* Turn away a peer for whom there is no room. What it has sent already is taken first, and nothing
+ * more comes after: else the kernel would hand it ECONNRESET in place of our reason. */
 static void turn_away(struct client *client, const struct quota_refusal *refusal)
 {
 	_cleanup_(sock_fds_close) struct sock_fds fds = {};
@@ -243,6 +243,7 @@ static void turn_away(struct client *client, const struct quota_refusal *refusal
 		.limit = refusal->limit,
 	};
 
+	shutdown(client->sock, SHUT_RD);
 	if (sock_receive(client->sock, packet, sizeof(packet), &fds, MSG_DONTWAIT) ==
 		sizeof(request.hello)) {
 		memcpy(&request.hello, packet, sizeof(request.hello));

@@ -39,8 +39,10 @@ struct client {
 	bool deadline_reserved;
 
 	struct dsp_ring ring; /* zeroed until HELLO */
-	int doorbell, notify;
+	int doorbell; /* an eventfd, which the client rings; we only watch it */
+	int notify;   /* the writing end of a pipe, which nobody else has, so it never blocks */
 	sd_event_source *doorbell_source;
+	sd_event_source *more_source; /* more entries wait than one turn may take */
 	struct list dirty; /* broker->dirty, while completions wait to be published */
 	uint32_t in_flight; /* entries fetched and not yet completed */
 
@@ -84,9 +86,12 @@ void client_handle_request(struct client *client, const void *packet, size_t siz
 	struct sock_fds *fds);
 
 /* submission.c: */
-/* Make rings and argument area; the caller sends *@ring_fd on, and closes it. 0 or -errno. */
-int client_open_ring(struct client *client, uint32_t sq_slots, int *ring_fd);
+/* Make rings and argument area; the caller sends *@ring_fd and the client's end of notify on, and
+ * closes both. 0 or -errno. */
+int client_open_ring(struct client *client, uint32_t sq_slots, int *ring_fd, int *notify_fd);
 void client_close_ring(struct client *client);
+/* Take at most @max entries from the ring; the client may be dead after. */
+void client_take_entries(struct client *client, uint32_t max);
 /* A call was done: put its completion into the ring, and account for it. */
 void client_complete_call(struct client *client, const struct dsp_completion *completion);
 /* Make completions visible. */

@@ -31,7 +31,7 @@ static uint32_t ring_slots(uint32_t wished)
 	return slots;
 }
 
-static void send_hello_reply(struct client *client, uint32_t serial, int ring_fd)
+static void send_hello_reply(struct client *client, uint32_t serial, int ring_fd, int notify_fd)
 {
 	const struct dsp_hello_reply reply = {
 		.header = {.opcode = DSP_HELLO | DSP_REPLY, .serial = serial},
@@ -40,7 +40,7 @@ static void send_hello_reply(struct client *client, uint32_t serial, int ring_fd
 		.cq_entries = client->ring.cq_entries,
 		.argument_bytes = (uint32_t)client->arguments->size,
 	};
-	const int fds[] = {ring_fd, client->arguments->fd, client->doorbell, client->notify};
+	const int fds[] = {ring_fd, client->arguments->fd, client->doorbell, notify_fd};
 
 	client_send_fds(client, &reply, sizeof(reply), fds, ARRAY_SIZE(fds));
 }
@@ -49,7 +49,7 @@ static void handle_hello(struct client *client, const union dsp_request *request
 	struct sock_fds *fds)
 {
 	const struct dsp_hello *hello = &request->hello;
-	_cleanup_(fd_closep) int ring_fd = -1;
+	_cleanup_(fd_closep) int ring_fd = -1, notify_fd = -1;
 	uint32_t serial = hello->header.serial;
 
 	(void)fds;
@@ -72,14 +72,14 @@ static void handle_hello(struct client *client, const union dsp_request *request
 		client_kill(client, NULL);
 		return;
 	}
-	if (client_open_ring(client, ring_slots(hello->sq_slots), &ring_fd) < 0) {
+	if (client_open_ring(client, ring_slots(hello->sq_slots), &ring_fd, &notify_fd) < 0) {
 		client_refuse(client, serial, &(struct refusal){.status = DSP_NO_RESOURCES},
 			"no memory or descriptors for a ring");
 		client_kill(client, NULL);
 		return;
 	}
 	deadline_clear(&client->broker->deadlines, &client->hello);
-	send_hello_reply(client, serial, ring_fd);
+	send_hello_reply(client, serial, ring_fd, notify_fd);
 }
 
 /* OPEN, CLOSE */
@@ -373,7 +373,11 @@ void client_handle_request(struct client *client, const void *packet, size_t siz
 		refuse_field(client, request.header.serial, offsetof(struct dsp_header, opcode),
 			"the first request must be HELLO");
 	} else {
-		handlers[request.header.opcode](client, &request, fds);
+		/* The calls that were submitted before it was sent are older. */
+		if (client->ring.shared)
+			client_take_entries(client, client->ring.sq_slots);
+		if (!client->dead)
+			handlers[request.header.opcode](client, &request, fds);
 		return;
 	}
 	if (!client->ring.shared)

@@ -93,3 +93,8 @@ bool log_allowed(struct log_bucket *bucket, uint64_t now_us, unsigned int *suppr
 	bucket->suppressed = 0;
 	return true;
 }
+
+bool log_quiet(const struct log_bucket *bucket, uint64_t now_us)
+{
+	return (now_us - bucket->refilled_us) / LOG_INTERVAL_US >= bucket->spent;
+}

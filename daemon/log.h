@@ -36,5 +36,7 @@ void log_fields(int level, const char *message, const char *const *fields, size_
 
 /* May one more line be written? When lines were suppressed before it, *@suppressed says how many. */
 bool log_allowed(struct log_bucket *bucket, uint64_t now_us, unsigned int *suppressed);
+/* Is there nothing to remember about it? */
+bool log_quiet(const struct log_bucket *bucket, uint64_t now_us);
 
 #endif

@@ -192,9 +192,9 @@ void session_open(struct client *client, const char *channel,
 	fill(session, channel, decision);
 	if (idmap_add(&client->sessions, session, &session->id) < 0 ||
 		device->ops->open(session) < 0) {
+		destroy(session); /* first: a reply that cannot be sent ends all that is left */
 		client_refuse(client, serial, &(struct refusal){.status = DSP_NO_RESOURCES},
 			"no room for a session on %s", channel);
-		destroy(session);
 		return;
 	}
 	device->sessions++;

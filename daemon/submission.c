@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* A client's ring: entries become calls, and calls become completions. */
-#include <string.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
@@ -183,15 +183,15 @@ static int room(struct client *client)
 	return r < 0 ? r : !r;
 }
 
-/* Take entries while there are some and their completions have room. Returns 0 when the client
- * must ring again, 1 when there is more to do, -EPROTO when its ring makes no sense. */
-static int fetch(struct client *client)
+/* Take entries, at most @max, while there are some and their completions have room. Returns 0 when
+ * the client must ring again, 1 when there is more to do, -EPROTO when its ring makes no sense. */
+static int fetch(struct client *client, uint32_t max)
 {
 	struct dsp_entry_fault fault;
 	struct dsp_entry entry;
 	int r;
 
-	for (int i = 0; i < CLIENT_ENTRIES_A_TURN; i++) {
+	for (uint32_t i = 0; i < max; i++) {
 		r = room(client);
 		if (r <= 0)
 			return r;
@@ -206,42 +206,83 @@ static int fetch(struct client *client)
 	return 1;
 }
 
-static int on_doorbell(sd_event_source *source, int fd, uint32_t events, void *userdata)
+void client_take_entries(struct client *client, uint32_t max)
 {
-	struct client *client = userdata;
 	int r;
 
-	(void)source;
-	(void)events;
-	client->holds++;
 	ring_servicer_wake(&client->ring);
-	r = fetch(client);
+	r = fetch(client, max);
 	if (r < 0)
 		client_kill(client, "its ring makes no sense");
-	else if (r > 0)
-		ring_kick(fd); /* others first, then we go on */
+	else if (r > 0) /* others first, then we go on */
+		sd_event_source_set_enabled(client->more_source, SD_EVENT_ONESHOT);
+}
+
+static int take_turn(struct client *client)
+{
+	client->holds++;
+	client_take_entries(client, CLIENT_ENTRIES_A_TURN);
 	client->holds--;
 	client_collect(client);
 	return 0;
 }
 
-int client_open_ring(struct client *client, uint32_t sq_slots, int *ring_fd)
+static int on_doorbell(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	(void)source;
+	(void)fd;
+	(void)events;
+	return take_turn(userdata);
+}
+
+static int on_more(sd_event_source *source, void *userdata)
+{
+	(void)source;
+	return take_turn(userdata);
+}
+
+static int make_wakeups(struct client *client, int *notify_fd)
+{
+	int ends[2];
+
+	client->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (client->doorbell < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	*notify_fd = ends[0];
+	client->notify = ends[1];
+	return 0;
+}
+
+static int watch(struct client *client)
+{
+	sd_event *event = client->broker->event;
+	int r;
+
+	/* Edge-triggered: nobody needs to read the doorbell. */
+	r = sd_event_add_io(event, &client->doorbell_source, client->doorbell, EPOLLIN | EPOLLET,
+		on_doorbell, client);
+	if (r < 0)
+		return r;
+	r = sd_event_add_defer(event, &client->more_source, on_more, client);
+	if (r < 0)
+		return r;
+	return sd_event_source_set_enabled(client->more_source, SD_EVENT_OFF);
+}
+
+int client_open_ring(struct client *client, uint32_t sq_slots, int *ring_fd, int *notify_fd)
 {
 	int r;
 
 	r = ring_create(&client->ring, ring_fd, sq_slots, sq_slots * CLIENT_CQ_PER_SQ);
 	if (r < 0)
 		return r;
-	client->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	client->notify = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (client->doorbell < 0 || client->notify < 0)
-		return -errno;
+	r = make_wakeups(client, notify_fd);
+	if (r < 0)
+		return r;
 	r = buffer_new_arguments(&client->arguments, client, CLIENT_ARGUMENT_BYTES);
 	if (r < 0)
 		return r;
-	/* Edge-triggered: nobody needs to read the doorbell. */
-	r = sd_event_add_io(client->broker->event, &client->doorbell_source, client->doorbell,
-		EPOLLIN | EPOLLET, on_doorbell, client);
+	r = watch(client);
 	if (r < 0)
 		return r;
 	ring_servicer_sleep(&client->ring);
@@ -252,6 +293,7 @@ void client_close_ring(struct client *client)
 {
 	list_remove(&client->dirty);
 	client->doorbell_source = sd_event_source_disable_unref(client->doorbell_source);
+	client->more_source = sd_event_source_disable_unref(client->more_source);
 	ring_unmap(&client->ring);
 	client->doorbell = fd_close(client->doorbell);
 	client->notify = fd_close(client->notify);

@@ -14,16 +14,35 @@ struct rule_use {
 	uint32_t sessions;
 };
 
+static void forget(struct user *user)
+{
+	list_remove(&user->link);
+	free(user);
+}
+
+/* Users who left are kept while there is something to remember about them: else one who connects
+ * again and again could cause log lines without end. */
+static struct user *find(struct broker *broker, uid_t uid)
+{
+	struct user *user, *following, *found = NULL;
+
+	list_for_each_safe (user, following, &broker->users, link) {
+		if (user->uid == uid)
+			found = user;
+		else if (!user->refs && log_quiet(&user->log, broker_now(broker)))
+			forget(user);
+	}
+	return found;
+}
+
 int user_get(struct user **out, struct broker *broker, uid_t uid)
 {
-	struct user *user;
+	struct user *user = find(broker, uid);
 
-	list_for_each (user, &broker->users, link) {
-		if (user->uid == uid) {
-			user->refs++;
-			*out = user;
-			return 0;
-		}
+	if (user) {
+		user->refs++;
+		*out = user;
+		return 0;
 	}
 	user = calloc(1, sizeof(*user));
 	if (!user)
@@ -52,9 +71,15 @@ struct user *user_put(struct user *user)
 	if (!user || --user->refs)
 		return NULL;
 	assert(list_empty(&user->rules));
-	list_remove(&user->link);
-	free(user);
 	return NULL;
+}
+
+void user_forget_all(struct broker *broker)
+{
+	struct user *user, *following;
+
+	list_for_each_safe (user, following, &broker->users, link)
+		forget(user);
 }
 
 void user_set_budget(struct user *user, const struct policy_limits *budget)

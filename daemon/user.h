@@ -24,6 +24,8 @@ struct user {
 /* Find or make the user and take a reference. Returns 0 or -ENOMEM. */
 int user_get(struct user **out, struct broker *broker, uid_t uid);
 struct user *user_put(struct user *user);
+/* The broker ends; nobody holds a user any more. */
+void user_forget_all(struct broker *broker);
 
 /* What policy grants this user's connections; the most generous of them counts for all. */
 void user_set_budget(struct user *user, const struct policy_limits *budget);

@@ -338,6 +338,6 @@ void ring_kick(int fd)
 {
 	uint64_t one = 1;
 
-	/* EAGAIN: the counter is full, so whoever sleeps on it is awake already. */
+	/* EAGAIN: it is full, so whoever sleeps on it is awake already. */
 	(void)!write(fd, &one, sizeof(one));
 }

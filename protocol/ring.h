@@ -186,7 +186,11 @@ void ring_servicer_wake(struct dsp_ring *ring);
  * must be rung when something is reaped. False: there is room by now. -EPROTO as above. */
 int ring_servicer_stall(struct dsp_ring *ring, uint32_t in_flight);
 
-/* Ring an eventfd: a doorbell or a notify fd. Never blocks; a saturated counter is as good. */
+/*
+ * Ring a doorbell or a notify fd; one that is full already is as good. An eventfd's status flags are
+ * shared with whoever holds it, too, and so is its counter: a peer can make the write block. So who
+ * must not trust its peer rings a pipe instead, whose writing end nobody else has.
+ */
 void ring_kick(int fd);
 
 #endif

@@ -47,9 +47,11 @@ static void supervisor_gone(struct soft_device *soft)
 	soft->source = sd_event_source_disable_unref(soft->source);
 	soft->sock = fd_close(soft->sock);
 	/* It takes its domains with it. Those whose sockets have closed are gone already. */
-	list_for_each_safe (domain, following, &soft->domains, link)
+	list_for_each_safe (domain, following, &soft->domains, link) {
+		soft_domain_end(domain, DSP_DEVICE_DOWN, "the software DSP died");
 		if (!domain->sock_source)
 			soft_domain_gone(domain, SIGKILL);
+	}
 	device_set_up(&soft->device, false);
 	broker_stop(soft->device.broker, EXIT_FAILURE);
 }

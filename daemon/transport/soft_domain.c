@@ -2,6 +2,7 @@
 #include "daemon/transport/soft_domain.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +24,8 @@
 #define UNMAPS_MAX 64
 static_assert(DOMAIN_CALLS * DSP_SLOTS_MAX + UNMAPS_MAX <= SOFT_RING_SQ_SLOTS, "ring too small");
 static_assert(DOMAIN_CALLS + UNMAPS_MAX <= SOFT_RING_CQ_ENTRIES, "ring too small");
+
+#define BROKE_PROTOCOL "its protection domain broke the protocol"
 
 /* Mappings. */
 
@@ -261,8 +264,7 @@ static int on_notify(sd_event_source *source, int fd, uint32_t events, void *use
 	do {
 		ring_requester_wake(&domain->ring);
 		if (reap(domain) < 0) {
-			soft_domain_end(domain, DSP_DOMAIN_CRASHED,
-				"its protection domain broke the protocol");
+			soft_domain_end(domain, DSP_DOMAIN_CRASHED, BROKE_PROTOCOL);
 			return 0;
 		}
 	} while (!ring_requester_sleep(&domain->ring));
@@ -308,10 +310,14 @@ static int on_socket(sd_event_source *source, int fd, uint32_t events, void *use
 	if (n == -EAGAIN)
 		return 0;
 	if (n <= 0) {
-		/* Its end. The supervisor's word is awaited, unless there is none. */
+		/* Its end, if need be by our hand: it may have closed its socket and live on. The
+		 * supervisor's word is awaited, unless there is none. */
 		domain->sock_source = sd_event_source_disable_unref(domain->sock_source);
 		if (domain->soft->sock < 0)
 			soft_domain_gone(domain, 0);
+		else
+			soft_domain_end(domain, DSP_DOMAIN_CRASHED,
+				n == 0 || n == -ECONNRESET ? "" : BROKE_PROTOCOL);
 		return 0;
 	}
 	message.text[SOFT_TEXT_SIZE - 1] = '\0';
@@ -319,31 +325,31 @@ static int on_socket(sd_event_source *source, int fd, uint32_t events, void *use
 		!domain->ending && fds.n == 0)
 		started(domain, &message);
 	else if (!domain->ending)
-		soft_domain_end(domain, DSP_DOMAIN_CRASHED,
-			"its protection domain broke the protocol");
+		soft_domain_end(domain, DSP_DOMAIN_CRASHED, BROKE_PROTOCOL);
 	return 0;
 }
 
 static int spawn(struct soft_domain *domain, int *ring_fd)
 {
-	_cleanup_(fd_closep) int theirs = -1;
+	_cleanup_(fd_closep) int theirs = -1, doorbell = -1;
 	struct soft_message message = {.type = SOFT_SPAWN, .id = domain->number};
 	int pair[2], r;
 
 	r = ring_create(&domain->ring, ring_fd, SOFT_RING_SQ_SLOTS, SOFT_RING_CQ_ENTRIES);
 	if (r < 0)
 		return r;
-	domain->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	domain->notify = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (domain->doorbell < 0 || domain->notify < 0)
+	if (domain->notify < 0 || pipe2(pair, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -errno;
+	doorbell = pair[0];
+	domain->doorbell = pair[1];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	domain->sock = pair[0];
 	theirs = pair[1];
 	wire_string_set(message.module, sizeof(message.module), domain->module);
 	return sock_send(domain->soft->sock, &message, sizeof(message),
-		(const int[]){theirs, *ring_fd, domain->doorbell, domain->notify},
+		(const int[]){theirs, *ring_fd, doorbell, domain->notify},
 		SOFT_SPAWN_FDS, MSG_DONTWAIT);
 }
 

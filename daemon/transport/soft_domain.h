@@ -46,7 +46,9 @@ struct soft_domain {
 	char module[SOFT_MODULE_SIZE];
 	char share[DSP_RULE_SIZE]; /* "": private */
 
-	int sock, doorbell, notify;
+	int sock;
+	int doorbell; /* the writing end of a pipe, which the domain cannot make blocking */
+	int notify;   /* an eventfd, which the domain rings; we only watch it */
 	sd_event_source *sock_source, *notify_source;
 	struct dsp_ring ring;
 	struct lane lane;

@@ -47,7 +47,8 @@ enum soft_type {
 	SOFT_READY = 6,   /* supervisor -> broker, once: it is ready to spawn */
 };
 
-/* Descriptors of SPAWN: domain socket, ring memfd, doorbell (to the domain), notify (from it). */
+/* Descriptors of SPAWN: domain socket, ring memfd, doorbell (a pipe's reading end), notify (an
+ * eventfd, for the domain to ring). */
 #define SOFT_SPAWN_FDS 4
 
 struct soft_message {

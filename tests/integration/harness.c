@@ -19,14 +19,14 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define LISTEN_FD   3 /* sd_listen_fds(3) */
-#define TEXT_SIZE   (256 * 1024)
-#define POLL_MS	    5
-#define CLIENTS_MAX 1024
+#define LISTEN_FD    3 /* sd_listen_fds(3) */
+#define TEXT_SIZE    (256 * 1024)
+#define POLL_MS      5
+#define CHILDREN_MAX 1024
 
-static char stage[64];		   /* holds programs, modules and the brokers' folders */
-static int client_link = -1;	   /* in a client: to its test; this tells a client from a test */
-static pid_t clients[CLIENTS_MAX]; /* running clients of this test; 0: free */
+static char stage[64];               /* holds programs, modules and the brokers' folders */
+static int client_link = -1;         /* in a client: to its test; this tells a client from a test */
+static pid_t children[CHILDREN_MAX]; /* brokers and clients of this test that run; 0: free */
 static const struct harness *running; /* whose log is of interest when the test fails */
 
 /* Provided by the run-time of the address sanitizer alone. */
@@ -60,6 +60,8 @@ noreturn void harness_fail(const char *file, int line, const char *format, ...)
 		_exit(EXIT_FAILURE);
 	}
 	show_log();
+	if (running && running->pid)
+		kill(running->pid, SIGKILL);
 	_ck_assert_failed(file, line, "Failed", "%s", text);
 	abort(); /* not reached */
 }
@@ -220,12 +222,25 @@ static void become(uid_t uid, const gid_t *groups, size_t n_groups)
 	must(prctl(PR_SET_DUMPABLE, 1));
 }
 
-static pid_t *client_entry(pid_t pid)
+static pid_t *child_entry(pid_t pid)
 {
-	for (size_t i = 0; i < CLIENTS_MAX; i++)
-		if (clients[i] == pid)
-			return &clients[i];
+	for (size_t i = 0; i < CHILDREN_MAX; i++)
+		if (children[i] == pid)
+			return &children[i];
 	return NULL;
+}
+
+static void child_add(pid_t pid)
+{
+	pid_t *entry = child_entry(0);
+
+	require(entry);
+	*entry = pid;
+}
+
+static void child_remove(pid_t pid)
+{
+	*child_entry(pid) = 0;
 }
 
 /* "PID (NAME) STATE PPID ..." of proc(5). */
@@ -240,7 +255,7 @@ static bool read_stat(const char *pid, char *state, pid_t *parent)
 }
 
 /* Processes whose parent this is, with the pid of one; when it is ourselves, those that have ended
- * are taken away, and clients do not count. */
+ * are taken away, and those that are known do not count. */
 static size_t count_children(pid_t of, pid_t *one)
 {
 	DIR *proc = opendir("/proc");
@@ -254,7 +269,7 @@ static size_t count_children(pid_t of, pid_t *one)
 
 		if (pid <= 0 || !read_stat(entry->d_name, &state, &parent) || parent != of)
 			continue;
-		if (of == getpid() && client_entry(pid))
+		if (of == getpid() && child_entry(pid))
 			continue;
 		if (of == getpid() && state == 'Z')
 			waitpid(pid, NULL, 0);
@@ -304,28 +319,48 @@ static void write_policy(const struct harness *harness, const char *policy)
 	require(file && fputs(policy, file) >= 0 && fclose(file) == 0);
 }
 
+/* In the child: what sd_listen_fds(3) expects. */
+static void hand_over(int socket)
+{
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	must(setenv("LISTEN_FDS", "1", 1));
+	must(setenv("LISTEN_PID", pid, 1));
+	must(dup2(socket, LISTEN_FD));
+	must(fcntl(LISTEN_FD, F_SETFD, 0));
+}
+
+static const char *either(const char *given, const char *otherwise)
+{
+	return given ? given : otherwise;
+}
+
 /* In the child. */
 static void exec_broker(const struct harness *harness, const struct harness_options *options)
 {
-	const char *argv[] = {harness_program("dspbrokerd"), "--policy", harness->policy,
-		"--modules", options->modules ? options->modules : harness_program("modules"),
-		"--softdsp", options->softdsp ? options->softdsp : harness_program("softdsp"),
-		"--socket", options->socket ? options->socket : harness->socket, NULL};
-	char address[PATH_MAX], pid[16];
+	const char *argv[12] = {harness_program("dspbrokerd"), "--policy", harness->policy,
+		"--modules", either(options->modules, harness_program("modules")), "--softdsp",
+		either(options->softdsp, harness_program("softdsp"))};
+	char address[PATH_MAX];
+	size_t n = 7;
 	int log = must(open(harness->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
 
 	must(dup2(log, STDOUT_FILENO));
 	must(dup2(log, STDERR_FILENO));
 	snprintf(address, sizeof(address), "%s/notify", harness->dir);
 	must(setenv("NOTIFY_SOCKET", address, 1));
-	become(BROKER_UID, NULL, 0);
+	if (options->user) {
+		argv[n++] = "--user";
+		argv[n++] = options->user;
+	} else {
+		become(BROKER_UID, NULL, 0);
+	}
 	if (options->activated) {
-		argv[ARRAY_SIZE(argv) - 3] = NULL;
-		snprintf(pid, sizeof(pid), "%d", getpid());
-		must(setenv("LISTEN_FDS", "1", 1));
-		must(setenv("LISTEN_PID", pid, 1));
-		must(dup2(options->activated, LISTEN_FD));
-		must(fcntl(LISTEN_FD, F_SETFD, 0));
+		hand_over(options->activated);
+	} else {
+		argv[n++] = "--socket";
+		argv[n++] = either(options->socket, harness->socket);
 	}
 	must(chdir("/"));
 	execv(argv[0], (char *const *)argv);
@@ -342,6 +377,7 @@ void harness_spawn(struct harness *harness, const struct harness_options *option
 	if (pid == 0)
 		exec_broker(harness, options);
 	harness->pid = pid;
+	child_add(pid);
 }
 
 void harness_start(struct harness *harness, const char *policy)
@@ -354,25 +390,43 @@ void harness_start(struct harness *harness, const char *policy)
 /* Its exit status in *@status, if it has ended. */
 static bool has_ended(struct harness *harness, int *status)
 {
-	if (harness->pid && must(waitpid(harness->pid, status, WNOHANG)) > 0)
+	if (harness->pid && must(waitpid(harness->pid, status, WNOHANG)) > 0) {
+		child_remove(harness->pid);
 		harness->pid = 0;
+	}
 	return !harness->pid;
 }
 
-void harness_expect_exit(struct harness *harness, int code)
+/* What became of it is in the caller's hands; here is what must hold however it ended. */
+static void take_down(struct harness *harness, int *status)
 {
 	const char *log;
-	int status = -1;
 
-	require_soon(has_ended(harness, &status));
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != code)
-		harness_fail(__FILE__, __LINE__,
-			"the broker ended with wait status 0x%x, not code %d", (unsigned int)status,
-			code);
+	require_soon(has_ended(harness, status));
 	require_soon(count_children(getpid(), NULL) == 0);
 	log = read_text(harness->log);
 	require(!strstr(log, "Sanitizer") && !strstr(log, "runtime error"));
 	harness->notify = fd_close(harness->notify);
+}
+
+void harness_expect_exit(struct harness *harness, int code)
+{
+	int status = -1;
+
+	take_down(harness, &status);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != code)
+		harness_fail(__FILE__, __LINE__,
+			"the broker ended with wait status 0x%x, not code %d",
+			(unsigned int)status, code);
+	running = NULL;
+}
+
+void harness_kill(struct harness *harness)
+{
+	int status;
+
+	must(kill(harness->pid, SIGKILL));
+	take_down(harness, &status);
 	running = NULL;
 }
 
@@ -473,15 +527,15 @@ size_t harness_domains(const struct harness *harness)
 	return count_children(harness_supervisor(harness), NULL);
 }
 
-int harness_run_dspctl(
-	const struct harness *harness, uid_t uid, const char **output, const char *const *args)
+int harness_run_program(
+	const char *program, uid_t uid, const char **output, const char *const *args)
 {
-	const char *argv[32] = {harness_program("dspctl"), "--socket", harness->socket};
+	const char *argv[32] = {harness_program(program)};
 	char path[] = "/tmp/dspbroker-output.XXXXXX";
 	int fd = must(mkstemp(path)), status;
 	pid_t pid;
 
-	for (size_t i = 3; *args; i++) {
+	for (size_t i = 1; *args; i++) {
 		require(i + 1 < ARRAY_SIZE(argv));
 		argv[i] = *args++;
 	}
@@ -515,10 +569,8 @@ static noreturn void client_main(void (*run)(void *data), void *data)
 static void start(struct client *client, uid_t uid, const gid_t *groups, size_t n_groups,
 	void (*run)(void *data), void *data)
 {
-	pid_t *entry = client_entry(0);
 	int pair[2];
 
-	require(entry);
 	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
 	fflush(NULL);
 	client->pid = must(fork());
@@ -530,7 +582,7 @@ static void start(struct client *client, uid_t uid, const gid_t *groups, size_t 
 	}
 	fd_close(pair[1]);
 	client->link = pair[0];
-	*entry = client->pid;
+	child_add(client->pid);
 }
 
 void client_start(struct client *client, uid_t uid, void (*run)(void *data), void *data)
@@ -550,7 +602,7 @@ static int take(struct client *client)
 	int status;
 
 	must(waitpid(client->pid, &status, 0));
-	*client_entry(client->pid) = 0;
+	child_remove(client->pid);
 	client->pid = 0;
 	client->link = fd_close(client->link);
 	return status;
@@ -566,6 +618,13 @@ void client_end(struct client *client)
 	if (status)
 		harness_fail(__FILE__, __LINE__, "a client failed, with wait status 0x%x",
 			(unsigned int)status);
+}
+
+int client_signal(struct client *client)
+{
+	int status = take(client);
+
+	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
 void client_kill(struct client *client)

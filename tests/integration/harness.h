@@ -39,10 +39,10 @@
 
 /* Users that need no account. Without root all of them are the user who runs the tests. */
 #define BROKER_UID 60701
-#define ALICE	   60711
-#define BOB	   60712
-#define CAROL	   60713
-#define FRIENDS	   60720 /* a group */
+#define ALICE      60711
+#define BOB        60712
+#define CAROL      60713
+#define FRIENDS    60720 /* a group */
 
 #define HARNESS_PATIENCE_S 30  /* how long anything may take that a test waits for */
 #define HARNESS_TIMEOUT_S  120 /* and a whole test */
@@ -123,7 +123,8 @@ struct harness_options {
 	const char *socket;  /* where to listen; NULL: at harness->socket, which is fresh */
 	const char *modules; /* NULL: the build's */
 	const char *softdsp; /* the same */
-	int activated;	     /* a listening socket to be handed over instead; 0: none */
+	const char *user;    /* start it as root, to become that account; NULL: as BROKER_UID */
+	int activated;       /* a listening socket to be handed over instead; 0: none */
 };
 
 struct harness {
@@ -157,6 +158,9 @@ void harness_stop(struct harness *harness);
 /* The same for one that ends by itself, with that code. */
 void harness_expect_exit(struct harness *harness, int code);
 
+/* Kill it; that must take its software DSP along. */
+void harness_kill(struct harness *harness);
+
 /* Wait until it has told its service manager a line that contains @text. */
 void harness_await_notification(struct harness *harness, const char *text);
 /* Does its log contain that? */
@@ -171,12 +175,14 @@ size_t harness_rss_kib(const struct harness *harness);
 pid_t harness_supervisor(const struct harness *harness);
 size_t harness_domains(const struct harness *harness);
 
-/* Run dspctl as a user, with these arguments, and return its exit code. What it printed, to stdout
- * and stderr, is in *@output until the next call in this process. */
+/* Run a program of the build as a user, with these arguments, and return its exit code. What it
+ * printed, to stdout and stderr, is in *@output until something is read again. */
+#define harness_run(program, uid, output, ...) \
+	harness_run_program(program, uid, output, (const char *const[]){__VA_ARGS__, NULL})
 #define harness_dspctl(harness, uid, output, ...) \
-	harness_run_dspctl(harness, uid, output, (const char *const[]){__VA_ARGS__, NULL})
-int harness_run_dspctl(
-	const struct harness *harness, uid_t uid, const char **output, const char *const *args);
+	harness_run("dspctl", uid, output, "--socket", (harness)->socket, __VA_ARGS__)
+int harness_run_program(
+	const char *program, uid_t uid, const char **output, const char *const *args);
 
 /* A process that is a client of it. */
 
@@ -193,6 +199,8 @@ void client_start_in(
 	struct client *client, uid_t uid, gid_t group, void (*run)(void *data), void *data);
 /* Wait for its end; it must have passed. */
 void client_end(struct client *client);
+/* Wait for its end; returns the signal that killed it, or 0. */
+int client_signal(struct client *client);
 /* Kill it and take its remains. */
 void client_kill(struct client *client);
 /* Start one and wait for its end. */

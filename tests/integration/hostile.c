@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
 /* Longest time that a round of the innocent client may take; nothing that an attacker does may
@@ -13,6 +14,19 @@
 #define ROUND_MS 5000
 
 static atomic_bool attack_over;
+static atomic_uint *rounds; /* shared by all processes */
+
+unsigned int innocent_rounds(void)
+{
+	return *rounds;
+}
+
+bool innocent_waits(unsigned int *start, unsigned int n)
+{
+	if (!*start)
+		*start = *rounds;
+	return *rounds - *start < n;
+}
 
 DEFINE_CLEANUP(struct dspbroker *, dspbroker_free);
 
@@ -34,18 +48,17 @@ static void innocent_round(const struct harness *harness)
 	memcpy(memory, numbers, sizeof(numbers));
 	for (int i = 0; i < 20; i++) {
 		sum = 0;
-		require_eq(dspbroker_invoke(session,
-				   &(struct dspbroker_call){.method = EXAMPLE_SUM,
-					   .n_in = 1,
-					   .n_out = 1,
-					   .args = args},
-				   NULL),
+		require_eq(
+			dspbroker_invoke(session,
+				&(struct dspbroker_call){
+					.method = EXAMPLE_SUM, .n_in = 1, .n_out = 1, .args = args},
+				NULL),
 			0);
 		require_eq(sum, 10);
 	}
 }
 
-static void *innocent_rounds(void *harness)
+static void *make_rounds(void *harness)
 {
 	bool last;
 
@@ -55,6 +68,7 @@ static void *innocent_rounds(void *harness)
 		last = attack_over; /* so that there is a round after the attack, too */
 		innocent_round(harness);
 		require(harness_now_ms() - since < ROUND_MS);
+		++*rounds;
 	} while (!last);
 	return NULL;
 }
@@ -64,56 +78,68 @@ static void innocent(void *harness)
 	pthread_t thread;
 
 	innocent_round(harness);
+	++*rounds;
 	step_reached('r');
-	require_eq(pthread_create(&thread, NULL, innocent_rounds, harness), 0);
+	require_eq(pthread_create(&thread, NULL, make_rounds, harness), 0);
 	step_await('o');
 	attack_over = true;
 	require_eq(pthread_join(thread, NULL), 0);
 }
 
-static uint32_t count_sessions(const struct harness *harness)
+static uint32_t count_sessions(struct raw *observer)
 {
 	struct dsp_query request = {};
 	union raw_packet reply;
 	uint32_t n = 0;
-	struct raw raw;
 
-	raw_start(&raw, harness);
 	do {
-		request.header = raw_header(&raw, DSP_QUERY_SESSION);
-		raw_exchange(&raw, &request, sizeof(request), NULL, 0, &reply);
+		request.header = raw_header(observer, DSP_QUERY_SESSION);
+		raw_exchange(observer, &request, sizeof(request), NULL, 0, &reply);
 		require_eq(reply.header.opcode, DSP_QUERY_SESSION | DSP_REPLY);
 		request.after = reply.session_record.id;
 		n += request.after != 0;
 	} while (request.after);
-	raw_close(&raw);
 	return n;
+}
+
+static void attack_beside_innocent(const struct harness *harness, void (*attack)(void *harness))
+{
+	struct client good, evil;
+
+	client_start(&good, INNOCENT, innocent, (void *)harness);
+	client_await(&good, 'r');
+	client_start(&evil, ATTACKER, attack, (void *)harness);
+	client_end(&evil);
+	client_go(&good, 'o');
+	client_end(&good);
 }
 
 void hostile_run_modules(const char *policy, const char *modules, void (*attack)(void *harness))
 {
-	struct client good, evil;
 	struct harness harness;
+	struct raw observer;
 	size_t fds;
 
 	if (!harness_has_users())
 		return;
+	rounds = mmap(
+		NULL, sizeof(*rounds), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	require(rounds != MAP_FAILED);
 	harness_prepare(&harness);
 	harness_spawn(&harness, &(struct harness_options){.policy = policy, .modules = modules});
 	harness_await_ready(&harness);
+	raw_start(&observer, &harness);
+	require_eq(count_sessions(&observer), 0); /* answered: so it does nothing else any more */
 	fds = harness_fds(&harness);
 
-	client_start(&good, INNOCENT, innocent, &harness);
-	client_await(&good, 'r');
-	client_start(&evil, ATTACKER, attack, &harness);
-	client_end(&evil);
-	client_go(&good, 'o');
-	client_end(&good);
+	attack_beside_innocent(&harness, attack);
 
+	require_soon(count_sessions(&observer) == 0);
 	require_soon(harness_domains(&harness) == 0);
 	require_soon(harness_fds(&harness) == fds);
-	require_eq(count_sessions(&harness), 0);
+	raw_close(&observer);
 	harness_stop(&harness);
+	munmap(rounds, sizeof(*rounds));
 }
 
 void hostile_run(const char *policy, void (*attack)(void *harness))

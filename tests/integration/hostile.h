@@ -17,8 +17,13 @@
  * survive, and have given back all that the attacker cost it. */
 void hostile_run(const char *policy, void (*attack)(void *harness));
 /* The same with modules from another folder. */
-void hostile_run_modules(
-	const char *policy, const char *modules, void (*attack)(void *harness));
+void hostile_run_modules(const char *policy, const char *modules, void (*attack)(void *harness));
+
+/* Rounds that the innocent client has made. Attacks that could starve it go on until it has made
+ * some more: it is served during the attack, not after. */
+unsigned int innocent_rounds(void);
+/* True until it has made @n more rounds since *@start, which is 0 at first. */
+bool innocent_waits(unsigned int *start, unsigned int n);
 
 /* A 64-bit random number. The sequence is that of DSP_SEED in the environment or else a new one;
  * it is printed at the first use. */

@@ -44,8 +44,7 @@ void raw_hello(struct raw *raw)
 	raw->area = fds[1];
 	raw->doorbell = fds[2];
 	raw->notify = fds[3];
-	raw->ring_bytes = DSP_RING_ENTRIES_OFFSET +
-			  raw->hello.sq_slots * sizeof(struct dsp_slot) +
+	raw->ring_bytes = DSP_RING_ENTRIES_OFFSET + raw->hello.sq_slots * sizeof(struct dsp_slot) +
 			  raw->hello.cq_entries * sizeof(struct dsp_completion);
 	base = map(raw->ring, raw->ring_bytes);
 	raw->shared = (struct dsp_ring_shared *)base;
@@ -99,8 +98,8 @@ struct dsp_open raw_open_request(struct raw *raw, const char *channel)
 	return request;
 }
 
-int raw_try_send(struct raw *raw, const void *bytes, size_t size, const int *fds, size_t n_fds,
-	int flags)
+int raw_try_send(
+	struct raw *raw, const void *bytes, size_t size, const int *fds, size_t n_fds, int flags)
 {
 	union {
 		char bytes[CMSG_SPACE(sizeof(int) * RAW_FDS_MAX)];
