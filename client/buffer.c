@@ -72,8 +72,8 @@ int dspbroker_buffer_alloc(struct dspbroker *broker, struct dspbroker_buffer **o
 	return 0;
 }
 
-int dspbroker_buffer_import(
-	struct dspbroker *broker, struct dspbroker_buffer **out, int fd, size_t size)
+int dspbroker_buffer_import(struct dspbroker *broker, struct dspbroker_buffer **out, int fd,
+	size_t size)
 {
 	_cleanup_(buffer_discardp) struct dspbroker_buffer *buffer = NULL;
 	union dsp_request message = {.import = {.size = size}};
@@ -91,8 +91,8 @@ int dspbroker_buffer_import(
 		return -errno;
 
 	HOLD(broker);
-	r = control_exchange(
-		broker, &request, DSP_IMPORT, &message, sizeof(message.import), buffer->fd);
+	r = control_exchange(broker, &request, DSP_IMPORT, &message, sizeof(message.import),
+		buffer->fd);
 	if (r)
 		return r;
 	r = buffer_agree(buffer, &request.reply.buffer);

@@ -138,8 +138,8 @@ static int wait_for_room(struct dspbroker *broker)
 }
 
 /* Returns what became of a call that this thread waits for. */
-static int wait_for_outcome(
-	struct dspbroker *broker, struct pending *pending, unsigned int n_in, int32_t *result)
+static int wait_for_outcome(struct dspbroker *broker, struct pending *pending, unsigned int n_in,
+	int32_t *result)
 {
 	int status;
 
@@ -156,8 +156,8 @@ static int wait_for_outcome(
 	return status;
 }
 
-int dspbroker_invoke(
-	struct dspbroker_session *session, const struct dspbroker_call *call, int32_t *result)
+int dspbroker_invoke(struct dspbroker_session *session, const struct dspbroker_call *call,
+	int32_t *result)
 {
 	struct pending *pending;
 	uint32_t area_size;
@@ -253,8 +253,8 @@ int dspbroker_cancel(struct dspbroker_session *session, const void *user)
 	return wait_for_outcome(session->broker, pending, 0, NULL);
 }
 
-static unsigned int take_ready(
-	struct dspbroker *broker, struct dspbroker_completion *out, unsigned int max)
+static unsigned int take_ready(struct dspbroker *broker, struct dspbroker_completion *out,
+	unsigned int max)
 {
 	struct pending *pending;
 	unsigned int n;

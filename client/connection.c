@@ -180,8 +180,8 @@ static int check_doorbell(int fd)
 	return set_nonblocking(fd);
 }
 
-static int map_shared(
-	struct dspbroker *broker, const struct dsp_hello_reply *reply, int ring, int area)
+static int map_shared(struct dspbroker *broker, const struct dsp_hello_reply *reply, int ring,
+	int area)
 {
 	char *mapping;
 	int r;
@@ -200,8 +200,8 @@ static int map_shared(
 	return 0;
 }
 
-static int adopt(
-	struct dspbroker *broker, const struct dsp_hello_reply *reply, struct sock_fds *fds)
+static int adopt(struct dspbroker *broker, const struct dsp_hello_reply *reply,
+	struct sock_fds *fds)
 {
 	_cleanup_(fd_closep) int ring = sock_fds_take(fds, 0);
 	_cleanup_(fd_closep) int area = sock_fds_take(fds, 1);

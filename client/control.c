@@ -55,8 +55,8 @@ static struct request *request_find(struct dspbroker *broker, uint32_t serial)
 	return NULL;
 }
 
-static void reply_receive(
-	struct dspbroker *broker, const union packet *packet, struct sock_fds *fds)
+static void reply_receive(struct dspbroker *broker, const union packet *packet,
+	struct sock_fds *fds)
 {
 	uint16_t opcode = packet->header.opcode;
 	struct request *request = request_find(broker, packet->header.serial);
@@ -80,8 +80,8 @@ static void reply_receive(
 	request->done = true;
 }
 
-static void packet_receive(
-	struct dspbroker *broker, const union packet *packet, size_t size, struct sock_fds *fds)
+static void packet_receive(struct dspbroker *broker, const union packet *packet, size_t size,
+	struct sock_fds *fds)
 {
 	uint16_t opcode = packet->header.opcode;
 

@@ -112,8 +112,8 @@ struct dspbroker_session_info {
  * Errors: DSPBROKER_DENIED, _OVER_LIMIT, _NOT_FOUND, _LOAD_FAILED, _DEVICE_DOWN, _TIMED_OUT,
  * _DOMAIN_CRASHED, _NO_RESOURCES, _SHUTTING_DOWN, _INVALID (no channel's name).
  */
-int dspbroker_session_open(
-	struct dspbroker *broker, struct dspbroker_session **out, const char *channel);
+int dspbroker_session_open(struct dspbroker *broker, struct dspbroker_session **out,
+	const char *channel);
 
 /* Close it: calls that have not begun end with DSPBROKER_CANCELLED; returns when no call of the
  * session is in flight any more. Completions that were not reaped can still be; their `session` is
@@ -121,8 +121,8 @@ int dspbroker_session_open(
 struct dspbroker_session *dspbroker_session_close(struct dspbroker_session *session);
 
 /* Valid as long as the session. */
-const struct dspbroker_session_info *dspbroker_session_info(
-	const struct dspbroker_session *session);
+const struct dspbroker_session_info *
+dspbroker_session_info(const struct dspbroker_session *session);
 
 /* Any pointer of yours to keep with the session; NULL at first. Not synchronised. */
 void dspbroker_session_set_user(struct dspbroker_session *session, void *user);
@@ -141,8 +141,8 @@ int dspbroker_buffer_alloc(struct dspbroker *broker, struct dspbroker_buffer **o
  * Errors: as above, and DSPBROKER_INVALID with a sentence on what is wrong with it (no memfd,
  * unsealed, shorter than @size, empty); -EBADF, -EMFILE.
  */
-int dspbroker_buffer_import(
-	struct dspbroker *broker, struct dspbroker_buffer **out, int fd, size_t size);
+int dspbroker_buffer_import(struct dspbroker *broker, struct dspbroker_buffer **out, int fd,
+	size_t size);
 
 /* Give it up. A call in flight keeps the memory, not your right to it: your mapping ends here.
  * NULL-safe; returns NULL. */
@@ -200,8 +200,8 @@ struct dspbroker_completion {
  * not reaped fill it). When it returns, nobody writes to the arguments any more, except that after
  * -ECONNRESET the DSP may still write to ranges of buffers.
  */
-int dspbroker_invoke(
-	struct dspbroker_session *session, const struct dspbroker_call *call, int32_t *result);
+int dspbroker_invoke(struct dspbroker_session *session, const struct dspbroker_call *call,
+	int32_t *result);
 
 /*
  * Start a call; its completion comes from dspbroker_reap(). Calls of one session run in the order
@@ -280,8 +280,8 @@ struct dspbroker_channel_info {
 	int allowed;   /* policy lets you open it */
 	char rule[64]; /* the rule that says so */
 };
-int dspbroker_next_channel(
-	struct dspbroker *broker, uint64_t id, struct dspbroker_channel_info *out);
+int dspbroker_next_channel(struct dspbroker *broker, uint64_t id,
+	struct dspbroker_channel_info *out);
 
 /* Your user's sessions; root and the broker's own user see everybody's. */
 struct dspbroker_session_record {
@@ -295,8 +295,8 @@ struct dspbroker_session_record {
 	uint64_t busy_ns;
 	uint64_t since_us; /* CLOCK_REALTIME of its opening */
 };
-int dspbroker_next_session(
-	struct dspbroker *broker, uint64_t id, struct dspbroker_session_record *out);
+int dspbroker_next_session(struct dspbroker *broker, uint64_t id,
+	struct dspbroker_session_record *out);
 
 #ifdef __cplusplus
 }

@@ -209,8 +209,8 @@ static int set_option(struct dspctl_options *options, int id)
 	return DSPCTL_OK;
 }
 
-static int parse_options(
-	struct dspctl_options *options, unsigned int *out_given, int argc, char **argv)
+static int parse_options(struct dspctl_options *options, unsigned int *out_given, int argc,
+	char **argv)
 {
 	int id, r;
 
@@ -227,13 +227,13 @@ static int parse_options(
 	return DSPCTL_OK;
 }
 
-static int check_usage(
-	const struct command *command, const struct dspctl_options *options, unsigned int given)
+static int check_usage(const struct command *command, const struct dspctl_options *options,
+	unsigned int given)
 {
 	for (size_t i = 0; i < OPTION_COUNT; i++)
 		if (given & ~command->options & BIT(i))
-			return dspctl_fail(
-				DSPCTL_USAGE, "%s takes no --%s", command->name, longs[i].name);
+			return dspctl_fail(DSPCTL_USAGE, "%s takes no --%s", command->name,
+				longs[i].name);
 	if (options->n_words < command->words_min || options->n_words > command->words_max)
 		return dspctl_fail(DSPCTL_USAGE, "usage: dspctl %s%s [OPTION]...", command->name,
 			command->usage);

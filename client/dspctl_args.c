@@ -175,8 +175,8 @@ static void float_format(size_t size, double number, char out[DSPCTL_NUMBER_SIZE
 	}
 }
 
-void dspctl_number_format(
-	const struct dspctl_type *type, struct dspctl_number number, char out[DSPCTL_NUMBER_SIZE])
+void dspctl_number_format(const struct dspctl_type *type, struct dspctl_number number,
+	char out[DSPCTL_NUMBER_SIZE])
 {
 	if (number.kind == DSPCTL_SIGNED)
 		snprintf(out, DSPCTL_NUMBER_SIZE, "%" PRId64, number.i);
@@ -267,8 +267,8 @@ static int parse_text(struct dspctl_arg *out, const char *text, char error[DSPCT
 }
 
 /* What follows "out:" and begins with a digit: N, N>FILE; N may end in K, M or G. */
-static int parse_output_bytes(
-	struct dspctl_arg *out, const char *text, char error[DSPCTL_ERROR_SIZE])
+static int parse_output_bytes(struct dspctl_arg *out, const char *text,
+	char error[DSPCTL_ERROR_SIZE])
 {
 	static const char units[] = "KMG";
 	const char *target = strchr(text, '>'), *unit;
@@ -299,8 +299,8 @@ static int parse_output_bytes(
 }
 
 /* What follows "out:" otherwise: TYPE, TYPE:COUNT. */
-static int parse_output_numbers(
-	struct dspctl_arg *out, const char *text, char error[DSPCTL_ERROR_SIZE])
+static int parse_output_numbers(struct dspctl_arg *out, const char *text,
+	char error[DSPCTL_ERROR_SIZE])
 {
 	const size_t name_length = strcspn(text, ":");
 	const struct dspctl_type *type = type_find(text, name_length);
@@ -310,8 +310,8 @@ static int parse_output_numbers(
 	if (!type)
 		return refuse(error, "\"%.40s\" is neither a size nor a type", text);
 	if (text[name_length] == ':') {
-		r = dspctl_integer_parse(
-			&count, text + name_length + 1, 0, UINT32_MAX / (int64_t)type->size);
+		r = dspctl_integer_parse(&count, text + name_length + 1, 0,
+			UINT32_MAX / (int64_t)type->size);
 		if (r < 0)
 			return refuse(error, "\"%.40s\" is no count", text + name_length + 1);
 	}
@@ -382,8 +382,8 @@ static int check_place(const struct dspctl_args *args, const struct dspctl_arg *
 	return 0;
 }
 
-int dspctl_args_parse(
-	struct dspctl_args *out, char *const *words, size_t n_words, char error[DSPCTL_ERROR_SIZE])
+int dspctl_args_parse(struct dspctl_args *out, char *const *words, size_t n_words,
+	char error[DSPCTL_ERROR_SIZE])
 {
 	char why[DSPCTL_ERROR_SIZE] = "";
 	struct dspctl_arg *arg;

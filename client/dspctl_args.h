@@ -58,8 +58,8 @@ int dspctl_arg_parse(struct dspctl_arg *out, const char *word, char error[DSPCTL
 
 /* Parse all of them, and check their order and number. The same returns; free @out with
  * dspctl_args_deinit() in any case. It points into @words. */
-int dspctl_args_parse(
-	struct dspctl_args *out, char *const *words, size_t n_words, char error[DSPCTL_ERROR_SIZE]);
+int dspctl_args_parse(struct dspctl_args *out, char *const *words, size_t n_words,
+	char error[DSPCTL_ERROR_SIZE]);
 /* Safe on zeroed arguments and twice. */
 void dspctl_args_deinit(struct dspctl_args *args);
 
@@ -70,7 +70,7 @@ int dspctl_integer_parse(int64_t *out, const char *text, int64_t min, int64_t ma
 /* Read the number at @bytes, which need no alignment. */
 struct dspctl_number dspctl_number_load(const struct dspctl_type *type, const void *bytes);
 /* As text from which the same number can be parsed again. */
-void dspctl_number_format(
-	const struct dspctl_type *type, struct dspctl_number number, char out[DSPCTL_NUMBER_SIZE]);
+void dspctl_number_format(const struct dspctl_type *type, struct dspctl_number number,
+	char out[DSPCTL_NUMBER_SIZE]);
 
 #endif

@@ -20,7 +20,7 @@ struct call {
 	struct dspctl_args args;
 	struct dspbroker_arg wire[DSPBROKER_ARGS_MAX];
 	struct dspbroker_buffer *buffer; /* holds what is too large to go inline; the broker's */
-	unsigned char *memory;		 /* its mapping */
+	unsigned char *memory;           /* its mapping */
 };
 
 static void call_deinit(struct call *call)
@@ -70,8 +70,8 @@ static int read_files(struct call *call)
 			continue;
 		r = dspctl_file_read(arg->file, &arg->data, &arg->length);
 		if (r < 0)
-			return dspctl_fail(
-				DSPCTL_FAILED, "cannot read %s: %s", arg->file, strerror(-r));
+			return dspctl_fail(DSPCTL_FAILED, "cannot read %s: %s", arg->file,
+				strerror(-r));
 	}
 	return DSPCTL_OK;
 }
@@ -167,8 +167,8 @@ static int invoke(const struct call *call, struct dspbroker_session *session, in
 	const int r = dspbroker_invoke(session, &request, &result);
 
 	if (r == DSPBROKER_DSP_ERROR)
-		return dspctl_fail_call(
-			r, result, "%s, method %" PRIu32, call->channel, call->method);
+		return dspctl_fail_call(r, result, "%s, method %" PRIu32, call->channel,
+			call->method);
 	if (r)
 		return dspctl_fail_broker(r, "%s, method %" PRIu32, call->channel, call->method);
 	return DSPCTL_OK;
@@ -282,8 +282,8 @@ static int write_files(const struct call *call)
 			continue;
 		r = dspctl_file_write(arg->file, bytes_of(call, i), arg->length);
 		if (r < 0)
-			return dspctl_fail(
-				DSPCTL_FAILED, "cannot write %s: %s", arg->file, strerror(-r));
+			return dspctl_fail(DSPCTL_FAILED, "cannot write %s: %s", arg->file,
+				strerror(-r));
 	}
 	return DSPCTL_OK;
 }
@@ -292,8 +292,8 @@ static int check_raw_output(const struct call *call, bool json)
 {
 	for (unsigned int i = call->args.n_in; json && i < count(call); i++)
 		if (call->args.arg[i].file && strcmp(call->args.arg[i].file, "-") == 0)
-			return dspctl_fail(
-				DSPCTL_USAGE, "raw bytes and --json cannot share standard output");
+			return dspctl_fail(DSPCTL_USAGE,
+				"raw bytes and --json cannot share standard output");
 	return DSPCTL_OK;
 }
 

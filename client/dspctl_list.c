@@ -17,7 +17,7 @@
 struct column {
 	const char *header;
 	const char *key;
-	bool right;						      /* aligned: numbers */
+	bool right;                                                   /* aligned: numbers */
 	void (*show)(char out[CELL_SIZE], struct json_object *value); /* NULL: as it is */
 };
 

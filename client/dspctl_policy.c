@@ -80,8 +80,8 @@ static int check_json(const char *const *dirs, size_t n_dirs)
 	if (r < 0 && !error.text[0])
 		snprintf(error.text, sizeof(error.text), "%s", strerror(-r));
 	json_object_object_add(root, "ok", json_object_new_boolean(r == 0));
-	json_object_object_add(
-		root, "rules", r == 0 ? json_object_new_uint64(policy_size(policy)) : NULL);
+	json_object_object_add(root, "rules",
+		r == 0 ? json_object_new_uint64(policy_size(policy)) : NULL);
 	json_object_object_add(root, "error", r == 0 ? NULL : note_json(&error));
 	json_object_object_add(root, "warnings", warnings);
 	dspctl_print_json(root);

@@ -9,7 +9,7 @@
 #include "client/dspctl_file.h"
 #include "client/dspctl_stream.h"
 
-#define SLOTS_DEFAULT	  8
+#define SLOTS_DEFAULT     8
 #define BLOCKS_PER_SECOND 100 /* 10 ms a block, unless told otherwise */
 #define PROGRESS_INTERVAL 0.1 /* seconds */
 
@@ -196,8 +196,8 @@ static void print_summary_json(const struct run *run, const struct dspctl_option
 	add_number(root, "busy_ns", stream->busy_ns);
 	json_object_object_add(root, "audio_s", json_object_new_double(audio_seconds(stream)));
 	json_object_object_add(root, "elapsed_s", json_object_new_double(now() - run->started));
-	json_object_object_add(
-		root, "real_time_factor", json_object_new_double(real_time_factor(stream)));
+	json_object_object_add(root, "real_time_factor",
+		json_object_new_double(real_time_factor(stream)));
 	dspctl_print_json(root);
 }
 

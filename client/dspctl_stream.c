@@ -23,8 +23,8 @@ static int configure(struct dspctl_stream *stream)
 
 	r = dspbroker_invoke(stream->session, &call, &result);
 	if (r == DSPBROKER_DSP_ERROR)
-		return dspctl_fail_call(
-			r, result, "rate, block or suppression do not suit the module");
+		return dspctl_fail_call(r, result,
+			"rate, block or suppression do not suit the module");
 	if (r)
 		return dspctl_fail_broker(r, "configuring the channel");
 	stream->max_out = limits.max_out;
@@ -79,8 +79,8 @@ static int read_block(struct dspctl_stream *stream)
 	short *samples = (short *)slot_memory(stream, stream->read);
 
 	if (sf_readf_short(stream->in, samples, wanted) != wanted)
-		return dspctl_fail(
-			DSPCTL_FAILED, "the recording breaks off: %s", sf_strerror(stream->in));
+		return dspctl_fail(DSPCTL_FAILED, "the recording breaks off: %s",
+			sf_strerror(stream->in));
 	memset(samples + wanted, 0, (stream->setup.block - (size_t)wanted) * sizeof(*samples));
 	stream->slot[slot_of(stream, stream->read)] = (struct dspctl_slot){.block = stream->read};
 	stream->read++;
@@ -168,8 +168,8 @@ static int write_block(struct dspctl_stream *stream)
 	frames = MIN(made, stream->frames_out - stream->frames_written);
 	if (sf_writef_short(stream->out, (const short *)(memory + stream->out_offset),
 		    (sf_count_t)frames) != (sf_count_t)frames)
-		return dspctl_fail(
-			DSPCTL_FAILED, "writing the result: %s", sf_strerror(stream->out));
+		return dspctl_fail(DSPCTL_FAILED, "writing the result: %s",
+			sf_strerror(stream->out));
 	stream->slot[slot_of(stream, stream->written)].done = false;
 	stream->frames_written += frames;
 	stream->written++;

@@ -3,10 +3,10 @@
 
 #include "client/internal.h"
 
-static_assert(
-	offsetof(struct dsp_device_record, id) == offsetof(union packet, record.id) &&
-		offsetof(struct dsp_channel_record, id) == offsetof(union packet, record.id) &&
-		offsetof(struct dsp_session_record, id) == offsetof(union packet, record.id),
+static_assert(offsetof(struct dsp_device_record, id) == offsetof(union packet, record.id) &&
+		      offsetof(struct dsp_channel_record, id) ==
+			      offsetof(union packet, record.id) &&
+		      offsetof(struct dsp_session_record, id) == offsetof(union packet, record.id),
 	"every record starts with its id");
 
 /* Fetch the record after @after. Returns 1, 0 when there is none, or a negative errno. */
@@ -53,8 +53,8 @@ int dspbroker_next_device(struct dspbroker *broker, uint64_t id, struct dspbroke
 	return 1;
 }
 
-int dspbroker_next_channel(
-	struct dspbroker *broker, uint64_t id, struct dspbroker_channel_info *out)
+int dspbroker_next_channel(struct dspbroker *broker, uint64_t id,
+	struct dspbroker_channel_info *out)
 {
 	struct request request = {};
 	const struct dsp_channel_record *record = &request.reply.channel_record;
@@ -76,8 +76,8 @@ int dspbroker_next_channel(
 	return 1;
 }
 
-int dspbroker_next_session(
-	struct dspbroker *broker, uint64_t id, struct dspbroker_session_record *out)
+int dspbroker_next_session(struct dspbroker *broker, uint64_t id,
+	struct dspbroker_session_record *out)
 {
 	struct request request = {};
 	const struct dsp_session_record *record = &request.reply.session_record;

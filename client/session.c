@@ -16,8 +16,8 @@ void session_opened(struct dspbroker_session *session, const struct dsp_open_rep
 	list_append(&session->broker->sessions, &session->link);
 }
 
-int dspbroker_session_open(
-	struct dspbroker *broker, struct dspbroker_session **out, const char *channel)
+int dspbroker_session_open(struct dspbroker *broker, struct dspbroker_session **out,
+	const char *channel)
 {
 	_cleanup_(freep) struct dspbroker_session *session = NULL;
 	union dsp_request message = {};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/audit.h"
 
-#include <stdio.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include "daemon/broker.h"
 #include "daemon/client.h"

@@ -109,8 +109,8 @@ static int add_listener(struct broker *broker, int fd, const struct sockaddr_un 
 		listener->address = *address;
 	list_append(&broker->listeners, &listener->link);
 	/* No less important than those who are connected: they could keep it waiting for ever. */
-	return sd_event_add_io(
-		broker->event, &listener->source, fd, EPOLLIN, on_connection, broker);
+	return sd_event_add_io(broker->event, &listener->source, fd, EPOLLIN, on_connection,
+		broker);
 }
 
 /* Is somebody serving that path, or is the socket there a left-over? */
@@ -383,8 +383,8 @@ int broker_become(const char *name)
 		log_error("there is no user %s", name);
 		return errno ? -errno : -ENOENT;
 	}
-	if (initgroups(user->pw_name, user->pw_gid) < 0 || setresgid(user->pw_gid, user->pw_gid,
-								   user->pw_gid) < 0 ||
+	if (initgroups(user->pw_name, user->pw_gid) < 0 ||
+		setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
 		setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0) {
 		int r = -errno;
 

@@ -37,7 +37,7 @@ struct broker {
 	struct list users;
 	struct list devices;
 	struct list clients;
-	struct list dirty; /* clients with completions to be published */
+	struct list dirty;    /* clients with completions to be published */
 	struct list sessions; /* all, by number */
 	uint64_t last_session;
 

@@ -131,8 +131,7 @@ static int inspect(int fd, uint64_t *size, struct buffer_fault *fault)
 			-EINVAL);
 	if ((seals & SEALS_NEEDED) != SEALS_NEEDED)
 		return fault_set(fault, DSP_INVALID,
-			"the memfd is not sealed; add F_SEAL_SHRINK and F_SEAL_GROW first",
-			-EPERM);
+			"the memfd is not sealed; add F_SEAL_SHRINK and F_SEAL_GROW first", -EPERM);
 	mode = fcntl(fd, F_GETFL);
 	if (mode < 0 || (mode & O_ACCMODE) != O_RDWR || (mode & O_PATH) ||
 		(seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)))

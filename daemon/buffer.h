@@ -18,7 +18,7 @@ struct lane;
 
 struct buffer {
 	struct client *client; /* outlives it */
-	uint32_t id; /* the client's; 0: the argument area */
+	uint32_t id;           /* the client's; 0: the argument area */
 	int fd;
 	uint64_t size;
 	unsigned int refs; /* the client's id, and each call in flight that uses it */
@@ -38,7 +38,7 @@ struct import {
 
 /* Why a memfd is not taken. */
 struct buffer_fault {
-	uint32_t status; /* enum dsp_status */
+	uint32_t status;              /* enum dsp_status */
 	struct quota_refusal refusal; /* DSP_OVER_LIMIT */
 	const char *text;             /* otherwise */
 };

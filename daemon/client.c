@@ -40,8 +40,7 @@ DEFINE_CLEANUP(struct packet *, packet_free);
 /* Reading stops while the peer leaves our replies unread: so it cannot make more of them. */
 static void update_interest(struct client *client)
 {
-	sd_event_source_set_io_events(
-		client->sock_source, client->n_output ? EPOLLOUT : EPOLLIN);
+	sd_event_source_set_io_events(client->sock_source, client->n_output ? EPOLLOUT : EPOLLIN);
 }
 
 static int queue_packet(struct client *client, const void *bytes, size_t size, const int *fds,
@@ -133,8 +132,8 @@ static void send_output(struct client *client)
 	int r;
 
 	list_for_each_safe (packet, following, &client->output, link) {
-		r = sock_send(client->sock, packet->bytes, packet->size, packet->fds,
-			packet->n_fds, MSG_DONTWAIT);
+		r = sock_send(client->sock, packet->bytes, packet->size, packet->fds, packet->n_fds,
+			MSG_DONTWAIT);
 		if (r == -EAGAIN)
 			break;
 		if (r < 0) {
@@ -203,18 +202,18 @@ static void set_limits(struct client *client)
 	client->quota = (struct quota){
 		.parent = &client->user->quota,
 		.owner = "connection",
-		.limit = {
-			[QUOTA_CLIENTS] = 1,
-			[QUOTA_SESSIONS] = LIMIT_CLIENT_SESSIONS,
-			[QUOTA_FDS] = LIMIT_CLIENT_FDS,
-			[QUOTA_CALLS] = LIMIT_CLIENT_CALLS,
-		},
+		.limit =
+			{
+				[QUOTA_CLIENTS] = 1,
+				[QUOTA_SESSIONS] = LIMIT_CLIENT_SESSIONS,
+				[QUOTA_FDS] = LIMIT_CLIENT_FDS,
+				[QUOTA_CALLS] = LIMIT_CLIENT_CALLS,
+			},
 	};
 	client->has_rights = policy_budget(client->broker->policy, &client->identity, &budget);
 	if (!client->has_rights)
 		return;
-	client->quota.limit[QUOTA_BUFFERS] =
-		budget.buffers ? budget.buffers : LIMIT_CLIENT_BUFFERS;
+	client->quota.limit[QUOTA_BUFFERS] = budget.buffers ? budget.buffers : LIMIT_CLIENT_BUFFERS;
 	client->quota.limit[QUOTA_BYTES] = budget.bytes ? budget.bytes : LIMIT_USER_BYTES;
 	user_set_budget(client->user, &budget);
 }
@@ -303,8 +302,7 @@ int client_new(struct broker *broker, int sock)
 		return -EDQUOT;
 	}
 	setsockopt(sock, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	r = sd_event_add_io(
-		broker->event, &client->sock_source, sock, EPOLLIN, on_socket, client);
+	r = sd_event_add_io(broker->event, &client->sock_source, sock, EPOLLIN, on_socket, client);
 	if (r < 0) {
 		quota_release(&client->quota, QUOTA_FDS, CLIENT_FDS);
 		quota_release(&client->quota, QUOTA_CLIENTS, 1);

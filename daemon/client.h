@@ -39,12 +39,12 @@ struct client {
 	bool deadline_reserved;
 
 	struct dsp_ring ring; /* zeroed until HELLO */
-	int doorbell; /* an eventfd, which the client rings; we only watch it */
-	int notify;   /* the writing end of a pipe, which nobody else has, so it never blocks */
+	int doorbell;         /* an eventfd, which the client rings; we only watch it */
+	int notify; /* the writing end of a pipe, which nobody else has, so it never blocks */
 	sd_event_source *doorbell_source;
 	sd_event_source *more_source; /* more entries wait than one turn may take */
-	struct list dirty; /* broker->dirty, while completions wait to be published */
-	uint32_t in_flight; /* entries fetched and not yet completed */
+	struct list dirty;            /* broker->dirty, while completions wait to be published */
+	uint32_t in_flight;           /* entries fetched and not yet completed */
 
 	struct buffer *arguments;
 	struct idmap sessions, buffers;

@@ -153,8 +153,8 @@ static void refuse_buffer(struct client *client, uint32_t serial, size_t field,
 		client_refuse_quota(client, serial, &fault->refusal);
 	else
 		client_refuse(client, serial,
-			&(struct refusal){.status = fault->status, .field = (uint32_t)field},
-			"%s", fault->text);
+			&(struct refusal){.status = fault->status, .field = (uint32_t)field}, "%s",
+			fault->text);
 }
 
 /* Without a right to any channel there is no use for memory; the default rule says so. */
@@ -260,8 +260,7 @@ static void handle_query_device(struct client *client, const union dsp_request *
 	if (device) {
 		record.id = device->id;
 		wire_string_set(record.name, sizeof(record.name), device->name);
-		wire_string_set(record.transport, sizeof(record.transport),
-			device->ops->name);
+		wire_string_set(record.transport, sizeof(record.transport), device->ops->name);
 		record.up = device->up;
 		record.generation = device->generation;
 		record.channels = (uint32_t)device->n_channels;
@@ -286,8 +285,7 @@ static void handle_query_channel(struct client *client, const union dsp_request 
 	(void)fds;
 	if (channel) {
 		record.id = channel->id;
-		snprintf(record.name, sizeof(record.name), "%s/%s", device->name,
-			channel->service);
+		snprintf(record.name, sizeof(record.name), "%s/%s", device->name, channel->service);
 		policy_decide(client->broker->policy, &client->identity, record.name, &decision);
 		record.kind = channel->kind;
 		record.allowed = decision.allowed;

@@ -41,7 +41,8 @@ int deadline_reserve(struct deadline_heap *heap)
 {
 	if (heap->places + 2 > heap->allocated) {
 		size_t allocated = MAX(heap->allocated * 2, (size_t)64);
-		struct deadline **items = realloc(heap->items, allocated * sizeof(struct deadline *));
+		struct deadline **items =
+			realloc(heap->items, allocated * sizeof(struct deadline *));
 
 		if (!items)
 			return -ENOMEM;

@@ -22,8 +22,8 @@ struct deadline {
 
 struct deadline_heap {
 	struct deadline **items;
-	size_t n;         /* set */
-	size_t places;    /* reserved */
+	size_t n;      /* set */
+	size_t places; /* reserved */
 	size_t allocated;
 };
 

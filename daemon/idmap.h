@@ -20,7 +20,7 @@ struct idmap_slot {
 /* Zeroed: empty. */
 struct idmap {
 	struct idmap_slot *slots;
-	uint32_t n;         /* slots in use or used before */
+	uint32_t n; /* slots in use or used before */
 	uint32_t allocated;
 	uint32_t free_list; /* slot + 1; 0: none */
 };

@@ -17,7 +17,7 @@
 #define LIMIT_USER_SESSIONS 1024
 #define LIMIT_USER_FDS      8192
 #define LIMIT_USER_CALLS    4096
-#define LIMIT_USER_BUFFERS  1024                 /* policy: buffers */
+#define LIMIT_USER_BUFFERS  1024                   /* policy: buffers */
 #define LIMIT_USER_BYTES    (256ull * 1024 * 1024) /* policy: bytes */
 
 /* One connection. Buffers and bytes: as much as its user. */
@@ -41,10 +41,10 @@
 
 /* Requests and replies of one connection. */
 #define CLIENT_HELLO_TIMEOUT_US (10ull * 1000 * 1000)
-#define CLIENT_OUTPUT_MAX       1088 /* packets that wait for a peer who does not read */
+#define CLIENT_OUTPUT_MAX       1088  /* packets that wait for a peer who does not read */
 #define CLIENT_SNDBUF_BYTES     16384 /* keeps descriptors in flight few, too */
-#define CLIENT_REQUESTS_A_TURN  16   /* requests handled before others get their turn */
-#define CLIENT_ENTRIES_A_TURN   64   /* the same for ring entries */
+#define CLIENT_REQUESTS_A_TURN  16    /* requests handled before others get their turn */
+#define CLIENT_ENTRIES_A_TURN   64    /* the same for ring entries */
 
 /* Calls that one protection domain holds at a time; the others wait their turn here. */
 #define DOMAIN_CALLS 16

@@ -34,7 +34,8 @@ void log_line(int level, const char *format, ...) _printf_(2, 3);
 /* A line with fields for machines: @fields are "NAME=value" strings, @n of them. */
 void log_fields(int level, const char *message, const char *const *fields, size_t n);
 
-/* May one more line be written? When lines were suppressed before it, *@suppressed says how many. */
+/* May one more line be written? When lines were suppressed before it, *@suppressed says how many.
+ */
 bool log_allowed(struct log_bucket *bucket, uint64_t now_us, unsigned int *suppressed);
 /* Is there nothing to remember about it? */
 bool log_quiet(const struct log_bucket *bucket, uint64_t now_us);

@@ -29,8 +29,8 @@ static uint64_t realtime_us(void)
 /* Charge a session to its client, or tell the client why not. */
 static int charge(struct client *client, const struct policy_decision *decision, uint32_t serial)
 {
-	uint32_t limit = decision->limits->sessions ? decision->limits->sessions
-						    : LIMIT_RULE_SESSIONS;
+	uint32_t limit =
+		decision->limits->sessions ? decision->limits->sessions : LIMIT_RULE_SESSIONS;
 	struct quota_refusal refusal;
 	int r;
 
@@ -224,8 +224,7 @@ static void opened(struct session *session)
 /* The next step of closing, when no call of the client's is left. */
 static void close_step(struct session *session)
 {
-	if (session->leaving || !list_empty(&session->waiting) ||
-		!list_empty(&session->submitted))
+	if (session->leaving || !list_empty(&session->waiting) || !list_empty(&session->submitted))
 		return;
 	if (session->module_open) {
 		session->module_open = false;
@@ -320,8 +319,7 @@ static void open_done(struct session *session, const struct dsp_completion *comp
 
 	if (completion->status != DSP_OK) {
 		open_failed(session,
-			completion->status == DSP_DSP_ERROR ? DSP_LOAD_FAILED
-							    : completion->status,
+			completion->status == DSP_DSP_ERROR ? DSP_LOAD_FAILED : completion->status,
 			open_failure(completion, text, sizeof(text)));
 	} else {
 		session->module_open = true;

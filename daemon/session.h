@@ -30,8 +30,8 @@ enum session_state {
 struct session {
 	struct client *client;
 	struct device *device;
-	uint32_t id;      /* the client's */
-	uint64_t number;  /* broker-wide */
+	uint32_t id;     /* the client's */
+	uint64_t number; /* broker-wide */
 	enum session_state state;
 	enum dsp_status death; /* DEAD: why */
 	bool module_open;      /* its module handed out a handle, which must be closed */

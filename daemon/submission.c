@@ -41,12 +41,11 @@ void client_publish(struct client *client)
 static void answer(struct client *client, const struct dsp_entry *entry, enum dsp_status status,
 	uint64_t detail)
 {
-	complete(client,
-		&(struct dsp_completion){
-			.user_data = entry->user_data,
-			.status = status,
-			.detail = (uint32_t)MIN(detail, (uint64_t)UINT32_MAX),
-		});
+	complete(client, &(struct dsp_completion){
+				 .user_data = entry->user_data,
+				 .status = status,
+				 .detail = (uint32_t)MIN(detail, (uint64_t)UINT32_MAX),
+			 });
 }
 
 /* Look an argument's buffer up and check its range; on failure *@field is the offset of what is

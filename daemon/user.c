@@ -52,12 +52,13 @@ int user_get(struct user **out, struct broker *broker, uid_t uid)
 	user->quota = (struct quota){
 		.parent = &broker->quota,
 		.owner = "user",
-		.limit = {
-			[QUOTA_CLIENTS] = LIMIT_USER_CLIENTS,
-			[QUOTA_SESSIONS] = LIMIT_USER_SESSIONS,
-			[QUOTA_FDS] = LIMIT_USER_FDS,
-			[QUOTA_CALLS] = LIMIT_USER_CALLS,
-		},
+		.limit =
+			{
+				[QUOTA_CLIENTS] = LIMIT_USER_CLIENTS,
+				[QUOTA_SESSIONS] = LIMIT_USER_SESSIONS,
+				[QUOTA_FDS] = LIMIT_USER_FDS,
+				[QUOTA_CALLS] = LIMIT_USER_CALLS,
+			},
 	};
 	list_init(&user->rules);
 	list_init(&user->sessions);

@@ -17,7 +17,7 @@ struct user {
 	unsigned int refs; /* connections */
 	struct quota quota;
 	struct log_bucket log;
-	struct list rules; /* struct rule_use: sessions counted by rule */
+	struct list rules;    /* struct rule_use: sessions counted by rule */
 	struct list sessions; /* by number */
 };
 

@@ -9,8 +9,8 @@
 
 struct identity {
 	uid_t uid;
-	gid_t gid; /* primary group */
-	pid_t pid; /* for display only: it may have been reused since */
+	gid_t gid;     /* primary group */
+	pid_t pid;     /* for display only: it may have been reused since */
 	gid_t *groups; /* supplementary; owned */
 	size_t n_groups;
 };

@@ -12,13 +12,13 @@
 #include <stdint.h>
 
 #define LOCATE_DEPTH_MAX 16 /* objects and lists inside each other */
-#define LOCATE_NONE	 UINT32_MAX
+#define LOCATE_NONE      UINT32_MAX
 
 /* A key or a value. */
 struct locate_place {
 	uint32_t offset;       /* of its first byte */
 	uint32_t line, column; /* the same for people: from 1, columns count bytes */
-	uint32_t end;	       /* number of the first place that is not inside this one */
+	uint32_t end;          /* number of the first place that is not inside this one */
 };
 
 /*

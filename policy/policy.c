@@ -122,8 +122,8 @@ static bool user_matches(const struct policy *policy, const struct policy_rule *
 	return rule->any_user;
 }
 
-static bool group_matches(
-	const struct policy *policy, const struct policy_rule *rule, const struct identity *who)
+static bool group_matches(const struct policy *policy, const struct policy_rule *rule,
+	const struct identity *who)
 {
 	for (uint32_t i = 0; i < rule->groups.n; i++)
 		if (identity_in_group(who, policy->ids[rule->groups.first + i]))
@@ -131,14 +131,14 @@ static bool group_matches(
 	return rule->any_group;
 }
 
-static bool peer_matches(
-	const struct policy *policy, const struct policy_rule *rule, const struct identity *who)
+static bool peer_matches(const struct policy *policy, const struct policy_rule *rule,
+	const struct identity *who)
 {
 	return user_matches(policy, rule, who->uid) && group_matches(policy, rule, who);
 }
 
-static bool channel_matches(
-	const struct policy *policy, const struct policy_rule *rule, const char *channel)
+static bool channel_matches(const struct policy *policy, const struct policy_rule *rule,
+	const char *channel)
 {
 	const char *glob = policy->texts + rule->channels.first;
 
@@ -183,8 +183,8 @@ void policy_decide(const struct policy *policy, const struct identity *who, cons
 		out->share_domain = policy->texts + rule->share_domain;
 }
 
-bool policy_budget(
-	const struct policy *policy, const struct identity *who, struct policy_limits *out)
+bool policy_budget(const struct policy *policy, const struct identity *who,
+	struct policy_limits *out)
 {
 	bool matched = false;
 

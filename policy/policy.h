@@ -38,8 +38,8 @@ struct policy_decision {
 	const char *file; /* path of its file; NULL for the default */
 	unsigned int line;
 	const struct policy_limits *limits; /* only when allowed */
-	const char *share_domain; /* only when allowed: sessions with equal names share a
-				   * protection domain; NULL: one of its own */
+	const char *share_domain;           /* only when allowed: sessions with equal names share a
+					     * protection domain; NULL: one of its own */
 };
 
 /* Where and why a policy cannot be used, or what in it is suspicious. */

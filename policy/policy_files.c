@@ -12,7 +12,7 @@
 #include "policy/reader.h"
 
 struct file {
-	char *name;	  /* owned */
+	char *name;       /* owned */
 	size_t directory; /* number of its directory: the highest wins */
 };
 
@@ -60,8 +60,8 @@ static int add_file(struct files *files, const char *name, size_t directory)
 	return 0;
 }
 
-static int list_directory(
-	struct files *files, const char *path, size_t directory, struct policy_note *error)
+static int list_directory(struct files *files, const char *path, size_t directory,
+	struct policy_note *error)
 {
 	_cleanup_(closedirp) DIR *stream = opendir(path);
 	const struct dirent *entry;
@@ -76,8 +76,8 @@ static int list_directory(
 			continue;
 		r = add_file(files, entry->d_name, directory);
 		if (r == -E2BIG)
-			policy_note(
-				error, path, 0, 0, "more than %d policy files", POLICY_FILES_MAX);
+			policy_note(error, path, 0, 0, "more than %d policy files",
+				POLICY_FILES_MAX);
 		if (r < 0)
 			return r;
 	}
@@ -128,8 +128,8 @@ static int read_file(const char *path, char *text, size_t *size, struct policy_n
 	return 0;
 }
 
-static int add_files(
-	struct policy_builder *builder, const char *const *dirs, const struct files *files)
+static int add_files(struct policy_builder *builder, const char *const *dirs,
+	const struct files *files)
 {
 	_cleanup_(freep) char *text = malloc(POLICY_FILE_BYTES_MAX + 1);
 	const char *previous = "";

@@ -14,11 +14,11 @@
 /* One file that is being read. */
 struct parser {
 	struct reader reader;
-	struct policy *policy;	   /* the builder's */
+	struct policy *policy;     /* the builder's */
 	struct json_object *names; /* the builder's */
-	uint32_t file;		   /* the file's path among the policy's texts */
+	uint32_t file;             /* the file's path among the policy's texts */
 	struct policy_rule rule;   /* the one that is being read */
-	bool allow;		   /* and its action */
+	bool allow;                /* and its action */
 };
 
 static struct parser *parser_of(struct reader *reader)
@@ -38,8 +38,8 @@ static bool only_from(const char *text, const char *marks)
 }
 
 /* A name that the administrator makes up: of a rule or a shared domain. */
-static int get_label(
-	struct reader *reader, const struct field *field, struct value value, const char **out)
+static int get_label(struct reader *reader, const struct field *field, struct value value,
+	const char **out)
 {
 	int r = reader_string(reader, value, field->name, POLICY_LABEL_MAX, out);
 
@@ -58,8 +58,8 @@ static int check_allow_only(struct reader *reader, const struct field *field, st
 
 /* "limits" */
 
-static int refuse_limit(
-	struct reader *reader, const struct field *field, struct value value, const char *also)
+static int refuse_limit(struct reader *reader, const struct field *field, struct value value,
+	const char *also)
 {
 	return reader_refuse(reader, value.place, "%s must be from 1 to %" PRIu64 "%s", field->name,
 		field->max, also);
@@ -112,8 +112,8 @@ static int parse_bytes(struct reader *reader, const struct field *field, struct 
 	else if (type == json_type_string)
 		r = reader_string(reader, value, field->name, POLICY_BYTES_TEXT_MAX, &text);
 	else
-		r = reader_refuse_type(
-			reader, value, field->name, "a whole number or a string like \"64M\"");
+		r = reader_refuse_type(reader, value, field->name,
+			"a whole number or a string like \"64M\"");
 	if (r < 0)
 		return r;
 	if (type == json_type_string)
@@ -361,8 +361,8 @@ static int parse_rule(struct reader *reader, const char *list, struct value valu
 	int r;
 
 	if (policy_size(parser->policy) == POLICY_RULES_MAX)
-		return reader_refuse(
-			reader, value.place, "more than %d %s", POLICY_RULES_MAX, list);
+		return reader_refuse(reader, value.place, "more than %d %s", POLICY_RULES_MAX,
+			list);
 	parser->allow = false;
 	parser->rule = (struct policy_rule){
 		.file = parser->file,
@@ -403,8 +403,8 @@ static int parse_root(struct parser *parser)
 	return r < 0 ? r : reader_object(reader, root, "a policy", fields, ARRAY_SIZE(fields));
 }
 
-int policy_builder_add(
-	struct policy_builder *builder, const char *file, const char *text, size_t size)
+int policy_builder_add(struct policy_builder *builder, const char *file, const char *text,
+	size_t size)
 {
 	struct parser parser = {
 		.reader = {.file = file,

@@ -8,7 +8,7 @@
 struct json_object;
 
 struct policy_builder {
-	struct policy *policy;	   /* owned until it is taken */
+	struct policy *policy;     /* owned until it is taken */
 	struct json_object *names; /* owned: each rule's name -> "FILE:LINE", of all files so far */
 	struct policy_note *error;
 	void (*warn)(const struct policy_note *note, void *userdata); /* may be NULL */
@@ -21,8 +21,8 @@ int policy_builder_begin(struct policy_builder *out, struct policy_note *error,
 	void (*warn)(const struct policy_note *note, void *userdata), void *userdata);
 
 /* Add the rules of one file. Returns 0, -EINVAL with the error filled, or another -errno. */
-int policy_builder_add(
-	struct policy_builder *builder, const char *file, const char *text, size_t size);
+int policy_builder_add(struct policy_builder *builder, const char *file, const char *text,
+	size_t size);
 
 /* Free what is left. When @r is 0 the policy goes to *@out; else the error gets a text, if it has
  * none yet. Returns @r. */

@@ -50,8 +50,8 @@ int reader_refuse(struct reader *reader, uint32_t place, const char *format, ...
 	return -EINVAL;
 }
 
-int reader_refuse_type(
-	struct reader *reader, struct value value, const char *what, const char *wanted)
+int reader_refuse_type(struct reader *reader, struct value value, const char *what,
+	const char *wanted)
 {
 	return reader_refuse(reader, value.place, "%s must be %s, not %s", what, wanted,
 		type_names[json_object_get_type(value.json)]);
@@ -134,8 +134,8 @@ int reader_init(struct reader *reader, const char *text, size_t size)
 		return r;
 	r = locate_init(&reader->places, text, size, &fault);
 	if (r == -EINVAL)
-		policy_note(
-			reader->error, reader->file, fault.line, fault.column, "%s", fault.text);
+		policy_note(reader->error, reader->file, fault.line, fault.column, "%s",
+			fault.text);
 	return r;
 }
 
@@ -154,8 +154,8 @@ int reader_expect(struct reader *reader, struct value value, const char *what, e
 	return reader_refuse_type(reader, value, what, type_names[type]);
 }
 
-int reader_string(
-	struct reader *reader, struct value value, const char *what, size_t max, const char **out)
+int reader_string(struct reader *reader, struct value value, const char *what, size_t max,
+	const char **out)
 {
 	int r = reader_expect(reader, value, what, json_type_string);
 	size_t length;
@@ -167,8 +167,8 @@ int reader_string(
 	if (length == 0)
 		return reader_refuse(reader, value.place, "%s must not be empty", what);
 	if (length > max)
-		return reader_refuse(
-			reader, value.place, "%s must have at most %zu bytes", what, max);
+		return reader_refuse(reader, value.place, "%s must have at most %zu bytes", what,
+			max);
 	if (strlen(*out) != length)
 		return reader_refuse(reader, value.place, "%s must not hold a NUL byte", what);
 	return 0;
@@ -176,22 +176,22 @@ int reader_string(
 
 /* Objects. */
 
-static int refuse_key(
-	struct reader *reader, uint32_t key, const char *what, const struct field *fields, size_t n)
+static int refuse_key(struct reader *reader, uint32_t key, const char *what,
+	const struct field *fields, size_t n)
 {
 	char shown[READER_SHOWN_SIZE], known[128] = "";
 	size_t size, used = 0;
 	const char *text = locate_key(&reader->places, key, &size);
 
 	for (size_t i = 0; i < n && used < sizeof(known); i++)
-		used += (size_t)snprintf(
-			known + used, sizeof(known) - used, "%s%s", i ? ", " : "", fields[i].name);
+		used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s", i ? ", " : "",
+			fields[i].name);
 	return reader_refuse(reader, key, "unknown key \"%s\"; %s may have %s",
 		reader_show(shown, text, size), what, known);
 }
 
-static size_t find_field(
-	const struct reader *reader, uint32_t key, const struct field *fields, size_t n)
+static size_t find_field(const struct reader *reader, uint32_t key, const struct field *fields,
+	size_t n)
 {
 	size_t size, i;
 	const char *text = locate_key(&reader->places, key, &size);
@@ -222,8 +222,8 @@ static int collect(struct reader *reader, struct value object, const char *what,
 	}
 	for (size_t i = 0; i < n; i++)
 		if (fields[i].required && !found[i].place)
-			return reader_refuse(
-				reader, object.place, "%s must have \"%s\"", what, fields[i].name);
+			return reader_refuse(reader, object.place, "%s must have \"%s\"", what,
+				fields[i].name);
 	return 0;
 }
 
@@ -254,8 +254,8 @@ int reader_list(struct reader *reader, struct value list, const char *name, size
 	if (json_object_array_length(list.json) < min)
 		return reader_refuse(reader, list.place, "%s must not be empty", name);
 	if (json_object_array_length(list.json) > max)
-		return reader_refuse(
-			reader, list.place, "%s must have at most %zu entries", name, max);
+		return reader_refuse(reader, list.place, "%s must have at most %zu entries", name,
+			max);
 	place = locate_first(places, list.place);
 	for (size_t i = 0; r == 0 && place != LOCATE_NONE; i++) {
 		struct value entry = {json_object_array_get_idx(list.json, i), place};

@@ -53,8 +53,8 @@ void reader_deinit(struct reader *reader);
 /* Say what is wrong at @place. Returns -EINVAL. */
 int reader_refuse(struct reader *reader, uint32_t place, const char *format, ...) _printf_(3, 4);
 /* "@what must be @wanted, not ..." */
-int reader_refuse_type(
-	struct reader *reader, struct value value, const char *what, const char *wanted);
+int reader_refuse_type(struct reader *reader, struct value value, const char *what,
+	const char *wanted);
 /* Say what is suspicious there. */
 void reader_warn(struct reader *reader, uint32_t place, const char *format, ...) _printf_(3, 4);
 /* A piece of the file, fit for a terminal or a journal. Returns @out. */
@@ -63,8 +63,8 @@ const char *reader_show(char out[READER_SHOWN_SIZE], const char *text, size_t si
 /* Checks of a value. @what names it in messages. */
 int reader_expect(struct reader *reader, struct value value, const char *what, enum json_type type);
 /* *@out is not empty and at most @max bytes long. */
-int reader_string(
-	struct reader *reader, struct value value, const char *what, size_t max, const char **out);
+int reader_string(struct reader *reader, struct value value, const char *what, size_t max,
+	const char **out);
 
 /* Check an object against its fields and parse them, in the order of the table. */
 int reader_object(struct reader *reader, struct value object, const char *what,

@@ -181,8 +181,7 @@ bool ring_revoke(struct dsp_ring *ring, uint32_t position)
 int ring_reap(struct dsp_ring *ring, struct dsp_completion *out)
 {
 	if (ring->cq_tail == ring->cq_head) {
-		uint32_t tail =
-			atomic_load_explicit(&ring->shared->cq_tail, memory_order_acquire);
+		uint32_t tail = atomic_load_explicit(&ring->shared->cq_tail, memory_order_acquire);
 
 		if (tail - ring->cq_head > ring->cq_entries)
 			return -EPROTO;

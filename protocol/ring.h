@@ -64,9 +64,9 @@ struct dsp_slot {
 	uint8_t n_in;  /* input arguments, they come first */
 	uint8_t n_out; /* output arguments */
 	uint32_t session;
-	uint64_t user_data;  /* returned in the completion */
-	uint32_t method;     /* INVOKE */
-	uint32_t timeout_us; /* INVOKE; 0: the longest the session may take */
+	uint64_t user_data;     /* returned in the completion */
+	uint32_t method;        /* INVOKE */
+	uint32_t timeout_us;    /* INVOKE; 0: the longest the session may take */
 	_Atomic uint32_t claim; /* enum dsp_claim */
 	uint32_t reserved;
 	uint64_t target; /* CANCEL: user_data of the call to end; UNMAP: the buffer */
@@ -82,9 +82,9 @@ static_assert(sizeof(struct dsp_slot_more) == sizeof(struct dsp_slot), "ring lay
 
 struct dsp_completion {
 	uint64_t user_data;
-	uint32_t status;  /* enum dsp_status of wire.h */
-	int32_t result;   /* what the module returned, as it is */
-	uint32_t detail;  /* DSP_INVALID: byte offset in the entry; DSP_OVER_LIMIT: the limit */
+	uint32_t status; /* enum dsp_status of wire.h */
+	int32_t result;  /* what the module returned, as it is */
+	uint32_t detail; /* DSP_INVALID: byte offset in the entry; DSP_OVER_LIMIT: the limit */
 	uint32_t reserved;
 	uint64_t busy_ns; /* time the call ran on the DSP */
 };
@@ -93,13 +93,14 @@ static_assert(sizeof(struct dsp_completion) == 32, "ring layout");
 /* Start of the memfd. Each word has a cache line of its own and one writer, except the last three:
  * set by the side that is about to wait, cleared by either. */
 struct dsp_ring_shared {
-	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t sq_tail;         /* requester */
-	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t sq_head;         /* servicer */
-	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t cq_tail;         /* servicer */
-	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t cq_head;         /* requester */
-	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t servicer_sleeps; /* kick the doorbell */
+	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t sq_tail;          /* requester */
+	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t sq_head;          /* servicer */
+	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t cq_tail;          /* servicer */
+	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t cq_head;          /* requester */
+	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t servicer_sleeps;  /* kick the doorbell */
 	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t requester_sleeps; /* kick the notify fd */
-	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t servicer_stalls; /* kick the doorbell on reaping */
+	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t
+		servicer_stalls; /* kick the doorbell on reaping */
 };
 #define DSP_RING_ENTRIES_OFFSET 4096 /* submission slots start here, completions follow them */
 static_assert(sizeof(struct dsp_ring_shared) <= DSP_RING_ENTRIES_OFFSET, "ring layout");
@@ -187,9 +188,9 @@ void ring_servicer_wake(struct dsp_ring *ring);
 int ring_servicer_stall(struct dsp_ring *ring, uint32_t in_flight);
 
 /*
- * Ring a doorbell or a notify fd; one that is full already is as good. An eventfd's status flags are
- * shared with whoever holds it, too, and so is its counter: a peer can make the write block. So who
- * must not trust its peer rings a pipe instead, whose writing end nobody else has.
+ * Ring a doorbell or a notify fd; one that is full already is as good. An eventfd's status flags
+ * are shared with whoever holds it, too, and so is its counter: a peer can make the write block. So
+ * who must not trust its peer rings a pipe instead, whose writing end nobody else has.
  */
 void ring_kick(int fd);
 

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define _cleanup_(function) __attribute__((cleanup(function)))
+#define _cleanup_(function)     __attribute__((cleanup(function)))
 #define _printf_(string, first) __attribute__((format(printf, string, first)))
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
@@ -23,29 +23,29 @@
 #define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 /* Hand a value to its next owner and forget it here. */
-#define TAKE_PTR(pointer)                                                                          \
-	({                                                                                         \
-		__typeof__(pointer) *_taken = &(pointer);                                          \
-		__typeof__(pointer) _value = *_taken;                                              \
-		*_taken = NULL;                                                                    \
-		_value;                                                                            \
+#define TAKE_PTR(pointer)                                 \
+	({                                                \
+		__typeof__(pointer) *_taken = &(pointer); \
+		__typeof__(pointer) _value = *_taken;     \
+		*_taken = NULL;                           \
+		_value;                                   \
 	})
-#define TAKE_FD(fd)                                                                                \
-	({                                                                                         \
-		int *_taken = &(fd);                                                               \
-		int _value = *_taken;                                                              \
-		*_taken = -1;                                                                      \
-		_value;                                                                            \
+#define TAKE_FD(fd)                   \
+	({                            \
+		int *_taken = &(fd);  \
+		int _value = *_taken; \
+		*_taken = -1;         \
+		_value;               \
 	})
 
 /* For owners whose *_free() takes and returns a pointer: DEFINE_CLEANUP(struct foo *, foo_free)
  * makes foo_freep(), to be used as _cleanup_(foo_freep). */
-#define DEFINE_CLEANUP(type, function)                                                             \
-	static inline void function##p(type *pointer)                                              \
-	{                                                                                          \
-		if (*pointer)                                                                      \
-			function(*pointer);                                                        \
-	}                                                                                          \
+#define DEFINE_CLEANUP(type, function)                \
+	static inline void function##p(type *pointer) \
+	{                                             \
+		if (*pointer)                         \
+			function(*pointer);           \
+	}                                             \
 	struct function##_needs_a_semicolon
 
 static inline int fd_close(int fd)
@@ -102,19 +102,19 @@ static inline void list_remove(struct list *node)
 	list_init(node);
 }
 
-#define list_first(list, type, member)                                                             \
+#define list_first(list, type, member) \
 	(list_empty(list) ? NULL : container_of((list)->next, type, member))
 
-#define list_for_each(item, list, member)                                                          \
-	for ((item) = container_of((list)->next, __typeof__(*(item)), member);                     \
-		&(item)->member != (list);                                                         \
+#define list_for_each(item, list, member)                                      \
+	for ((item) = container_of((list)->next, __typeof__(*(item)), member); \
+		&(item)->member != (list);                                     \
 		(item) = container_of((item)->member.next, __typeof__(*(item)), member))
 
 /* The current item may be removed and freed. */
-#define list_for_each_safe(item, following, list, member)                                          \
-	for ((item) = container_of((list)->next, __typeof__(*(item)), member),                     \
-	    (following) = container_of((item)->member.next, __typeof__(*(item)), member);          \
-		&(item)->member != (list); (item) = (following),                                   \
+#define list_for_each_safe(item, following, list, member)                                 \
+	for ((item) = container_of((list)->next, __typeof__(*(item)), member),            \
+	    (following) = container_of((item)->member.next, __typeof__(*(item)), member); \
+		&(item)->member != (list); (item) = (following),                          \
 	    (following) = container_of((item)->member.next, __typeof__(*(item)), member))
 
 #endif

@@ -95,9 +95,9 @@ struct dsp_hello_reply {
 	struct dsp_header header;
 	uint16_t version;
 	uint16_t reserved;
-	uint32_t sq_slots; /* a power of two */
-	uint64_t features; /* those of the wished that are on */
-	uint32_t cq_entries; /* a power of two */
+	uint32_t sq_slots;       /* a power of two */
+	uint64_t features;       /* those of the wished that are on */
+	uint32_t cq_entries;     /* a power of two */
 	uint32_t argument_bytes; /* size of the argument area */
 };
 static_assert(sizeof(struct dsp_hello_reply) == 32, "wire");
@@ -202,8 +202,8 @@ struct dsp_channel_record {
 	struct dsp_header header;
 	uint64_t id;
 	char name[DSP_CHANNEL_SIZE];
-	uint32_t kind;    /* enum dsp_channel_kind */
-	uint32_t allowed; /* 1 when policy lets this client open it */
+	uint32_t kind;            /* enum dsp_channel_kind */
+	uint32_t allowed;         /* 1 when policy lets this client open it */
 	char rule[DSP_RULE_SIZE]; /* the rule that says so */
 };
 static_assert(sizeof(struct dsp_channel_record) == 216, "wire");

@@ -23,8 +23,8 @@
 
 struct rule {
 	int number;
-	int prot;	 /* which argument holds PROT_ flags, of which PROT_EXEC is forbidden */
-	int error;	 /* 0: it is allowed; else it is refused with this errno */
+	int prot;        /* which argument holds PROT_ flags, of which PROT_EXEC is forbidden */
+	int error;       /* 0: it is allowed; else it is refused with this errno */
 	const char *why; /* for readers */
 };
 
@@ -85,8 +85,8 @@ static int add_rules(scmp_filter_ctx filter, const struct rule *table, size_t n)
 			table[i].error ? SCMP_ACT_ERRNO((uint16_t)table[i].error) : SCMP_ACT_ALLOW;
 		struct scmp_arg_cmp no_code =
 			SCMP_CMP((unsigned int)table[i].prot, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-		int r = seccomp_rule_add_array(
-			filter, action, table[i].number, table[i].prot != UNCHECKED, &no_code);
+		int r = seccomp_rule_add_array(filter, action, table[i].number,
+			table[i].prot != UNCHECKED, &no_code);
 
 		if (r < 0)
 			return r;

@@ -15,7 +15,7 @@
 #include "protocol/wire.h"
 
 #define FIRST_FD 16 /* where a domain's descriptors lie, in the order of enum domain_fd */
-#define FDS_MAX	 32 /* room for those of a message, and for what the loader opens */
+#define FDS_MAX  32 /* room for those of a message, and for what the loader opens */
 
 struct domain {
 	int fd[SOFT_SPAWN_FDS];
@@ -90,8 +90,8 @@ static int load(const struct soft_message *spawn, char text[SOFT_TEXT_SIZE])
 {
 	int r;
 
-	r = ring_map(
-		&domain.ring, domain.fd[DOMAIN_RING], SOFT_RING_SQ_SLOTS, SOFT_RING_CQ_ENTRIES);
+	r = ring_map(&domain.ring, domain.fd[DOMAIN_RING], SOFT_RING_SQ_SLOTS,
+		SOFT_RING_CQ_ENTRIES);
 	if (r < 0) {
 		wire_string_set(text, SOFT_TEXT_SIZE, "the domain's ring cannot be mapped");
 		return r;

@@ -76,6 +76,6 @@ int module_close(const struct module *module, remote_handle64 handle)
 int module_invoke(const struct module *module, remote_handle64 handle, uint32_t method,
 	unsigned int n_in, unsigned int n_out, remote_arg *args)
 {
-	return module->invoke(
-		handle, REMOTE_SCALARS_MAKE(MIN(method, SOFT_METHOD_ESCAPE), n_in, n_out), args);
+	return module->invoke(handle,
+		REMOTE_SCALARS_MAKE(MIN(method, SOFT_METHOD_ESCAPE), n_in, n_out), args);
 }

@@ -7,7 +7,7 @@
 #include "protocol/util.h"
 #include "protocol/wire.h"
 
-#define FIELD(member)	     ((uint32_t)offsetof(struct dsp_slot, member))
+#define FIELD(member)        ((uint32_t)offsetof(struct dsp_slot, member))
 #define ARG_FIELD(i, member) (ring_arg_offset(i) + (uint32_t)offsetof(struct dsp_arg, member))
 
 /* What follows returns an enum dsp_status, or a negative errno as service_run() does. */
@@ -38,8 +38,8 @@ static bool session_is_open(const struct service *service, uint32_t session)
 	return session < SOFT_SESSIONS_MAX && service->sessions[session].open;
 }
 
-static int open_session(
-	struct service *service, const struct dsp_entry *entry, struct dsp_completion *out)
+static int open_session(struct service *service, const struct dsp_entry *entry,
+	struct dsp_completion *out)
 {
 	uint64_t started;
 	int status;
@@ -53,8 +53,8 @@ static int open_session(
 	return status;
 }
 
-static int close_session(
-	struct service *service, const struct dsp_entry *entry, struct dsp_completion *out)
+static int close_session(struct service *service, const struct dsp_entry *entry,
+	struct dsp_completion *out)
 {
 	uint64_t started;
 
@@ -128,8 +128,8 @@ static int protect_method(struct service *service, const struct dsp_entry *entry
 	return DSP_OK;
 }
 
-static int invoke(
-	struct service *service, const struct dsp_entry *entry, struct dsp_completion *out)
+static int invoke(struct service *service, const struct dsp_entry *entry,
+	struct dsp_completion *out)
 {
 	remote_arg args[DSP_ARGS_MAX];
 	uint64_t started;
@@ -156,8 +156,8 @@ static int invoke(
 			entry->method, entry->n_in, entry->n_out, args));
 }
 
-static int (*const operations[])(
-	struct service *service, const struct dsp_entry *entry, struct dsp_completion *out) = {
+static int (*const operations[])(struct service *service, const struct dsp_entry *entry,
+	struct dsp_completion *out) = {
 	[DSP_OP_INVOKE] = invoke,
 	[DSP_OP_MODULE_OPEN] = open_session,
 	[DSP_OP_MODULE_CLOSE] = close_session,

@@ -47,8 +47,8 @@ static void child_free(struct child *child)
 	free(child);
 }
 
-static int spawn(
-	struct supervisor *supervisor, const struct soft_message *message, struct sock_fds *fds)
+static int spawn(struct supervisor *supervisor, const struct soft_message *message,
+	struct sock_fds *fds)
 {
 	struct child *child;
 
@@ -69,8 +69,8 @@ static int spawn(
 }
 
 /* A domain that is not known is one whose EXITED is on its way. */
-static int end(
-	struct supervisor *supervisor, const struct soft_message *message, struct sock_fds *fds)
+static int end(struct supervisor *supervisor, const struct soft_message *message,
+	struct sock_fds *fds)
 {
 	struct child *child;
 
@@ -82,8 +82,8 @@ static int end(
 	return 0;
 }
 
-static int (*const requests[])(
-	struct supervisor *supervisor, const struct soft_message *message, struct sock_fds *fds) = {
+static int (*const requests[])(struct supervisor *supervisor, const struct soft_message *message,
+	struct sock_fds *fds) = {
 	[SOFT_SPAWN] = spawn,
 	[SOFT_KILL] = end,
 };

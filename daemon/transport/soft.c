@@ -99,8 +99,7 @@ static int wait_ready(int sock)
 
 	if (poll(&pollfd, 1, READY_TIMEOUT_MS) <= 0)
 		return -ETIMEDOUT;
-	if (sock_receive(sock, &message, sizeof(message), &fds, MSG_DONTWAIT) !=
-			sizeof(message) ||
+	if (sock_receive(sock, &message, sizeof(message), &fds, MSG_DONTWAIT) != sizeof(message) ||
 		message.type != SOFT_READY)
 		return -ECHILD;
 	return 0;
@@ -164,8 +163,7 @@ static bool module_name(const char *file, char *name, size_t size)
 
 	if (length <= rest || length - rest >= size)
 		return false;
-	if (strncmp(file, prefix, strlen(prefix)) ||
-		strcmp(file + length - strlen(suffix), suffix))
+	if (strncmp(file, prefix, strlen(prefix)) || strcmp(file + length - strlen(suffix), suffix))
 		return false;
 	snprintf(name, size, "%.*s", (int)(length - rest), file + strlen(prefix));
 	return strspn(name, allowed) == strlen(name);

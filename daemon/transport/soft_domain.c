@@ -100,8 +100,8 @@ static int import_id(struct soft_domain *domain, uint32_t *out)
 static void watch_socket(struct soft_domain *domain, bool for_room)
 {
 	if (domain->sock_source)
-		sd_event_source_set_io_events(
-			domain->sock_source, for_room ? EPOLLIN | EPOLLOUT : EPOLLIN);
+		sd_event_source_set_io_events(domain->sock_source,
+			for_room ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
 static int send_map(struct soft_domain *domain, uint32_t id, const struct buffer *buffer)
@@ -349,8 +349,8 @@ static int spawn(struct soft_domain *domain, int *ring_fd)
 	theirs = pair[1];
 	wire_string_set(message.module, sizeof(message.module), domain->module);
 	return sock_send(domain->soft->sock, &message, sizeof(message),
-		(const int[]){theirs, *ring_fd, doorbell, domain->notify},
-		SOFT_SPAWN_FDS, MSG_DONTWAIT);
+		(const int[]){theirs, *ring_fd, doorbell, domain->notify}, SOFT_SPAWN_FDS,
+		MSG_DONTWAIT);
 }
 
 static int watch(struct soft_domain *domain)
@@ -358,8 +358,7 @@ static int watch(struct soft_domain *domain)
 	sd_event *event = domain->soft->device.broker->event;
 	int r;
 
-	r = sd_event_add_io(
-		event, &domain->sock_source, domain->sock, EPOLLIN, on_socket, domain);
+	r = sd_event_add_io(event, &domain->sock_source, domain->sock, EPOLLIN, on_socket, domain);
 	if (r < 0)
 		return r;
 	/* Edge-triggered: nobody needs to read it. */
@@ -473,9 +472,9 @@ void soft_domain_send_kill(struct soft_domain *domain)
 	if (!domain->ending || domain->kill_sent)
 		return;
 	/* Without a supervisor the domain dies by itself. */
-	domain->kill_sent = domain->soft->sock < 0 || sock_send(domain->soft->sock, &message,
-							      sizeof(message), NULL, 0,
-							      MSG_DONTWAIT) != -EAGAIN;
+	domain->kill_sent =
+		domain->soft->sock < 0 || sock_send(domain->soft->sock, &message, sizeof(message),
+						  NULL, 0, MSG_DONTWAIT) != -EAGAIN;
 	if (!domain->kill_sent)
 		sd_event_source_set_io_events(domain->soft->source, EPOLLIN | EPOLLOUT);
 }

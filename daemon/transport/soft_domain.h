@@ -61,9 +61,9 @@ struct soft_domain {
 	struct list unmaps;
 	unsigned int unmaps_in_ring;
 
-	bool ending;    /* to be killed, or about to end by itself */
+	bool ending; /* to be killed, or about to end by itself */
 	bool kill_sent;
-	enum dsp_status end_status; /* what its sessions are told */
+	enum dsp_status end_status;   /* what its sessions are told */
 	char end_text[DSP_TEXT_SIZE]; /* "": the wait status tells */
 };
 

@@ -24,12 +24,12 @@
 
 #define SOFT_SUPERVISOR_FD 3 /* where `softdsp` finds its socket */
 
-#define SOFT_MODULE_SIZE    64   /* bytes of a module's name, NUL included */
-#define SOFT_TEXT_SIZE      200  /* bytes of a text, NUL included */
-#define SOFT_SESSIONS_MAX   1024 /* sessions of one domain; ids are 0 .. SOFT_SESSIONS_MAX - 1 */
-#define SOFT_MAPPINGS_MAX   4096 /* mappings of one domain; ids are 0 .. SOFT_MAPPINGS_MAX - 1 */
-#define SOFT_ESCAPE_MAX     4096 /* bytes of input 0 of a method above 30 */
-#define SOFT_RING_SQ_SLOTS  256
+#define SOFT_MODULE_SIZE     64   /* bytes of a module's name, NUL included */
+#define SOFT_TEXT_SIZE       200  /* bytes of a text, NUL included */
+#define SOFT_SESSIONS_MAX    1024 /* sessions of one domain; ids are 0 .. SOFT_SESSIONS_MAX - 1 */
+#define SOFT_MAPPINGS_MAX    4096 /* mappings of one domain; ids are 0 .. SOFT_MAPPINGS_MAX - 1 */
+#define SOFT_ESCAPE_MAX      4096 /* bytes of input 0 of a method above 30 */
+#define SOFT_RING_SQ_SLOTS   256
 #define SOFT_RING_CQ_ENTRIES 256
 
 /* FastRPC: methods 0 to 30 stand in the scalars; 31 there says that the number is the first u32

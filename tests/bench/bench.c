@@ -17,7 +17,11 @@
 #define RUNS_DEFAULT 7
 #define RUNS_MAX     100
 
-enum better { NO_TARGET, AT_MOST, AT_LEAST };
+enum better {
+	NO_TARGET,
+	AT_MOST,
+	AT_LEAST
+};
 
 static const struct {
 	const char *name;
@@ -79,8 +83,9 @@ static json_object *report(enum figure_id id, double *runs, int n)
 	printf("%-32s %12.2f %12.2f %12.2f  %-8s", figures[id].name, median, runs[0], runs[n - 1],
 		figures[id].unit);
 	if (figures[id].better != NO_TARGET)
-		printf(" %s %.2f: %s", figures[id].better == AT_MOST ? "<=" : ">=",
-			figures[id].target, is_met(id, median) ? "met" : "MISSED");
+		printf(" %s %.2f: %s",
+			figures[id].better == AT_MOST ? "<=" : ">=", figures[id].target,
+			is_met(id, median) ? "met" : "MISSED");
 	putchar('\n');
 	return object;
 }
@@ -140,10 +145,11 @@ static void run_all(double values[FIGURES][RUNS_MAX], int runs)
 
 static void usage(FILE *out)
 {
-	fprintf(out, "Usage: bench [--runs N] [--output FILE]\n"
-		     "Measure the broker in $DSP_BUILD [build]; see tests/bench/README.md.\n"
-		     "  --runs N       how often each figure is taken, 1 to %d [%d]\n"
-		     "  --output FILE  where the JSON goes [$DSP_BUILD/bench.json]\n",
+	fprintf(out,
+		"Usage: bench [--runs N] [--output FILE]\n"
+		"Measure the broker in $DSP_BUILD [build]; see tests/bench/README.md.\n"
+		"  --runs N       how often each figure is taken, 1 to %d [%d]\n"
+		"  --output FILE  where the JSON goes [$DSP_BUILD/bench.json]\n",
 		RUNS_MAX, RUNS_DEFAULT);
 }
 

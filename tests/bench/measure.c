@@ -194,8 +194,7 @@ void measure(const struct service *service, double figures[static FIGURES])
 	measure_pipelined(broker, session, figures);
 	measure_zero_copy(broker, session, figures);
 	figures[OPEN_CLOSE_PER_SECOND] = open_close(broker, "soft0/example", OPENS_SHARED);
-	figures[OPEN_CLOSE_PRIVATE_PER_SECOND] =
-		open_close(broker, "soft0/denoise", OPENS_PRIVATE);
+	figures[OPEN_CLOSE_PRIVATE_PER_SECOND] = open_close(broker, "soft0/denoise", OPENS_PRIVATE);
 	dspbroker_session_close(session);
 	dspbroker_free(broker);
 }

@@ -60,9 +60,9 @@ static void exec_broker(const struct service *service, const char *notify)
 	snprintf(softdsp, sizeof(softdsp), "%s/softdsp", build);
 	snprintf(directory, sizeof(directory), "%s/policy", service->directory);
 	setenv("NOTIFY_SOCKET", notify, 1);
-	if (geteuid() == 0 && (setgroups(0, NULL) < 0 ||
-				      setresgid(BROKER_UID, BROKER_UID, BROKER_UID) < 0 ||
-				      setresuid(BROKER_UID, BROKER_UID, BROKER_UID) < 0))
+	if (geteuid() == 0 &&
+		(setgroups(0, NULL) < 0 || setresgid(BROKER_UID, BROKER_UID, BROKER_UID) < 0 ||
+			setresuid(BROKER_UID, BROKER_UID, BROKER_UID) < 0))
 		die("cannot become another user");
 	execl(program, program, "--socket", service->socket, "--policy", directory, "--modules",
 		modules, "--softdsp", softdsp, NULL);

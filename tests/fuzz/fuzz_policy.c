@@ -46,8 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 	_cleanup_(policy_freep) struct policy *policy = NULL;
 	struct policy_note error;
-	int r = policy_parse(
-		&policy, "fuzz.json", (const char *)data, size, &error, check_note, NULL);
+	int r = policy_parse(&policy, "fuzz.json", (const char *)data, size, &error, check_note,
+		NULL);
 
 	require((r == 0) == (policy != NULL));
 	if (r < 0) {

@@ -21,9 +21,9 @@ static void require(bool fact)
 #define SQ_SLOTS   16
 #define CQ_ENTRIES 16
 
-static _Alignas(
-	DSP_CACHE_LINE) char memory[DSP_RING_ENTRIES_OFFSET + SQ_SLOTS * sizeof(struct dsp_slot) +
-				    CQ_ENTRIES * sizeof(struct dsp_completion)];
+static _Alignas(DSP_CACHE_LINE) char memory[DSP_RING_ENTRIES_OFFSET +
+					    SQ_SLOTS * sizeof(struct dsp_slot) +
+					    CQ_ENTRIES * sizeof(struct dsp_completion)];
 /* Each has its own view of it. */
 static struct dsp_ring requester, servicer;
 

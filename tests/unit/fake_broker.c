@@ -228,8 +228,8 @@ static void handle_open(struct fake_broker *fake, const struct dsp_open *open)
 	fake->later.header.serial = 0;
 }
 
-static void handle_buffer(
-	struct fake_broker *fake, const union dsp_request *request, struct sock_fds *fds)
+static void handle_buffer(struct fake_broker *fake, const union dsp_request *request,
+	struct sock_fds *fds)
 {
 	uint16_t opcode = request->header.opcode;
 	struct dsp_buffer_reply reply = {
@@ -438,8 +438,8 @@ static void cancel(struct fake_broker *fake, const struct dsp_entry *entry)
 	complete(fake, entry, DSP_NOT_FOUND, 0, 0);
 }
 
-static void (*const methods[FAKE_METHODS_END])(
-	struct fake_broker *fake, const struct dsp_entry *entry) = {
+static void (*const methods[FAKE_METHODS_END])(struct fake_broker *fake,
+	const struct dsp_entry *entry) = {
 	[FAKE_ECHO] = echo,
 	[FAKE_HOLD] = hold,
 	[FAKE_HOLD_FIRMLY] = hold,

@@ -17,16 +17,16 @@ struct policy *parse(const char *text)
 	struct warnings warnings = {.n = 0};
 	struct policy_note error;
 	struct policy *policy = NULL;
-	int r = policy_parse(
-		&policy, "t.json", text, strlen(text), &error, count_warning, &warnings);
+	int r = policy_parse(&policy, "t.json", text, strlen(text), &error, count_warning,
+		&warnings);
 
 	ck_assert_msg(r == 0, "%u:%u: %s", error.line, error.column, error.text);
 	ck_assert_msg(warnings.n == 0, "%s", warnings.last.text);
 	return policy;
 }
 
-struct policy_decision decide(
-	const struct policy *policy, uid_t uid, gid_t gid, const char *channel)
+struct policy_decision decide(const struct policy *policy, uid_t uid, gid_t gid,
+	const char *channel)
 {
 	struct identity who = {.uid = uid, .gid = gid};
 	struct policy_decision decision;

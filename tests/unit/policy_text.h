@@ -8,12 +8,12 @@
 #define NOBODY "no-such-account-here"
 
 /* Builders of texts. */
-#define POLICY(rules)	   "{\"version\": 1, \"rules\": [" rules "]}"
+#define POLICY(rules)      "{\"version\": 1, \"rules\": [" rules "]}"
 #define RULE(action, more) "{\"name\": \"r\", \"action\": \"" action "\", " more "}"
 #define ALLOW(match, more) RULE("allow", "\"match\": {" match "}, \"channels\": [\"d/s\"]" more)
-#define CHANNELS(globs)	   POLICY(RULE("allow", "\"match\": {\"users\": [1]}, \"channels\": " globs))
-#define MATCH(match)	   POLICY(ALLOW(match, ""))
-#define LIMITS(limits)	   POLICY(ALLOW("\"users\": [1]", ", \"limits\": " limits))
+#define CHANNELS(globs)    POLICY(RULE("allow", "\"match\": {\"users\": [1]}, \"channels\": " globs))
+#define MATCH(match)       POLICY(ALLOW(match, ""))
+#define LIMITS(limits)     POLICY(ALLOW("\"users\": [1]", ", \"limits\": " limits))
 #define LIMIT(name, value) LIMITS("{\"" name "\": " value "}")
 #define NAMED(name, action, match, globs)                                               \
 	"{\"name\": \"" name "\", \"action\": \"" action "\", \"match\": {" match "}, " \
@@ -31,8 +31,8 @@ void count_warning(const struct policy_note *note, void *userdata);
 struct policy *parse(const char *text);
 
 /* Ask for a peer without supplementary groups. */
-struct policy_decision decide(
-	const struct policy *policy, uid_t uid, gid_t gid, const char *channel);
+struct policy_decision decide(const struct policy *policy, uid_t uid, gid_t gid,
+	const char *channel);
 
 /* A ^ in a text is no part of it, but marks a place: take it out and tell where it was. */
 void unmark(char *text, unsigned int *line, unsigned int *column);

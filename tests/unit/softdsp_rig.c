@@ -109,8 +109,8 @@ void rig_send_spawn(uint32_t id, const char *module, const int *fds, size_t n_fd
 
 	ck_assert_uint_le(strlen(module), sizeof(message.module)); /* the NUL may be missing */
 	memcpy(message.module, module, strlen(module));
-	ck_assert_int_eq(
-		sock_send(rig_supervisor.socket, &message, sizeof(message), fds, n_fds, 0), 0);
+	ck_assert_int_eq(sock_send(rig_supervisor.socket, &message, sizeof(message), fds, n_fds, 0),
+		0);
 }
 
 void rig_spawn(struct rig_domain *domain, uint32_t id, const char *module)
@@ -122,8 +122,9 @@ void rig_spawn(struct rig_domain *domain, uint32_t id, const char *module)
 	domain->socket = sockets[0];
 	domain->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	domain->notify = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	ck_assert_int_eq(
-		ring_create(&domain->ring, &ring, SOFT_RING_SQ_SLOTS, SOFT_RING_CQ_ENTRIES), 0);
+	ck_assert_int_eq(ring_create(&domain->ring, &ring, SOFT_RING_SQ_SLOTS,
+				 SOFT_RING_CQ_ENTRIES),
+		0);
 	rig_send_spawn(id, module, (int[]){sockets[1], ring, domain->doorbell, domain->notify},
 		SOFT_SPAWN_FDS);
 	close(sockets[1]);
@@ -154,8 +155,8 @@ void rig_send_kill(uint32_t id)
 {
 	struct soft_message message = {.type = SOFT_KILL, .id = id};
 
-	ck_assert_int_eq(
-		sock_send(rig_supervisor.socket, &message, sizeof(message), NULL, 0, 0), 0);
+	ck_assert_int_eq(sock_send(rig_supervisor.socket, &message, sizeof(message), NULL, 0, 0),
+		0);
 }
 
 void rig_end(struct rig_domain *domain)

@@ -28,7 +28,7 @@ enum rig_method {
 	ADD_ONE = 40,
 };
 
-#define MEMORY	    1 /* the mapping of struct rig_domain.memory */
+#define MEMORY      1 /* the mapping of struct rig_domain.memory */
 #define MEMORY_SIZE 65536
 
 struct rig_supervisor {

@@ -10,8 +10,8 @@
 #include <time.h>
 
 #include "client/internal.h"
-#include "tests/unit/fake_broker.h"
 #include "tests/suite.h"
+#include "tests/unit/fake_broker.h"
 
 #define TIMEOUT_MS 20000                 /* of what must happen; never waited for in full */
 #define QUEUE_MAX  (FAKE_CQ_ENTRIES / 2) /* calls that the library accepts before a reap */
@@ -499,8 +499,8 @@ START_TEST(a_reap_waits_as_long_as_it_was_told)
 	clock_gettime(CLOCK_MONOTONIC, &before);
 	ck_assert_int_eq(dspbroker_reap(broker, &done, 1, 30), 0);
 	clock_gettime(CLOCK_MONOTONIC, &after);
-	ck_assert_int_ge(
-		(after.tv_sec - before.tv_sec) * 1000000000L + after.tv_nsec - before.tv_nsec,
+	ck_assert_int_ge((after.tv_sec - before.tv_sec) * 1000000000L + after.tv_nsec -
+				 before.tv_nsec,
 		30000000L);
 }
 END_TEST

@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 
 #include "client/internal.h"
-#include "tests/unit/fake_broker.h"
 #include "tests/suite.h"
+#include "tests/unit/fake_broker.h"
 
 static struct fake_broker *fake;
 static struct dspbroker *broker;
@@ -213,8 +213,8 @@ START_TEST(a_refusal_carries_its_rule_and_its_limit)
 
 	ck_assert_int_eq(dspbroker_session_open(broker, &never, FAKE_DENIED), DSPBROKER_DENIED);
 	ck_assert_str_eq(dspbroker_message(), "this is not for you (rule nobody)");
-	ck_assert_int_eq(
-		dspbroker_session_open(broker, &never, FAKE_LIMITED), DSPBROKER_OVER_LIMIT);
+	ck_assert_int_eq(dspbroker_session_open(broker, &never, FAKE_LIMITED),
+		DSPBROKER_OVER_LIMIT);
 	ck_assert_str_eq(dspbroker_message(), "too many sessions (limit 7)");
 	ck_assert_int_eq(invoke(FAKE_ECHO), 0);
 }

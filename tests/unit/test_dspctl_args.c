@@ -281,8 +281,8 @@ static Suite *suite(void)
 	suite_add_tcase(all, tests);
 	tcase_add_loop_test(tests, an_input_becomes_its_bytes, 0, ARRAY_SIZE(inputs));
 	tcase_add_loop_test(tests, an_output_has_its_size_and_its_place, 0, ARRAY_SIZE(outputs));
-	tcase_add_loop_test(
-		tests, what_is_no_argument_is_refused_with_the_reason, 0, ARRAY_SIZE(wrong));
+	tcase_add_loop_test(tests, what_is_no_argument_is_refused_with_the_reason, 0,
+		ARRAY_SIZE(wrong));
 	tcase_add_test(tests, a_file_is_named_and_not_read);
 	tcase_add_test(tests, arguments_are_counted_in_their_order);
 	tcase_add_test(tests, an_error_names_the_argument);

@@ -133,8 +133,8 @@ START_TEST(sleep_lasts_as_long_as_asked)
 	clock_gettime(CLOCK_MONOTONIC, &before);
 	ck_assert_int_eq(call(5, &us, sizeof(us), NULL, -1), 0);
 	clock_gettime(CLOCK_MONOTONIC, &after);
-	ck_assert_int_ge(
-		(after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec - before.tv_nsec,
+	ck_assert_int_ge((after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec -
+				 before.tv_nsec,
 		20000000);
 }
 END_TEST
@@ -206,21 +206,21 @@ START_TEST(wrong_sizes_and_counts_are_bad_parameters)
 		ssize_t in, out;
 	} cases[] = {
 		{2, 4, -1}, {2, -1, 8}, {2, 5, 8}, {2, 4, 4}, {2, 4, 16}, /* sum */
-		{3, 4, -1}, {3, 0, 4}, {3, 6, 4}, {3, 4, 8},		  /* max */
-		{4, 4, -1}, {4, -1, 4},					  /* copy */
-		{5, -1, -1}, {5, 3, -1}, {5, 8, -1}, {5, 4, 4},		  /* sleep */
-		{6, 4, -1}, {7, -1, 4},					  /* crash, spin */
-		{8, -1, -1}, {8, 2, -1}, {8, 4, 4},			  /* fail */
-		{9, 0, -1}, {9, -1, 0},					  /* nop */
-		{11, -1, -1}, {11, 3, -1}, {11, 4, -1},			  /* breakout */
-		{12, -1, 3}, {12, -1, 8}, {12, 4, 4},			  /* count */
-		{40, 4, 4}, {40, 8, 8}, {40, 12, 4}, {40, 8, -1},	  /* add_one */
+		{3, 4, -1}, {3, 0, 4}, {3, 6, 4}, {3, 4, 8},              /* max */
+		{4, 4, -1}, {4, -1, 4},                                   /* copy */
+		{5, -1, -1}, {5, 3, -1}, {5, 8, -1}, {5, 4, 4},           /* sleep */
+		{6, 4, -1}, {7, -1, 4},                                   /* crash, spin */
+		{8, -1, -1}, {8, 2, -1}, {8, 4, 4},                       /* fail */
+		{9, 0, -1}, {9, -1, 0},                                   /* nop */
+		{11, -1, -1}, {11, 3, -1}, {11, 4, -1},                   /* breakout */
+		{12, -1, 3}, {12, -1, 8}, {12, 4, 4},                     /* count */
+		{40, 4, 4}, {40, 8, 8}, {40, 12, 4}, {40, 8, -1},         /* add_one */
 	};
 	uint32_t in[4] = {40, 0, 0, 0}, out[4]; /* 40: no attempt of breakout either */
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		ck_assert_int_eq(
-			call(cases[i].method, in, cases[i].in, out, cases[i].out), AEE_EBADPARM);
+		ck_assert_int_eq(call(cases[i].method, in, cases[i].in, out, cases[i].out),
+			AEE_EBADPARM);
 	ck_assert_int_eq(call(13, NULL, -1, NULL, -1), AEE_EUNSUPPORTED);
 	ck_assert_int_eq(call(30, NULL, -1, NULL, -1), AEE_EUNSUPPORTED);
 }
@@ -231,8 +231,8 @@ START_TEST(open_and_close_want_their_own_arguments)
 	remote_arg args[3] = {};
 
 	ck_assert_int_eq(module(0, REMOTE_SCALARS_MAKE(0, 2, 0), args), AEE_EBADPARM);
-	ck_assert_int_eq(
-		module(handle, REMOTE_SCALARS_MAKEX(0, 1, 0, 0, 0, 0), args), AEE_EBADPARM);
+	ck_assert_int_eq(module(handle, REMOTE_SCALARS_MAKEX(0, 1, 0, 0, 0, 0), args),
+		AEE_EBADPARM);
 }
 END_TEST
 
@@ -277,8 +277,8 @@ static void reference_start(struct reference *reference, uint32_t out_rate, int 
 	reference->denoiser = speex_preprocess_state_init(BLOCK, 48000);
 	speex_preprocess_ctl(reference->denoiser, SPEEX_PREPROCESS_SET_DENOISE, &on);
 	if (suppress_db)
-		speex_preprocess_ctl(
-			reference->denoiser, SPEEX_PREPROCESS_SET_NOISE_SUPPRESS, &suppress_db);
+		speex_preprocess_ctl(reference->denoiser, SPEEX_PREPROCESS_SET_NOISE_SUPPRESS,
+			&suppress_db);
 	reference->resampler = speex_resampler_init(1, 48000, out_rate, 5, NULL);
 }
 
@@ -318,8 +318,8 @@ START_TEST(it_is_bit_identical_to_speexdsp)
 	for (unsigned int i = 0; i < 100; i++) {
 		fill(block, BLOCK, i * BLOCK);
 		memcpy(kept, block, sizeof(block));
-		ck_assert_int_eq(
-			process(block, sizeof(block), &made, out, limits.max_out * sizeof(*out)),
+		ck_assert_int_eq(process(block, sizeof(block), &made, out,
+					 limits.max_out * sizeof(*out)),
 			0);
 		ck_assert_mem_eq(block, kept, sizeof(block));
 		if (cases[_i].out_rate == 48000) {

@@ -7,8 +7,8 @@
 
 #include "policy/compiled.h"
 #include "policy/policy.h"
-#include "tests/unit/policy_text.h"
 #include "tests/suite.h"
+#include "tests/unit/policy_text.h"
 
 START_TEST(nothing_matching_is_a_denial_by_the_default_rule)
 {

@@ -9,8 +9,8 @@
 
 #include "policy/compiled.h"
 #include "policy/policy.h"
-#include "tests/unit/policy_text.h"
 #include "tests/suite.h"
+#include "tests/unit/policy_text.h"
 
 /* One allow rule for user 1. */
 #define SIMPLE(name) POLICY(NAMED(name, "allow", "\"users\": [1]", "\"d/s\""))

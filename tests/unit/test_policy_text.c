@@ -6,8 +6,8 @@
 
 #include "policy/compiled.h"
 #include "policy/policy.h"
-#include "tests/unit/policy_text.h"
 #include "tests/suite.h"
+#include "tests/unit/policy_text.h"
 
 static int parse_error(const char *text, size_t size, struct policy_note *error)
 {
@@ -109,11 +109,11 @@ static const struct {
 	{MATCH("\"groups\": [^-99999999999999999999]"), "a group's number must be"},
 	{MATCH("\"users\": [^\"\"]"), "users must not be empty"},
 	{MATCH("\"users\": [^\"ro\\u0000ot\"]"), "NUL"},
-	{POLICY(RULE(
-		 "deny", "\"match\": {\"users\": [0, ^\"" NOBODY "\"]}, \"channels\": [\"d/s\"]")),
+	{POLICY(RULE("deny",
+		 "\"match\": {\"users\": [0, ^\"" NOBODY "\"]}, \"channels\": [\"d/s\"]")),
 		"there is no user \"" NOBODY "\", so the rule cannot deny"},
-	{POLICY(RULE(
-		 "deny", "\"match\": {\"groups\": [^\"" NOBODY "\"]}, \"channels\": [\"d/s\"]")),
+	{POLICY(RULE("deny",
+		 "\"match\": {\"groups\": [^\"" NOBODY "\"]}, \"channels\": [\"d/s\"]")),
 		"there is no group \"" NOBODY "\", so the rule cannot deny"},
 	{POLICY("{\"match\": {\"users\": [^\"" NOBODY "\"]}, \"channels\": [\"d/s\"], "
 		"\"name\": \"r\", \"action\": \"deny\"}"),
@@ -203,8 +203,8 @@ START_TEST(lines_and_columns_count_from_one_in_bytes)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct policy_note error;
 
-		ck_assert_int_eq(
-			parse_error(cases[i].text, strlen(cases[i].text), &error), -EINVAL);
+		ck_assert_int_eq(parse_error(cases[i].text, strlen(cases[i].text), &error),
+			-EINVAL);
 		ck_assert_uint_eq(error.line, cases[i].line);
 		ck_assert_uint_eq(error.column, cases[i].column);
 	}

@@ -164,12 +164,12 @@ START_TEST(completions_arrive_whole_in_order_and_when_published)
 	start_at(UINT32_MAX - CQ_ENTRIES / 2);
 	for (uint32_t round = 0; round < 3; round++) {
 		for (uint32_t i = 0; i < CQ_ENTRIES; i++)
-			ring_complete(
-				&servicer, &(struct dsp_completion){.user_data = UINT64_MAX - i,
-						   .status = i,
-						   .result = -(int32_t)i,
-						   .detail = round,
-						   .busy_ns = 1ull << 40});
+			ring_complete(&servicer,
+				&(struct dsp_completion){.user_data = UINT64_MAX - i,
+					.status = i,
+					.result = -(int32_t)i,
+					.detail = round,
+					.busy_ns = 1ull << 40});
 		ck_assert_int_eq(ring_reap(&requester, &got), 0);
 		ck_assert(!ring_publish(&servicer));
 		ck_assert_int_eq(ring_unreaped(&servicer), CQ_ENTRIES);
@@ -475,8 +475,8 @@ static void *serve(void *unused)
 				wait_for_kick(doorbell);
 		} else if (ring_fetch(&servicer, &entry, &fault) == 1) {
 			served++;
-			ring_complete(
-				&servicer, &(struct dsp_completion){.user_data = entry.user_data});
+			ring_complete(&servicer,
+				&(struct dsp_completion){.user_data = entry.user_data});
 			if (served % 3 == 0 || entry.n_in)
 				if (ring_publish(&servicer))
 					ring_kick(notify);
@@ -685,8 +685,8 @@ static Suite *suite(void)
 	tcase_add_test(tcase, whoever_announces_sleep_is_woken_once_and_by_news_alone);
 	tcase_add_test(tcase, a_stalled_servicer_is_told_of_room);
 	tcase_add_test(tcase, no_wake_up_is_lost_while_both_sides_sleep_at_every_chance);
-	tcase_add_test(
-		tcase, a_revoked_entry_is_fetched_as_revoked_and_a_fetched_one_cannot_be_revoked);
+	tcase_add_test(tcase,
+		a_revoked_entry_is_fetched_as_revoked_and_a_fetched_one_cannot_be_revoked);
 	tcase_add_test(tcase, an_old_position_does_not_revoke_the_entry_that_took_its_slot);
 	tcase_add_test(tcase, of_fetch_and_revoke_exactly_one_wins);
 	tcase_add_test(tcase, nobody_can_change_the_size_of_a_ring);

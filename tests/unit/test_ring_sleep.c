@@ -8,26 +8,26 @@
  * through all choices of who moves next and which store becomes visible next, replaying the
  * program from its start for each path, and cutting a path off where it meets a known state.
  */
-#define ring_size	     model_ring_size
-#define ring_create	     model_ring_create
-#define ring_map	     model_ring_map
-#define ring_unmap	     model_ring_unmap
-#define ring_push	     model_ring_push
-#define ring_submit	     model_ring_submit
-#define ring_revoke	     model_ring_revoke
-#define ring_reap	     model_ring_reap
+#define ring_size            model_ring_size
+#define ring_create          model_ring_create
+#define ring_map             model_ring_map
+#define ring_unmap           model_ring_unmap
+#define ring_push            model_ring_push
+#define ring_submit          model_ring_submit
+#define ring_revoke          model_ring_revoke
+#define ring_reap            model_ring_reap
 #define ring_requester_sleep model_ring_requester_sleep
 #define ring_requester_wake  model_ring_requester_wake
 #define ring_room_wanted     model_ring_room_wanted
-#define ring_fetch	     model_ring_fetch
-#define ring_unreaped	     model_ring_unreaped
-#define ring_complete	     model_ring_complete
-#define ring_publish	     model_ring_publish
+#define ring_fetch           model_ring_fetch
+#define ring_unreaped        model_ring_unreaped
+#define ring_complete        model_ring_complete
+#define ring_publish         model_ring_publish
 #define ring_servicer_sleep  model_ring_servicer_sleep
 #define ring_servicer_wake   model_ring_servicer_wake
 #define ring_servicer_stall  model_ring_servicer_stall
-#define ring_arg_offset	     model_ring_arg_offset
-#define ring_kick	     model_ring_kick
+#define ring_arg_offset      model_ring_arg_offset
+#define ring_kick            model_ring_kick
 
 #include "protocol/ring.h"
 #include "tests/suite.h"
@@ -42,7 +42,7 @@
 #undef atomic_exchange_explicit
 #undef atomic_compare_exchange_strong_explicit
 #undef atomic_thread_fence
-#define atomic_load_explicit(word, order)	     model_load((uint32_t *)(word))
+#define atomic_load_explicit(word, order)            model_load((uint32_t *)(word))
 #define atomic_store_explicit(word, value, order)    model_store((uint32_t *)(word), value, order)
 #define atomic_exchange_explicit(word, value, order) model_exchange((uint32_t *)(word), value)
 #define atomic_compare_exchange_strong_explicit(word, expected, value, success, failure) \
@@ -57,8 +57,8 @@ static void model_fence(void);
 
 #include "protocol/ring.c"
 
-#define ITEMS	    2
-#define ENTRIES	    DSP_RING_SQ_MIN
+#define ITEMS       2
+#define ENTRIES     DSP_RING_SQ_MIN
 #define PENDING_MAX 8
 #define STEPS_MAX   512
 #define SEEN_SIZE   (1u << 20)
@@ -76,7 +76,7 @@ struct actor {
 	struct dsp_ring ring;
 	struct store pending[PENDING_MAX]; /* its own stores that nobody else sees yet */
 	size_t n_pending;
-	uint32_t kicks;	   /* its eventfd */
+	uint32_t kicks;    /* its eventfd */
 	uint64_t observed; /* hash of all that it has read: with it, its state is fixed */
 	bool waiting, done;
 };

@@ -166,8 +166,8 @@ START_TEST(nothing_there_is_not_the_end)
 	struct sock_fds fds = {};
 	char packet[16];
 
-	ck_assert_int_eq(
-		sock_receive(pair[1], packet, sizeof(packet), &fds, MSG_DONTWAIT), -EAGAIN);
+	ck_assert_int_eq(sock_receive(pair[1], packet, sizeof(packet), &fds, MSG_DONTWAIT),
+		-EAGAIN);
 	shutdown(pair[0], SHUT_RDWR);
 	ck_assert_int_eq(sock_receive(pair[1], packet, sizeof(packet), &fds, MSG_DONTWAIT), 0);
 }

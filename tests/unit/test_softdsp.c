@@ -10,8 +10,8 @@
 #include "daemon/transport/softdsp.h"
 #include "protocol/ring.h"
 #include "protocol/util.h"
-#include "tests/unit/softdsp_rig.h"
 #include "tests/suite.h"
+#include "tests/unit/softdsp_rig.h"
 
 static int entries_of(const char *path)
 {

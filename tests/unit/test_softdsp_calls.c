@@ -11,8 +11,8 @@
 #include "protocol/ring.h"
 #include "protocol/util.h"
 #include "protocol/wire.h"
-#include "tests/unit/softdsp_rig.h"
 #include "tests/suite.h"
+#include "tests/unit/softdsp_rig.h"
 
 /* Calls. */
 
@@ -131,10 +131,10 @@ START_TEST(unknown_sessions_are_refused)
 
 	rig_spawn_open(&domain, 1);
 	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++) {
-		ck_assert_uint_eq(
-			rig_run_op(&domain, DSP_OP_INVOKE, unknown[i]).status, DSP_NOT_FOUND);
-		ck_assert_uint_eq(
-			rig_run_op(&domain, DSP_OP_MODULE_CLOSE, unknown[i]).status, DSP_NOT_FOUND);
+		ck_assert_uint_eq(rig_run_op(&domain, DSP_OP_INVOKE, unknown[i]).status,
+			DSP_NOT_FOUND);
+		ck_assert_uint_eq(rig_run_op(&domain, DSP_OP_MODULE_CLOSE, unknown[i]).status,
+			DSP_NOT_FOUND);
 	}
 	rig_assert_invalid(&domain, open, offsetof(struct dsp_slot, session)); /* it is open */
 	open.session = SOFT_SESSIONS_MAX;
@@ -169,8 +169,8 @@ START_TEST(an_argument_outside_its_mapping_is_named)
 				.n_out = DSP_ARGS_MAX - 16};
 
 			entry.args[positions[j]] = cases[i].arg;
-			rig_assert_invalid(
-				&domain, entry, ring_arg_offset(positions[j]) + cases[i].field);
+			rig_assert_invalid(&domain, entry,
+				ring_arg_offset(positions[j]) + cases[i].field);
 		}
 	}
 	ck_assert_uint_eq(rig_calls_so_far(&domain, 0), 1);

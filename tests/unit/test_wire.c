@@ -14,7 +14,7 @@
 /* The protocol as README.md has it, written down a second time on purpose. */
 static const struct request {
 	uint16_t opcode, size, fds, reply_size, reply_fds;
-	uint16_t zero[2];	      /* offsets of 32-bit words that must be zero; 0: none */
+	uint16_t zero[2];             /* offsets of 32-bit words that must be zero; 0: none */
 	uint16_t string, string_size; /* a string; 0: none */
 } requests[] = {
 	{DSP_HELLO, 32, 0, 32, 4, {28}, 0, 0},
@@ -41,8 +41,8 @@ static void fill(const struct request *request, unsigned char *packet)
 		memset(packet + request->string + 20, 0, request->string_size - 20);
 }
 
-static int decode(
-	const unsigned char *packet, size_t size, size_t n_fds, struct dsp_wire_fault *fault)
+static int decode(const unsigned char *packet, size_t size, size_t n_fds,
+	struct dsp_wire_fault *fault)
 {
 	/* A block of exactly this size, so that the sanitizer sees a read behind it. */
 	_cleanup_(freep) unsigned char *exact = malloc(size ? size : 1);
@@ -129,8 +129,8 @@ START_TEST(every_reserved_byte_must_be_zero)
 			continue;
 		for (unsigned int bit = 0; bit < 8; bit++) {
 			packet[byte] = (unsigned char)(1u << bit);
-			ck_assert_int_eq(
-				decode(packet, request->size, request->fds, &fault), -EPROTO);
+			ck_assert_int_eq(decode(packet, request->size, request->fds, &fault),
+				-EPROTO);
 			ck_assert_int_eq(fault.status, DSP_INVALID);
 			ck_assert_uint_eq(fault.field, field);
 		}
@@ -212,8 +212,8 @@ START_TEST(every_status_and_opcode_has_a_name_of_its_own)
 
 	for (uint32_t a = 0; a < DSP_STATUS_COUNT; a++)
 		for (uint32_t b = 0; b <= DSP_STATUS_COUNT; b++)
-			ck_assert_int_eq(
-				a == b, strcmp(wire_status_name(a), wire_status_name(b)) == 0);
+			ck_assert_int_eq(a == b,
+				strcmp(wire_status_name(a), wire_status_name(b)) == 0);
 	ck_assert_str_eq(wire_status_name(DSP_STATUS_COUNT), wire_status_name(UINT32_MAX));
 
 	for (unsigned int a = DSP_HELLO; a < DSP_OPCODE_COUNT; a++) {
@@ -255,8 +255,8 @@ static Suite *suite(void)
 
 	tcase_add_loop_test(tcase, a_right_request_is_copied_whole, 0, ARRAY_SIZE(requests));
 	tcase_add_loop_test(tcase, every_other_size_is_refused, 0, ARRAY_SIZE(requests));
-	tcase_add_loop_test(
-		tcase, every_other_descriptor_count_is_refused, 0, ARRAY_SIZE(requests));
+	tcase_add_loop_test(tcase, every_other_descriptor_count_is_refused, 0,
+		ARRAY_SIZE(requests));
 	tcase_add_loop_test(tcase, every_reserved_byte_must_be_zero, 0, ARRAY_SIZE(requests));
 	tcase_add_test(tcase, a_string_must_end_and_be_padded_with_zeros);
 	tcase_add_test(tcase, every_unknown_opcode_is_unsupported);

@@ -20,7 +20,7 @@
 
 #define PAGE "protocol/README.md"
 
-#define SESSION	  0x10000u
+#define SESSION   0x10000u
 #define USER_DATA 0x1122334455667788ull
 
 struct block {

@@ -67,8 +67,8 @@ static int start_denoiser(struct stream *stream)
 		return AEE_ENOMEMORY;
 	speex_preprocess_ctl(stream->denoiser, SPEEX_PREPROCESS_SET_DENOISE, &on);
 	if (suppress_db)
-		speex_preprocess_ctl(
-			stream->denoiser, SPEEX_PREPROCESS_SET_NOISE_SUPPRESS, &suppress_db);
+		speex_preprocess_ctl(stream->denoiser, SPEEX_PREPROCESS_SET_NOISE_SUPPRESS,
+			&suppress_db);
 	return AEE_SUCCESS;
 }
 
@@ -153,8 +153,8 @@ static int process(struct denoise *denoise, const remote_buf *in, const remote_b
 	if (stream->resampler) {
 		result = stream->resampled;
 		samples = stream->max_out;
-		speex_resampler_process_int(
-			stream->resampler, 0, stream->block, &taken, result, &samples);
+		speex_resampler_process_int(stream->resampler, 0, stream->block, &taken, result,
+			&samples);
 		if (taken != stream->setup.block)
 			return AEE_EFAILED;
 	}
@@ -182,8 +182,8 @@ static int close_handle(const remote_arg *args)
 	return AEE_SUCCESS;
 }
 
-__attribute__((visibility("default"))) int denoise_skel_handle_invoke(
-	remote_handle64 handle, uint32_t scalars, remote_arg *args);
+__attribute__((visibility("default"))) int denoise_skel_handle_invoke(remote_handle64 handle,
+	uint32_t scalars, remote_arg *args);
 
 /* The attribute bits are zero here, so each of these words names one method with exactly its
  * arguments. */

@@ -341,8 +341,8 @@ static int close_handle(uint32_t scalars, const remote_arg *args)
 }
 
 /* The domain calls this with handles that this module gave out, and with no others. */
-__attribute__((visibility("default"))) int example_skel_handle_invoke(
-	remote_handle64 handle, uint32_t scalars, remote_arg *args);
+__attribute__((visibility("default"))) int example_skel_handle_invoke(remote_handle64 handle,
+	uint32_t scalars, remote_arg *args);
 
 int example_skel_handle_invoke(remote_handle64 handle, uint32_t scalars, remote_arg *args)
 {

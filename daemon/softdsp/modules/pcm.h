@@ -23,15 +23,15 @@
 #define PCM_CONFIGURE 2
 #define PCM_PROCESS   3
 
-#define PCM_RATE_MIN	 8000
-#define PCM_RATE_MAX	 192000
-#define PCM_BLOCK_MIN	 16
-#define PCM_BLOCK_MAX	 8192
+#define PCM_RATE_MIN     8000
+#define PCM_RATE_MAX     192000
+#define PCM_BLOCK_MIN    16
+#define PCM_BLOCK_MAX    8192
 #define PCM_SUPPRESS_MIN (-100)
 
 struct pcm_setup {
-	uint32_t rate;	     /* samples per second, PCM_RATE_MIN .. PCM_RATE_MAX */
-	uint32_t block;	     /* samples per input block, PCM_BLOCK_MIN .. PCM_BLOCK_MAX */
+	uint32_t rate;       /* samples per second, PCM_RATE_MIN .. PCM_RATE_MAX */
+	uint32_t block;      /* samples per input block, PCM_BLOCK_MIN .. PCM_BLOCK_MAX */
 	int32_t suppress_db; /* how far noise is lowered, PCM_SUPPRESS_MIN .. -1; 0: the default */
 	uint32_t out_rate;   /* samples per second of the output; 0: as the input */
 };
