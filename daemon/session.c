@@ -26,6 +26,13 @@ static uint64_t realtime_us(void)
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
+static void discharge(struct client *client, const char *rule)
+{
+	user_rule_release(client->user, rule);
+	quota_release(&client->quota, QUOTA_FDS, SESSION_FDS);
+	quota_release(&client->quota, QUOTA_SESSIONS, 1);
+}
+
 /* Charge a session to its client, or tell the client why not. */
 static int charge(struct client *client, const struct policy_decision *decision, uint32_t serial)
 {
@@ -114,9 +121,7 @@ static void destroy(struct session *session)
 	list_remove(&session->of_broker);
 	list_remove(&session->of_user);
 	client->n_sessions--;
-	user_rule_release(client->user, session->rule);
-	quota_release(&client->quota, QUOTA_FDS, SESSION_FDS);
-	quota_release(&client->quota, QUOTA_SESSIONS, 1);
+	discharge(client, session->rule);
 	free(session);
 	client_collect(client);
 }
@@ -175,9 +180,7 @@ void session_open(struct client *client, const char *channel,
 		return;
 	session = calloc(1, sizeof(*session));
 	if (!session) {
-		user_rule_release(client->user, decision->rule);
-		quota_release(&client->quota, QUOTA_FDS, SESSION_FDS);
-		quota_release(&client->quota, QUOTA_SESSIONS, 1);
+		discharge(client, decision->rule);
 		client_refuse(client, serial, &(struct refusal){.status = DSP_NO_RESOURCES},
 			"out of memory");
 		return;
@@ -275,7 +278,7 @@ void session_close(struct session *session, uint32_t serial)
 {
 	session->reply_wanted = true;
 	session->reply_serial = serial;
-	if (session->state == SESSION_DEAD && !session->lane)
+	if (session->state == SESSION_DEAD)
 		session_closed(session);
 	else
 		begin_close(session);
