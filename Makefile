@@ -95,6 +95,10 @@ MODULE_denoise := $(wildcard $(MODULE_DIR)/pcm_*.c)
 PROGRAMS  := $(BUILD)/dspbrokerd $(BUILD)/softdsp $(BUILD)/dspctl
 LIBRARIES := $(BUILD)/libdspbroker.so.0 $(BUILD)/libdspbroker.so $(BUILD)/libdspbroker.a
 SKELETONS := $(MODULES:%=$(BUILD)/modules/lib%_skel.so)
+
+# Modules for tests alone.
+TEST_MODULES := $(patsubst tests/integration/modules/%_skel.c,$(BUILD)/tests/integration/modules/lib%_skel.so, \
+	$(wildcard tests/integration/modules/*_skel.c))
 GENERATED := $(patsubst %.in,$(BUILD)/%,$(notdir $(wildcard systemd/*.in client/*.pc.in)))
 
 # Test programs: every test_*.c; other sources of the folder are linked into each of them.
@@ -165,7 +169,7 @@ format: ## lay out every C source
 	@find client daemon policy protocol tests -name '*.[ch]' -exec $(CLANG_FORMAT) -i {} +
 
 .PHONY: tests fuzzers
-tests: $(UNIT_TESTS) $(INTEGRATION_TESTS)
+tests: $(UNIT_TESTS) $(INTEGRATION_TESTS) $(TEST_MODULES)
 fuzzers: $(FUZZERS)
 
 # Objects. They depend on the flags they were made with, and on a check that says in one line what
@@ -186,7 +190,8 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(call say,CC)$(COMPILE) -MMD -MP -c -o $@ $<
 
 $(BUILD)/obj/tests/%.o: PACKAGES += check
-$(call objects,$(LIBRARY) $(PROTOCOL) $(wildcard $(MODULE_DIR)/*.c)): PIC := -fPIC
+$(call objects,$(LIBRARY) $(PROTOCOL) $(wildcard $(MODULE_DIR)/*.c tests/integration/modules/*.c)): \
+	PIC := -fPIC
 
 # Programs.
 $(BUILD)/dspbrokerd: private PACKAGES := libsystemd json-c libseccomp
@@ -228,8 +233,11 @@ $(BUILD)/modules/lib$(1)_skel.so: $(call objects,$(MODULE_DIR)/$(1)_skel.c $(MOD
 endef
 $(foreach name,$(MODULES),$(eval $(call module,$(name))))
 
-$(SKELETONS): private PACKAGES := speexdsp
-$(SKELETONS):
+$(TEST_MODULES): $(BUILD)/tests/integration/modules/lib%_skel.so: \
+	$(BUILD)/obj/tests/integration/modules/%_skel.o
+
+$(SKELETONS) $(TEST_MODULES): private PACKAGES := speexdsp
+$(SKELETONS) $(TEST_MODULES):
 	@mkdir -p $(@D)
 	$(call say,LINK)$(LINK) -shared $(NO_UNDEFINED) -o $@ $(INPUTS)
 

@@ -133,11 +133,13 @@ static int hello(int sock, struct dsp_hello_reply *out, struct sock_fds *fds)
 	r = sock_send(sock, &message, sizeof(message), NULL, 0, 0);
 	if (r < 0 && r != -EPIPE && r != -ECONNRESET) /* then it may have said why */
 		return r;
-	do {
+	do { /* what happens meanwhile is no concern of ours yet */
+		sock_fds_close(fds);
 		if (poll(&readable, 1, -1) < 0 && errno != EINTR)
 			return -errno;
 		n = sock_receive(sock, &packet, sizeof(packet), fds, MSG_DONTWAIT);
-	} while (n == -EAGAIN);
+	} while (n == -EAGAIN ||
+		 (n >= (ssize_t)sizeof(packet.header) && packet.header.opcode & DSP_EVENT));
 	if (n <= 0)
 		return n == -EMSGSIZE || n == -EPROTO ? -EPROTO : -ECONNRESET;
 	if (n == sizeof(packet.error) && packet.header.opcode == DSP_ERROR && packet.error.status &&

@@ -316,8 +316,10 @@ int broker_run(struct broker *broker)
 		r = sd_event_run(broker->event, UINT64_MAX);
 		if (r >= 0)
 			r = flush(broker);
-		if (broker->stopping && !broker->finished && !calls_in_flight(broker))
+		if (r >= 0 && broker->stopping && !broker->finished && !calls_in_flight(broker)) {
 			finish(broker);
+			r = flush(broker); /* of what sessions close their modules with */
+		}
 	}
 	if (r < 0) {
 		log_error("the event loop failed: %s", strerror(-r));

@@ -10,6 +10,7 @@
 
 #include "daemon/audit.h"
 #include "daemon/broker.h"
+#include "daemon/closer.h"
 #include "daemon/limits.h"
 #include "daemon/log.h"
 #include "daemon/session.h"
@@ -150,7 +151,7 @@ static void send_output(struct client *client)
 /* Receive one packet; false: no more now. */
 static bool receive(struct client *client)
 {
-	_cleanup_(sock_fds_close) struct sock_fds fds = {};
+	_cleanup_(sock_fds_close) struct sock_fds fds = {.close = closer_close};
 	char packet[DSP_MESSAGE_MAX];
 	ssize_t n;
 
@@ -233,7 +234,7 @@ static int charge(struct client *client, struct quota_refusal *refusal)
  * more comes after: else the kernel would hand it ECONNRESET in place of our reason. */
 static void turn_away(struct client *client, const struct quota_refusal *refusal)
 {
-	_cleanup_(sock_fds_close) struct sock_fds fds = {};
+	_cleanup_(sock_fds_close) struct sock_fds fds = {.close = closer_close};
 	union dsp_request request = {};
 	char packet[DSP_MESSAGE_MAX];
 	struct dsp_error error = {
@@ -252,6 +253,15 @@ static void turn_away(struct client *client, const struct quota_refusal *refusal
 	sock_send(client->sock, &error, sizeof(error), NULL, 0, MSG_DONTWAIT);
 }
 
+/* At once for the peer, whatever it has sent that must be closed, too. */
+static void hang_up(struct client *client)
+{
+	if (client->sock < 0)
+		return;
+	shutdown(client->sock, SHUT_RDWR);
+	closer_close(TAKE_FD(client->sock));
+}
+
 static struct client *client_free(struct client *client)
 {
 	struct packet *packet, *following;
@@ -259,7 +269,7 @@ static struct client *client_free(struct client *client)
 	if (client->deadline_reserved)
 		deadline_unreserve(&client->broker->deadlines);
 	sd_event_source_disable_unref(client->sock_source);
-	fd_close(client->sock);
+	hang_up(client);
 	list_for_each_safe (packet, following, &client->output, link)
 		packet_free(packet);
 	idmap_deinit(&client->sessions);
@@ -338,7 +348,7 @@ void client_kill(struct client *client, const char *why)
 	if (why)
 		audit_expelled(client, why);
 	client->sock_source = sd_event_source_disable_unref(client->sock_source);
-	client->sock = fd_close(client->sock);
+	hang_up(client);
 	deadline_clear(&client->broker->deadlines, &client->hello);
 	client_close_ring(client);
 	drop_objects(client);

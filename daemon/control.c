@@ -72,6 +72,12 @@ static void handle_hello(struct client *client, const union dsp_request *request
 		client_kill(client, NULL);
 		return;
 	}
+	if (client->broker->stopping) {
+		client_refuse(client, serial, &(struct refusal){.status = DSP_SHUTTING_DOWN},
+			"the broker is stopping");
+		client_kill(client, NULL);
+		return;
+	}
 	if (client_open_ring(client, ring_slots(hello->sq_slots), &ring_fd, &notify_fd) < 0) {
 		client_refuse(client, serial, &(struct refusal){.status = DSP_NO_RESOURCES},
 			"no memory or descriptors for a ring");
@@ -208,18 +214,17 @@ static void handle_import(struct client *client, const union dsp_request *reques
 	struct sock_fds *fds)
 {
 	const struct dsp_import *import = &request->import;
-	_cleanup_(fd_closep) int fd = sock_fds_take(fds, 0);
 	struct buffer_fault fault;
 	struct buffer *buffer;
 
 	if (!may_have_buffers(client, import->header.serial))
 		return;
-	if (buffer_new_import(&buffer, client, fd, import->size, &fault) < 0) {
+	if (buffer_new_import(&buffer, client, fds->fd[0], import->size, &fault) < 0) {
 		refuse_buffer(client, import->header.serial, offsetof(struct dsp_import, size),
 			&fault);
 		return;
 	}
-	TAKE_FD(fd);
+	sock_fds_take(fds, 0); /* it is the buffer's */
 	publish_buffer(client, import->header.serial, DSP_IMPORT, buffer);
 }
 

@@ -10,7 +10,7 @@
 
 /* The whole broker. Its descriptors are bounded by RLIMIT_NOFILE, less this reserve. */
 #define LIMIT_CLIENTS     4096
-#define LIMIT_FDS_RESERVE 64
+#define LIMIT_FDS_RESERVE 512 /* as many as one packet can bring are among them */
 
 /* One user, that is one uid, over all of its connections. */
 #define LIMIT_USER_CLIENTS  512
@@ -48,6 +48,12 @@
 
 /* Calls that one protection domain holds at a time; the others wait their turn here. */
 #define DOMAIN_CALLS 16
+
+/* Closing what came from peers: threads, what waits for each before there are more of them, and how
+ * long one waits before it insists. */
+#define CLOSER_THREADS     64
+#define CLOSER_BACKLOG     32
+#define CLOSER_PATIENCE_US 1000
 
 /* Stopping: how long calls that run are waited for. */
 #define SHUTDOWN_GRACE_MS 5000

@@ -5,10 +5,20 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#define KERNEL_FDS_MAX 253 /* SCM_MAX_FD of the kernel: descriptors of one packet */
+
+static void close_one(const struct sock_fds *fds, int fd)
+{
+	if (fds->close)
+		fds->close(fd);
+	else
+		fd_close(fd);
+}
+
 void sock_fds_close(struct sock_fds *fds)
 {
 	for (size_t i = 0; i < fds->n; i++)
-		fds->fd[i] = fd_close(fds->fd[i]);
+		close_one(fds, fds->fd[i]);
 	fds->n = 0;
 }
 
@@ -37,7 +47,7 @@ static int collect(struct msghdr *msg, struct sock_fds *fds)
 			if (fds->n < ARRAY_SIZE(fds->fd)) {
 				fds->fd[fds->n++] = fd;
 			} else {
-				fd_close(fd);
+				close_one(fds, fd);
 				r = -EPROTO;
 			}
 		}
@@ -47,9 +57,10 @@ static int collect(struct msghdr *msg, struct sock_fds *fds)
 
 ssize_t sock_receive(int sock, void *packet, size_t size, struct sock_fds *fds, int flags)
 {
-	/* Room for some more than allowed, so that an honest mistake is told from a flood. */
+	/* Room for all that can come: what does not fit, the kernel would close, and we would wait
+	 * for it. */
 	union {
-		char bytes[CMSG_SPACE(sizeof(int) * 2 * DSP_FDS_MAX)];
+		char bytes[CMSG_SPACE(sizeof(int) * KERNEL_FDS_MAX)];
 		struct cmsghdr align;
 	} control;
 	struct iovec iov = {.iov_base = packet, .iov_len = size};

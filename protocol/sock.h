@@ -15,6 +15,7 @@
 struct sock_fds {
 	int fd[DSP_FDS_MAX];
 	size_t n;
+	void (*close)(int fd); /* NULL: as usual. For who cannot wait until a peer's are closed. */
 };
 
 /* Close what is left; safe on a zeroed set. */
@@ -28,7 +29,7 @@ int sock_fds_take(struct sock_fds *fds, size_t i);
  * -EMSGSIZE  a packet larger than @size
  * -EPROTO    more descriptors than DSP_FDS_MAX, or ancillary data of another kind
  * -errno     the socket's own error
- * *@fds must be zeroed; received descriptors are CLOEXEC and, on error, already closed.
+ * *@fds must be empty; received descriptors are CLOEXEC and, on error, already closed.
  */
 ssize_t sock_receive(int sock, void *packet, size_t size, struct sock_fds *fds, int flags);
 

@@ -70,7 +70,7 @@ struct list {
 	struct list *next, *prev;
 };
 
-#define LIST_INIT(list) ((struct list){.next = &(list), .prev = &(list)})
+#define LIST_INIT(head) ((struct list){.next = &(head), .prev = &(head)})
 
 static inline void list_init(struct list *list)
 {

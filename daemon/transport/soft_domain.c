@@ -14,6 +14,7 @@
 #include "daemon/broker.h"
 #include "daemon/call.h"
 #include "daemon/client.h"
+#include "daemon/closer.h"
 #include "daemon/session.h"
 #include "daemon/transport/transport.h"
 #include "protocol/sock.h"
@@ -294,7 +295,7 @@ static void started(struct soft_domain *domain, const struct soft_message *messa
 /* A domain says one thing in its life; more, or something else, is its end. */
 static int on_socket(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
-	_cleanup_(sock_fds_close) struct sock_fds fds = {};
+	_cleanup_(sock_fds_close) struct sock_fds fds = {.close = closer_close};
 	struct soft_domain *domain = userdata;
 	struct soft_message message;
 	ssize_t n;
@@ -373,7 +374,7 @@ static struct soft_domain *domain_free(struct soft_domain *domain)
 	sd_event_source_disable_unref(domain->sock_source);
 	sd_event_source_disable_unref(domain->notify_source);
 	ring_unmap(&domain->ring);
-	fd_close(domain->sock);
+	closer_close(domain->sock);
 	fd_close(domain->doorbell);
 	fd_close(domain->notify);
 	free(domain->imports);

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "tests/integration/harness.h"
+#include "tests/integration/process.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <grp.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,20 +15,11 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 
-#define LISTEN_FD    3 /* sd_listen_fds(3) */
-#define TEXT_SIZE    (256 * 1024)
-#define POLL_MS      5
-#define CHILDREN_MAX 1024
+#define LISTEN_FD 3 /* sd_listen_fds(3) */
 
-static char stage[64];               /* holds programs, modules and the brokers' folders */
-static int client_link = -1;         /* in a client: to its test; this tells a client from a test */
-static pid_t children[CHILDREN_MAX]; /* brokers and clients of this test that run; 0: free */
+static char stage[64];                /* holds programs, modules and the brokers' folders */
 static const struct harness *running; /* whose log is of interest when the test fails */
-
-/* Provided by the run-time of the address sanitizer alone. */
-int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
 
 /* Failure. */
 
@@ -55,7 +44,7 @@ noreturn void harness_fail(const char *file, int line, const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	if (client_link >= 0) {
+	if (process_link >= 0) {
 		fprintf(stderr, "client %d: %s:%d: %s\n", getpid(), file, line, text);
 		_exit(EXIT_FAILURE);
 	}
@@ -66,72 +55,13 @@ noreturn void harness_fail(const char *file, int line, const char *format, ...)
 	abort(); /* not reached */
 }
 
-#define must(r)                                                                          \
-	({                                                                               \
-		__typeof__(r) _r = (r);                                                  \
-                                                                                         \
-		if (_r < 0)                                                              \
-			harness_fail(__FILE__, __LINE__, "%s: %s", #r, strerror(errno)); \
-		_r;                                                                      \
-	})
-
-/* Waiting. */
-
-bool harness_contains(const char *text, const char *part)
-{
-	return strstr(text, part);
-}
-
-uint64_t harness_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-void harness_wait_a_little(const char *file, int line, const char *condition, uint64_t since_ms)
-{
-	if (harness_now_ms() - since_ms > HARNESS_PATIENCE_S * 1000)
-		harness_fail(file, line, "it never came to this: %s", condition);
-	poll(NULL, 0, POLL_MS);
-}
-
-static void await_input(int fd, const char *what)
-{
-	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
-
-	if (must(poll(&pollfd, 1, HARNESS_PATIENCE_S * 1000)) == 0)
-		harness_fail(__FILE__, __LINE__, "waited in vain for %s", what);
-}
-
-/* Text of a file, up to TEXT_SIZE; "" when it cannot be read. Overwritten by the next call. */
-static const char *read_text(const char *path)
-{
-	static char text[TEXT_SIZE];
-	size_t n = 0;
-	FILE *file = fopen(path, "re");
-
-	if (file) {
-		n = fread(text, 1, sizeof(text) - 1, file);
-		fclose(file);
-	}
-	text[n] = '\0';
-	return text;
-}
-
 /* What all tests of a program share. */
-
-static bool is_root(void)
-{
-	return geteuid() == 0;
-}
 
 bool harness_has_users(void)
 {
-	if (!is_root())
+	if (!process_is_root())
 		fprintf(stderr, "SKIPPED: only root can run processes as several users\n");
-	return is_root();
+	return process_is_root();
 }
 
 const char *harness_program(const char *name)
@@ -144,12 +74,14 @@ const char *harness_program(const char *name)
 	return path;
 }
 
+/* What a broker that a failed test left behind takes away first is gone as well. */
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)st;
 	(void)type;
 	(void)ftw;
-	return remove(path);
+	(void)remove(path);
+	return 0;
 }
 
 static void run_program(const char *const *argv)
@@ -207,81 +139,6 @@ int harness_main(Suite *suite)
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* Processes. */
-
-/* In a child: become that user, who goes when the test goes. */
-static void become(uid_t uid, const gid_t *groups, size_t n_groups)
-{
-	if (is_root()) {
-		must(setgroups(n_groups, groups));
-		must(setresgid(uid, uid, uid));
-		must(setresuid(uid, uid, uid));
-	}
-	must(prctl(PR_SET_PDEATHSIG, SIGKILL));
-	/* Or the leak check, which looks at its process from another, could not. */
-	must(prctl(PR_SET_DUMPABLE, 1));
-}
-
-static pid_t *child_entry(pid_t pid)
-{
-	for (size_t i = 0; i < CHILDREN_MAX; i++)
-		if (children[i] == pid)
-			return &children[i];
-	return NULL;
-}
-
-static void child_add(pid_t pid)
-{
-	pid_t *entry = child_entry(0);
-
-	require(entry);
-	*entry = pid;
-}
-
-static void child_remove(pid_t pid)
-{
-	*child_entry(pid) = 0;
-}
-
-/* "PID (NAME) STATE PPID ..." of proc(5). */
-static bool read_stat(const char *pid, char *state, pid_t *parent)
-{
-	char path[64];
-	const char *after_name;
-
-	snprintf(path, sizeof(path), "/proc/%.16s/stat", pid);
-	after_name = strrchr(read_text(path), ')');
-	return after_name && sscanf(after_name, ") %c %d", state, parent) == 2;
-}
-
-/* Processes whose parent this is, with the pid of one; when it is ourselves, those that have ended
- * are taken away, and those that are known do not count. */
-static size_t count_children(pid_t of, pid_t *one)
-{
-	DIR *proc = opendir("/proc");
-	struct dirent *entry;
-	size_t n = 0;
-
-	require(proc);
-	while ((entry = readdir(proc))) {
-		pid_t pid = atoi(entry->d_name), parent;
-		char state;
-
-		if (pid <= 0 || !read_stat(entry->d_name, &state, &parent) || parent != of)
-			continue;
-		if (of == getpid() && child_entry(pid))
-			continue;
-		if (of == getpid() && state == 'Z')
-			waitpid(pid, NULL, 0);
-		else if (state != 'Z')
-			n++;
-		if (one)
-			*one = pid;
-	}
-	closedir(proc);
-	return n;
-}
-
 /* The broker's life. */
 
 void harness_prepare(struct harness *harness)
@@ -292,7 +149,7 @@ void harness_prepare(struct harness *harness)
 	snprintf(harness->dir, sizeof(harness->dir), "%s/XXXXXX", stage);
 	require(mkdtemp(harness->dir));
 	must(chmod(harness->dir, 0755));
-	if (is_root())
+	if (process_is_root())
 		must(chown(harness->dir, BROKER_UID, BROKER_UID));
 	snprintf(harness->socket, sizeof(harness->socket), "%.90s/broker.sock", harness->dir);
 	snprintf(harness->policy, sizeof(harness->policy), "%s/policy.d", harness->dir);
@@ -354,7 +211,7 @@ static void exec_broker(const struct harness *harness, const struct harness_opti
 		argv[n++] = "--user";
 		argv[n++] = options->user;
 	} else {
-		become(BROKER_UID, NULL, 0);
+		process_become(BROKER_UID, NULL, 0);
 	}
 	if (options->activated) {
 		hand_over(options->activated);
@@ -377,7 +234,7 @@ void harness_spawn(struct harness *harness, const struct harness_options *option
 	if (pid == 0)
 		exec_broker(harness, options);
 	harness->pid = pid;
-	child_add(pid);
+	process_add(pid);
 }
 
 void harness_start(struct harness *harness, const char *policy)
@@ -391,7 +248,7 @@ void harness_start(struct harness *harness, const char *policy)
 static bool has_ended(struct harness *harness, int *status)
 {
 	if (harness->pid && must(waitpid(harness->pid, status, WNOHANG)) > 0) {
-		child_remove(harness->pid);
+		process_remove(harness->pid);
 		harness->pid = 0;
 	}
 	return !harness->pid;
@@ -403,8 +260,8 @@ static void take_down(struct harness *harness, int *status)
 	const char *log;
 
 	require_soon(has_ended(harness, status));
-	require_soon(count_children(getpid(), NULL) == 0);
-	log = read_text(harness->log);
+	require_soon(process_count_children(getpid(), NULL) == 0);
+	log = process_read_text(harness->log);
 	require(!strstr(log, "Sanitizer") && !strstr(log, "runtime error"));
 	harness->notify = fd_close(harness->notify);
 }
@@ -416,8 +273,8 @@ void harness_expect_exit(struct harness *harness, int code)
 	take_down(harness, &status);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != code)
 		harness_fail(__FILE__, __LINE__,
-			"the broker ended with wait status 0x%x, not code %d",
-			(unsigned int)status, code);
+			"the broker ended with wait status 0x%x, not code %d", (unsigned int)status,
+			code);
 	running = NULL;
 }
 
@@ -438,24 +295,32 @@ void harness_stop(struct harness *harness)
 	harness_expect_exit(harness, EXIT_SUCCESS);
 }
 
+/* Take one message of the broker to its service manager, if there is one. */
+static bool take_notification(struct harness *harness)
+{
+	size_t used = strlen(harness->notified), room = sizeof(harness->notified) - used;
+	ssize_t n;
+
+	require(room > 1);
+	n = recv(harness->notify, harness->notified + used, room - 2, MSG_DONTWAIT);
+	if (n < 0 && errno == EAGAIN)
+		return false;
+	harness->notified[used + (size_t)must(n)] = '\n';
+	return true;
+}
+
 void harness_await_notification(struct harness *harness, const char *text)
 {
-	while (!strstr(harness->notified, text)) {
-		struct pollfd pollfd = {.fd = harness->notify, .events = POLLIN};
-		size_t n = strlen(harness->notified);
-		uint64_t since = harness_now_ms();
-		int status;
+	uint64_t since = harness_now_ms();
+	int status = 0;
 
-		while (must(poll(&pollfd, 1, POLL_MS)) == 0) {
-			if (has_ended(harness, &status))
-				harness_fail(__FILE__, __LINE__, "it ended (0x%x) before %s",
-					(unsigned int)status, text);
-			harness_wait_a_little(__FILE__, __LINE__, text, since);
-		}
-		require(n + 1 < sizeof(harness->notified));
-		n += (size_t)must(recv(harness->notify, harness->notified + n,
-			sizeof(harness->notified) - n - 2, 0));
-		harness->notified[n] = '\n';
+	while (!strstr(harness->notified, text)) {
+		if (take_notification(harness))
+			continue;
+		if (has_ended(harness, &status))
+			harness_fail(__FILE__, __LINE__, "it ended (0x%x) before it said %s",
+				(unsigned int)status, text);
+		harness_wait_a_little(__FILE__, __LINE__, text, since);
 	}
 }
 
@@ -468,7 +333,7 @@ void harness_await_ready(struct harness *harness)
 
 bool harness_logged(const struct harness *harness, const char *text)
 {
-	return strstr(read_text(harness->log), text);
+	return strstr(process_read_text(harness->log), text);
 }
 
 size_t harness_fds(const struct harness *harness)
@@ -509,7 +374,7 @@ size_t harness_rss_kib(const struct harness *harness)
 	size_t kib;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", harness->pid);
-	rss = strstr(read_text(path), "VmRSS:");
+	rss = strstr(process_read_text(path), "VmRSS:");
 	require(rss && sscanf(rss, "VmRSS: %zu", &kib) == 1);
 	return kib;
 }
@@ -518,17 +383,17 @@ pid_t harness_supervisor(const struct harness *harness)
 {
 	pid_t pid = 0;
 
-	require_eq(count_children(harness->pid, &pid), 1);
+	require_eq(process_count_children(harness->pid, &pid), 1);
 	return pid;
 }
 
 size_t harness_domains(const struct harness *harness)
 {
-	return count_children(harness_supervisor(harness), NULL);
+	return process_count_children(harness_supervisor(harness), NULL);
 }
 
-int harness_run_program(
-	const char *program, uid_t uid, const char **output, const char *const *args)
+int harness_run_program(const char *program, uid_t uid, const char **output,
+	const char *const *args)
 {
 	const char *argv[32] = {harness_program(program)};
 	char path[] = "/tmp/dspbroker-output.XXXXXX";
@@ -543,198 +408,14 @@ int harness_run_program(
 	if (pid == 0) {
 		must(dup2(fd, STDOUT_FILENO));
 		must(dup2(fd, STDERR_FILENO));
-		become(uid, NULL, 0);
+		process_become(uid, NULL, 0);
 		execv(argv[0], (char *const *)argv);
 		_exit(127);
 	}
 	must(waitpid(pid, &status, 0));
 	fd_close(fd);
-	*output = read_text(path);
+	*output = process_read_text(path);
 	unlink(path);
 	require(WIFEXITED(status));
 	return WEXITSTATUS(status);
-}
-
-/* Clients. */
-
-static noreturn void client_main(void (*run)(void *data), void *data)
-{
-	alarm(HARNESS_TIMEOUT_S);
-	run(data);
-	if (__lsan_do_recoverable_leak_check && __lsan_do_recoverable_leak_check())
-		_exit(EXIT_FAILURE);
-	_exit(EXIT_SUCCESS);
-}
-
-static void start(struct client *client, uid_t uid, const gid_t *groups, size_t n_groups,
-	void (*run)(void *data), void *data)
-{
-	int pair[2];
-
-	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
-	fflush(NULL);
-	client->pid = must(fork());
-	if (client->pid == 0) {
-		fd_close(pair[0]);
-		client_link = pair[1];
-		become(uid, groups, n_groups);
-		client_main(run, data);
-	}
-	fd_close(pair[1]);
-	client->link = pair[0];
-	child_add(client->pid);
-}
-
-void client_start(struct client *client, uid_t uid, void (*run)(void *data), void *data)
-{
-	start(client, uid, NULL, 0, run, data);
-}
-
-void client_start_in(
-	struct client *client, uid_t uid, gid_t group, void (*run)(void *data), void *data)
-{
-	start(client, uid, &group, 1, run, data);
-}
-
-/* Returns its wait status. */
-static int take(struct client *client)
-{
-	int status;
-
-	must(waitpid(client->pid, &status, 0));
-	child_remove(client->pid);
-	client->pid = 0;
-	client->link = fd_close(client->link);
-	return status;
-}
-
-void client_end(struct client *client)
-{
-	int status;
-
-	if (!client->pid)
-		return;
-	status = take(client);
-	if (status)
-		harness_fail(__FILE__, __LINE__, "a client failed, with wait status 0x%x",
-			(unsigned int)status);
-}
-
-int client_signal(struct client *client)
-{
-	int status = take(client);
-
-	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-}
-
-void client_kill(struct client *client)
-{
-	must(kill(client->pid, SIGKILL));
-	take(client);
-}
-
-void client_run(uid_t uid, void (*run)(void *data), void *data)
-{
-	struct client client;
-
-	client_start(&client, uid, run, data);
-	client_end(&client);
-}
-
-/* Steps. */
-
-static void await_step(int link, char step)
-{
-	char text[] = "step '?'", reached;
-
-	text[6] = step;
-	await_input(link, text);
-	if (must(read(link, &reached, 1)) == 0)
-		harness_fail(__FILE__, __LINE__, "the other side ended before %s", text);
-	require_eq(reached, step);
-}
-
-void client_await(struct client *client, char step)
-{
-	await_step(client->link, step);
-}
-
-void client_go(struct client *client, char step)
-{
-	must(send(client->link, &step, 1, MSG_NOSIGNAL));
-}
-
-void step_reached(char step)
-{
-	must(send(client_link, &step, 1, MSG_NOSIGNAL));
-}
-
-void step_await(char step)
-{
-	await_step(client_link, step);
-}
-
-/* What clients do. */
-
-struct dspbroker *connect_to(const struct harness *harness)
-{
-	struct dspbroker *broker;
-
-	require_eq(dspbroker_connect(&broker, harness->socket), 0);
-	return broker;
-}
-
-struct dspbroker_session *open_channel(struct dspbroker *broker, const char *channel)
-{
-	struct dspbroker_session *session;
-
-	require_eq(dspbroker_session_open(broker, &session, channel), 0);
-	return session;
-}
-
-struct dspbroker_buffer *alloc_buffer(struct dspbroker *broker, size_t size)
-{
-	struct dspbroker_buffer *buffer;
-
-	require_eq(dspbroker_buffer_alloc(broker, &buffer, size), 0);
-	return buffer;
-}
-
-int invoke_plain(struct dspbroker_session *session, uint32_t method)
-{
-	return dspbroker_invoke(session, &(struct dspbroker_call){.method = method}, NULL);
-}
-
-int submit_plain(struct dspbroker_session *session, uint32_t method, uintptr_t user)
-{
-	return dspbroker_submit(
-		session, &(struct dspbroker_call){.method = method, .user = (void *)user});
-}
-
-int submit_sleep(struct dspbroker_session *session, uint32_t us, uintptr_t user)
-{
-	struct dspbroker_arg arg = {.data = &us, .length = sizeof(us)};
-
-	return dspbroker_submit(session,
-		&(struct dspbroker_call){
-			.method = EXAMPLE_SLEEP, .n_in = 1, .args = &arg, .user = (void *)user});
-}
-
-struct dspbroker_completion reap_one(struct dspbroker *broker)
-{
-	struct dspbroker_completion completion;
-
-	require_eq(dspbroker_reap(broker, &completion, 1, HARNESS_PATIENCE_S * 1000), 1);
-	return completion;
-}
-
-struct dspbroker_event next_event(struct dspbroker *broker)
-{
-	struct dspbroker_event event;
-	int r;
-
-	while ((r = dspbroker_next_event(broker, &event)) == 0)
-		await_input(dspbroker_fd(broker), "an event");
-	require_eq(r, 1);
-	return event;
 }

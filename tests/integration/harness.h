@@ -94,13 +94,13 @@ noreturn void harness_fail(const char *file, int line, const char *format, ...) 
 				#left, _left, #right, _right, dspbroker_message());                \
 	} while (0)
 
-#define require_text(text, part)                                                                   \
-	do {                                                                                       \
-		const char *_text = (text), *_part = (part);                                       \
-                                                                                                   \
-		if (!harness_contains(_text, _part))                                               \
-			harness_fail(                                                              \
-				__FILE__, __LINE__, "there is no \"%s\" in \"%s\"", _part, _text); \
+#define require_text(text, part)                                                                \
+	do {                                                                                    \
+		const char *_text = (text), *_part = (part);                                    \
+                                                                                                \
+		if (!harness_contains(_text, _part))                                            \
+			harness_fail(__FILE__, __LINE__, "there is no \"%s\" in \"%s\"", _part, \
+				_text);                                                         \
 	} while (0)
 
 /* The state of another process must come to this. */
@@ -181,8 +181,8 @@ size_t harness_domains(const struct harness *harness);
 	harness_run_program(program, uid, output, (const char *const[]){__VA_ARGS__, NULL})
 #define harness_dspctl(harness, uid, output, ...) \
 	harness_run("dspctl", uid, output, "--socket", (harness)->socket, __VA_ARGS__)
-int harness_run_program(
-	const char *program, uid_t uid, const char **output, const char *const *args);
+int harness_run_program(const char *program, uid_t uid, const char **output,
+	const char *const *args);
 
 /* A process that is a client of it. */
 
@@ -195,8 +195,8 @@ struct client {
  * process is a copy of this one. When @run returns, it has passed. */
 void client_start(struct client *client, uid_t uid, void (*run)(void *data), void *data);
 /* The same as a member of a further group. */
-void client_start_in(
-	struct client *client, uid_t uid, gid_t group, void (*run)(void *data), void *data);
+void client_start_in(struct client *client, uid_t uid, gid_t group, void (*run)(void *data),
+	void *data);
 /* Wait for its end; it must have passed. */
 void client_end(struct client *client);
 /* Wait for its end; returns the signal that killed it, or 0. */
@@ -205,6 +205,16 @@ int client_signal(struct client *client);
 void client_kill(struct client *client);
 /* Start one and wait for its end. */
 void client_run(uid_t uid, void (*run)(void *data), void *data);
+
+/* A test that is nothing but one client, whose function follows. */
+#define CLIENT_TEST(promise)                               \
+	static void promise##_client(void *data);          \
+	START_TEST(promise)                                \
+	{                                                  \
+		client_run(ALICE, promise##_client, NULL); \
+	}                                                  \
+	END_TEST                                           \
+	static void promise##_client(void *data __attribute__((unused)))
 
 /* Steps, each a character of the test's choice: the test waits until its client has come to one,
  * and lets it go on with another. */

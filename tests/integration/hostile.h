@@ -16,8 +16,6 @@
  * client connects, makes calls and leaves, over and over. The broker must serve it all the time,
  * survive, and have given back all that the attacker cost it. */
 void hostile_run(const char *policy, void (*attack)(void *harness));
-/* The same with modules from another folder. */
-void hostile_run_modules(const char *policy, const char *modules, void (*attack)(void *harness));
 
 /* Rounds that the innocent client has made. Attacks that could starve it go on until it has made
  * some more: it is served during the attack, not after. */

@@ -98,8 +98,8 @@ struct dsp_open raw_open_request(struct raw *raw, const char *channel)
 	return request;
 }
 
-int raw_try_send(
-	struct raw *raw, const void *bytes, size_t size, const int *fds, size_t n_fds, int flags)
+int raw_try_send(struct raw *raw, const void *bytes, size_t size, const int *fds, size_t n_fds,
+	int flags)
 {
 	union {
 		char bytes[CMSG_SPACE(sizeof(int) * RAW_FDS_MAX)];

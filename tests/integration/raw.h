@@ -54,8 +54,8 @@ struct dsp_open raw_open_request(struct raw *raw, const char *channel);
 
 /* Send any bytes with any descriptors (borrowed). Returns 0, or -errno when the peer is gone or,
  * with MSG_DONTWAIT in @flags, has no room. */
-int raw_try_send(
-	struct raw *raw, const void *bytes, size_t size, const int *fds, size_t n_fds, int flags);
+int raw_try_send(struct raw *raw, const void *bytes, size_t size, const int *fds, size_t n_fds,
+	int flags);
 void raw_send(struct raw *raw, const void *bytes, size_t size, const int *fds, size_t n_fds);
 /* Receive the next packet; false: the connection has ended. Descriptors go to @fds, up to
  * DSP_FDS_MAX, -1 where none came; when it is NULL they are closed. */

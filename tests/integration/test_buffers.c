@@ -36,15 +36,6 @@ static void tear_down(void)
 	harness_stop(&harness);
 }
 
-#define CLIENT_TEST(promise)                               \
-	static void promise##_client(void *data);          \
-	START_TEST(promise)                                \
-	{                                                  \
-		client_run(ALICE, promise##_client, NULL); \
-	}                                                  \
-	END_TEST                                           \
-	static void promise##_client(void *data __attribute__((unused)))
-
 static int make_memfd(size_t size, int seals)
 {
 	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -174,8 +165,8 @@ CLIENT_TEST(a_descriptor_that_cannot_be_shared_safely_is_refused_and_told_why)
 	require_refused(broker, make_memfd(PAGE, F_SEAL_SHRINK), 0, "is not sealed");
 	require_refused(broker, make_memfd(PAGE, F_SEAL_GROW), 0, "is not sealed");
 	require_refused(broker, make_memfd(PAGE, SIZED | F_SEAL_WRITE), 0, "cannot be written");
-	require_refused(
-		broker, make_memfd(PAGE, SIZED | F_SEAL_FUTURE_WRITE), 0, "cannot be written");
+	require_refused(broker, make_memfd(PAGE, SIZED | F_SEAL_FUTURE_WRITE), 0,
+		"cannot be written");
 	require_refused(broker, read_only_memfd(), 0, "cannot be written");
 	require_refused(broker, make_memfd(PAGE, SIZED), PAGE + 1, "shorter than the size");
 	require_refused(broker, make_memfd(0, SIZED), 0, "is empty");
@@ -357,10 +348,10 @@ static Suite *suite(void)
 	tcase_set_timeout(limited, HARNESS_TIMEOUT_S);
 	tcase_add_checked_fixture(limited, set_up_limited, tear_down);
 	tcase_add_test(limited, too_many_buffers_or_bytes_are_refused_with_the_limit);
-	tcase_add_test(
-		limited, memory_that_is_freed_while_a_call_uses_it_is_charged_until_the_call_ends);
-	tcase_add_test(
-		limited, a_call_whose_buffer_is_freed_completes_and_then_its_memory_is_free_again);
+	tcase_add_test(limited,
+		memory_that_is_freed_while_a_call_uses_it_is_charged_until_the_call_ends);
+	tcase_add_test(limited,
+		a_call_whose_buffer_is_freed_completes_and_then_its_memory_is_free_again);
 	suite_add_tcase(suite, limited);
 	return suite;
 }

@@ -4,8 +4,8 @@
 
 #include "tests/integration/harness.h"
 
-#define MANY	  10000 /* calls of a test that streams */
-#define IN_FLIGHT 48	/* below the default limit of a session */
+#define MANY      10000 /* calls of a test that streams */
+#define IN_FLIGHT 48    /* below the default limit of a session */
 
 static struct harness harness;
 
@@ -20,16 +20,6 @@ static void tear_down(void)
 {
 	harness_stop(&harness);
 }
-
-/* A test here is one client process; this is what the test functions have in common. */
-#define CLIENT_TEST(promise)                               \
-	static void promise##_client(void *data);          \
-	START_TEST(promise)                                \
-	{                                                  \
-		client_run(ALICE, promise##_client, NULL); \
-	}                                                  \
-	END_TEST                                           \
-	static void promise##_client(void *data __attribute__((unused)))
 
 #define INLINE(object)                                      \
 	{                                                   \
@@ -184,8 +174,8 @@ CLIENT_TEST(sessions_have_state_of_their_own)
 }
 
 /* The message of a call with this argument says both. */
-static void require_refused(
-	struct dspbroker_session *session, struct dspbroker_arg bad, const char *part)
+static void require_refused(struct dspbroker_session *session, struct dspbroker_arg bad,
+	const char *part)
 {
 	char byte = 0;
 	struct dspbroker_arg args[] = {INLINE(byte), INLINE(byte), INLINE(byte), bad};

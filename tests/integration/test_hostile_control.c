@@ -65,7 +65,7 @@ static void expect_disconnection(void *harness, uint16_t opcode, size_t size, si
 	struct raw raw;
 
 	raw_connect(&raw, harness);
-	if (size % 16 == 0)
+	if (size % 16 == 0) /* it makes no difference */
 		raw_hello(&raw);
 	memcpy(packet, &opcode, sizeof(opcode));
 	raw_send(&raw, packet, size, sent_fds, n_fds);
@@ -83,7 +83,7 @@ static void try_sizes(void *harness, struct raw *raw, uint16_t opcode, size_t n_
 			continue;
 		if (!spoilt)
 			expect_refusal(raw, opcode, size, n_fds);
-		else
+		else if (n_fds <= 1 || size % 8 == 0) /* each costs a connection */
 			expect_disconnection(harness, opcode, size, n_fds);
 	}
 }
@@ -144,10 +144,10 @@ static void fill_reserved(void *harness)
 	make_fds();
 	raw_start(&raw, harness);
 	open_ = raw_open_request(&raw, EXAMPLE);
-	for (uint16_t opcode = DSP_HELLO; opcode < DSP_OPCODE_COUNT; opcode++) {
+	for (int opcode = DSP_HELLO; opcode < DSP_OPCODE_COUNT; opcode++) {
 		char request[DSP_MESSAGE_MAX] = {};
 
-		poison(&raw, opcode, request, offsetof(struct dsp_header, reserved),
+		poison(&raw, (uint16_t)opcode, request, offsetof(struct dsp_header, reserved),
 			sizeof(uint16_t));
 	}
 	POISON(&raw, DSP_OPEN, open_, flags);
@@ -233,8 +233,8 @@ END_TEST
 /* HELLO. */
 
 /* Send it first, be told why not, and be disconnected. */
-static void refused_hello(
-	void *harness, struct dsp_hello *hello, enum dsp_status status, size_t field)
+static void refused_hello(void *harness, struct dsp_hello *hello, enum dsp_status status,
+	size_t field)
 {
 	struct raw raw;
 
@@ -262,8 +262,8 @@ static void say_hello_wrongly(void *harness)
 		hello = good;
 		hello.version_min = versions[i][0];
 		hello.version_max = versions[i][1];
-		refused_hello(
-			harness, &hello, DSP_UNSUPPORTED, offsetof(struct dsp_hello, version_min));
+		refused_hello(harness, &hello, DSP_UNSUPPORTED,
+			offsetof(struct dsp_hello, version_min));
 	}
 	for (size_t i = 0; i < 32; i++) {
 		hello = good;
@@ -281,12 +281,12 @@ END_TEST
 static void say_other_things_first(void *harness)
 {
 	make_fds();
-	for (uint16_t opcode = DSP_HELLO + 1; opcode < DSP_OPCODE_COUNT; opcode++) {
+	for (int opcode = DSP_HELLO + 1; opcode < DSP_OPCODE_COUNT; opcode++) {
 		char request[DSP_MESSAGE_MAX] = {};
 		struct raw raw;
 
 		raw_connect(&raw, harness);
-		*(struct dsp_header *)request = raw_header(&raw, opcode);
+		*(struct dsp_header *)request = raw_header(&raw, (uint16_t)opcode);
 		raw_send(&raw, request, right[opcode].size, sent_fds, right[opcode].fds);
 		raw_expect_error(&raw, DSP_INVALID, offsetof(struct dsp_header, opcode));
 		raw_expect_end(&raw);

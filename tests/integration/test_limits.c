@@ -26,15 +26,6 @@ static void set_up(void)
 	harness_start(&harness, POLICY(ALLOW("modest", EVERYBODY, "\"soft0/example\"", MODEST)));
 }
 
-#define CLIENT_TEST(promise)                               \
-	static void promise##_client(void *data);          \
-	START_TEST(promise)                                \
-	{                                                  \
-		client_run(ALICE, promise##_client, NULL); \
-	}                                                  \
-	END_TEST                                           \
-	static void promise##_client(void *data __attribute__((unused)))
-
 CLIENT_TEST(a_rule_bounds_the_sessions_of_a_user_over_all_its_connections)
 {
 	struct dspbroker *one = connect_to(&harness), *other = connect_to(&harness);
@@ -229,13 +220,13 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, a_rule_bounds_the_sessions_of_a_user_over_all_its_connections);
 	tcase_add_test(tcase, a_dead_session_counts_until_it_is_closed);
-	tcase_add_test(
-		tcase, calls_over_the_limit_of_a_session_are_refused_with_its_value_and_never_run);
+	tcase_add_test(tcase,
+		calls_over_the_limit_of_a_session_are_refused_with_its_value_and_never_run);
 	tcase_add_test(tcase, buffers_and_bytes_are_those_of_the_user_over_all_its_connections);
 	tcase_add_test(tcase, what_a_connection_used_is_free_when_it_has_ended);
 	tcase_add_test(tcase, what_one_user_uses_is_not_taken_from_another);
-	tcase_add_test(
-		tcase, a_connection_over_the_limit_of_its_user_is_told_so_and_others_connect);
+	tcase_add_test(tcase,
+		a_connection_over_the_limit_of_its_user_is_told_so_and_others_connect);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

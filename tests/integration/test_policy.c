@@ -47,8 +47,9 @@ START_TEST(a_deny_wins_wherever_it_stands_and_is_named)
 {
 	if (!harness_has_users())
 		return;
-	harness_start(&harness, POLICY(ALLOW("everybody", EVERYBODY, "\"*/*\"", "") "," DENY(
-					"not-bob", "\"users\": [60712]", "\"soft0/exam*\"")));
+	harness_start(&harness,
+		POLICY(ALLOW("everybody", EVERYBODY, "\"*/*\"", "") "," DENY("not-bob",
+			"\"users\": [60712]", "\"soft0/exam*\"")));
 	client_run(ALICE, opens_and_calls, NULL);
 	client_run(BOB, is_denied, "not-bob");
 	harness_stop(&harness);
@@ -81,8 +82,8 @@ END_TEST
 
 START_TEST(a_refusal_is_logged_with_user_channel_rule_and_its_place)
 {
-	harness_start(&harness, POLICY("\n" ALLOW("everybody", EVERYBODY, "\"*/*\"", "") ",\n" DENY(
-					"not-this", EVERYBODY, "\"" EXAMPLE "\"")));
+	harness_start(&harness, POLICY("\n" ALLOW("everybody", EVERYBODY, "\"*/*\"",
+					"") ",\n" DENY("not-this", EVERYBODY, "\"" EXAMPLE "\"")));
 	client_run(ALICE, is_denied, "not-this");
 	require(harness_logged(&harness, EXAMPLE " denied by rule not-this ("));
 	require(harness_logged(&harness, "/test.json:3)"));
@@ -256,8 +257,8 @@ static Suite *suite(void)
 	tcase_set_timeout(tcase, HARNESS_TIMEOUT_S);
 	tcase_add_test(tcase, a_user_whom_a_rule_names_opens_the_channel_and_others_do_not);
 	tcase_add_test(tcase, a_deny_wins_wherever_it_stands_and_is_named);
-	tcase_add_test(
-		tcase, a_rule_for_a_group_holds_for_those_who_have_it_as_supplementary_group);
+	tcase_add_test(tcase,
+		a_rule_for_a_group_holds_for_those_who_have_it_as_supplementary_group);
 	tcase_add_test(tcase, without_any_rule_everybody_is_denied);
 	tcase_add_test(tcase, a_refusal_is_logged_with_user_channel_rule_and_its_place);
 	tcase_add_test(tcase, who_may_open_nothing_gets_no_memory);

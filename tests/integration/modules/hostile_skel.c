@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+#include <time.h>
+
+#include "tests/integration/modules/domain_side.h"
+#include "tests/integration/modules/hostile.h"
+
+static struct dsp_ring_shared *shared;
+static struct dsp_slot *sq;
+static struct dsp_completion *cq;
+
+/* While it is loaded, before it is confined, a module may still read where its ring lies. */
+__attribute__((constructor)) static void find_ring(void)
+{
+	char line[512];
+	FILE *maps = fopen("/proc/self/maps", "re");
+	void *base = NULL;
+
+	while (maps && !base && fgets(line, sizeof(line), maps))
+		if (strstr(line, "dspbroker-ring"))
+			sscanf(line, "%p", &base);
+	if (maps)
+		fclose(maps);
+	shared = base;
+	sq = (struct dsp_slot *)((char *)base + DSP_RING_ENTRIES_OFFSET);
+	cq = (struct dsp_completion *)(sq + SOFT_RING_SQ_SLOTS);
+}
+
+static void kick(void)
+{
+	uint64_t one = 1;
+
+	(void)!write(NOTIFY_FD, &one, sizeof(one));
+}
+
+/* Never more than is needed to be seen: it takes processor time from the innocent. */
+static void wait_for_the_end(void)
+{
+	for (;;)
+		nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+}
+
+static uint32_t random_word(void)
+{
+	static uint32_t state = 1;
+
+	state ^= state << 13;
+	state ^= state >> 17;
+	state ^= state << 5;
+	return state;
+}
+
+static void scribble(void)
+{
+	size_t size = DSP_RING_ENTRIES_OFFSET + SOFT_RING_SQ_SLOTS * sizeof(*sq) +
+		      SOFT_RING_CQ_ENTRIES * sizeof(*cq);
+
+	for (int i = 0; i < 1000; i++) {
+		for (size_t j = 0; j < size / sizeof(uint32_t); j++)
+			((volatile uint32_t *)shared)[j] = random_word();
+		kick();
+	}
+}
+
+static void lie_about_tail(void)
+{
+	atomic_fetch_add(&shared->cq_tail, SOFT_RING_CQ_ENTRIES + 1);
+	kick();
+}
+
+static void complete(uint64_t user_data, uint32_t status)
+{
+	uint32_t tail = atomic_load(&shared->cq_tail);
+
+	cq[tail % SOFT_RING_CQ_ENTRIES] =
+		(struct dsp_completion){.user_data = user_data, .status = status};
+	atomic_store(&shared->cq_tail, tail + 1);
+	kick();
+}
+
+/* Its call is the last that was taken: it has one slot, as it has no arguments. */
+static uint64_t own_call(void)
+{
+	return sq[(atomic_load(&shared->sq_head) - 1) % SOFT_RING_SQ_SLOTS].user_data;
+}
+
+static void forge_call(void)
+{
+	complete(own_call() + 1, DSP_OK);
+}
+
+static void forge_unmap(void)
+{
+	complete(1ull << 32, DSP_OK);
+}
+
+static void forge_status(void)
+{
+	complete(own_call(), DSP_DENIED);
+}
+
+static void complete_twice(void)
+{
+	complete(own_call(), DSP_OK);
+	complete(own_call(), DSP_OK);
+}
+
+static void send_junk(void)
+{
+	send_packet("junk", 4, 0);
+}
+
+static void send_empty(void)
+{
+	send_packet("", 0, 0);
+}
+
+static void send_long(void)
+{
+	static char packet[2 * sizeof(struct soft_message)];
+
+	send_packet(packet, sizeof(packet), 0);
+}
+
+static void send_many_fds(void)
+{
+	send_started(8);
+}
+
+static void start_again(void)
+{
+	send_started(0);
+}
+
+static void close_fds(void)
+{
+	close(DOORBELL_FD);
+	close(NOTIFY_FD);
+	close(SOCKET_FD);
+}
+
+static void kick_for_ever(void)
+{
+	uint64_t most = UINT64_MAX - 1, count;
+
+	for (;;) {
+		(void)!write(NOTIFY_FD, &most, sizeof(most));
+		(void)!read(NOTIFY_FD, &count, sizeof(count));
+	}
+}
+
+static void lie_about_head(void)
+{
+	atomic_store(&shared->sq_head, atomic_load(&shared->sq_tail) + 1000);
+	kick();
+}
+
+static void flicker(void)
+{
+	uint32_t tail = atomic_load(&shared->cq_tail);
+
+	cq[tail % SOFT_RING_CQ_ENTRIES] = (struct dsp_completion){.user_data = DSP_ARGS_MAX};
+	for (;;) {
+		atomic_store(&shared->cq_tail, tail + 1);
+		kick();
+		atomic_store(&shared->cq_tail, tail);
+	}
+}
+
+static void (*const crimes[CRIME_END])(void) = {
+	[CRIME_SCRIBBLE] = scribble,
+	[CRIME_TAIL] = lie_about_tail,
+	[CRIME_FORGED_CALL] = forge_call,
+	[CRIME_FORGED_UNMAP] = forge_unmap,
+	[CRIME_FORGED_STATUS] = forge_status,
+	[CRIME_TWICE] = complete_twice,
+	[CRIME_JUNK_PACKET] = send_junk,
+	[CRIME_EMPTY_PACKET] = send_empty,
+	[CRIME_LONG_PACKET] = send_long,
+	[CRIME_MANY_FDS] = send_many_fds,
+	[CRIME_STARTED_AGAIN] = start_again,
+	[CRIME_CLOSED_FDS] = close_fds,
+	[CRIME_ENDLESS_KICKS] = kick_for_ever,
+	[CRIME_HEAD] = lie_about_head,
+	[CRIME_FLICKER] = flicker,
+};
+
+EXPORT int hostile_skel_handle_invoke(remote_handle64 handle, uint32_t scalars, remote_arg *args);
+
+int hostile_skel_handle_invoke(remote_handle64 handle, uint32_t scalars, remote_arg *args)
+{
+	uint32_t method = REMOTE_SCALARS_METHOD(scalars);
+
+	(void)handle;
+	(void)args;
+	if (is_open_or_close(scalars))
+		return shared ? AEE_SUCCESS : AEE_EFAILED;
+	if (method >= CRIME_END)
+		return AEE_EUNSUPPORTED;
+	crimes[method]();
+	wait_for_the_end();
+	return AEE_EFAILED;
+}
