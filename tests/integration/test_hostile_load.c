@@ -320,15 +320,20 @@ static void do_everything(const struct harness *harness)
 	raw_close(&raw);
 }
 
+static noreturn void be_victim(const struct harness *harness)
+{
+	require_eq(prctl(PR_SET_PDEATHSIG, SIGKILL), 0);
+	for (;;)
+		do_everything(harness);
+}
+
 static pid_t start_victim(const struct harness *harness)
 {
 	pid_t pid = fork();
 
 	require(pid >= 0);
 	if (pid == 0)
-		require_eq(prctl(PR_SET_PDEATHSIG, SIGKILL), 0);
-	for (; pid == 0;)
-		do_everything(harness);
+		be_victim(harness);
 	return pid;
 }
 
