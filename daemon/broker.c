@@ -197,6 +197,17 @@ static int start_listening(struct broker *broker)
 	return r;
 }
 
+/* Make all completions of this turn visible. */
+static void publish_all(struct broker *broker)
+{
+	struct client *client;
+
+	while ((client = list_first(&broker->dirty, struct client, dirty))) {
+		list_remove(&client->dirty);
+		client_publish(client);
+	}
+}
+
 /* Stopping. */
 
 static bool calls_in_flight(const struct broker *broker)
@@ -204,11 +215,27 @@ static bool calls_in_flight(const struct broker *broker)
 	return broker->quota.used[QUOTA_CALLS] > 0;
 }
 
+/* Take what clients have submitted so far: it came before what follows. */
+static void take_all_entries(struct broker *broker)
+{
+	struct client *client, *following;
+
+	list_for_each_safe (client, following, &broker->clients, link) {
+		client->holds++;
+		if (client->ring.shared)
+			client_take_entries(client, client->ring.sq_slots);
+		client->holds--;
+		client_collect(client);
+	}
+}
+
 static void finish(struct broker *broker)
 {
 	struct client *client, *following;
 
 	broker->finished = true;
+	take_all_entries(broker); /* each gets its answer, which is that the broker stops */
+	publish_all(broker);
 	list_for_each_safe (client, following, &broker->clients, link)
 		client_kill(client, NULL);
 }
@@ -241,6 +268,7 @@ void broker_stop(struct broker *broker, int exit_code)
 
 	if (broker->stopping)
 		return;
+	take_all_entries(broker);
 	broker->stopping = true;
 	broker->exit_code = exit_code;
 	sd_notify(0, "STOPPING=1\nSTATUS=Waiting for calls that run");
@@ -291,14 +319,10 @@ static int set_timer(struct broker *broker)
 static int flush(struct broker *broker)
 {
 	struct device *device;
-	struct client *client;
 
 	list_for_each (device, &broker->devices, link)
 		device->ops->flush(device);
-	while ((client = list_first(&broker->dirty, struct client, dirty))) {
-		list_remove(&client->dirty);
-		client_publish(client);
-	}
+	publish_all(broker);
 	return set_timer(broker);
 }
 

@@ -257,12 +257,15 @@ END_TEST
 
 START_TEST(dropped_events_are_announced)
 {
+	struct dspbroker_device_info device;
 	struct dspbroker_event event;
 	uint32_t kept = 0;
 
-	for (int i = 0; i < 30; i++) /* each of them receives what the one before has sent */
+	/* A reply on the same socket: what was sent before it has been received. */
+	for (int i = 0; i < 30; i++) {
 		send_events(10);
-	ck_assert_int_eq(invoke(FAKE_ECHO), 0);
+		ck_assert_int_ge(dspbroker_next_device(broker, 0, &device), 0);
+	}
 	while (dspbroker_next_event(broker, &event) == 1 && event.type == DSPBROKER_EVENT_DEVICE) {
 		ck_assert_uint_eq(event.generation, kept % 10 + 1);
 		kept++;
