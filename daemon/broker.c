@@ -5,17 +5,14 @@
 #include <pwd.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 
 #include "daemon/client.h"
 #include "daemon/device.h"
 #include "daemon/limits.h"
+#include "daemon/listener.h"
 #include "daemon/log.h"
 #include "daemon/session.h"
 #include "daemon/transport/transport.h"
@@ -24,13 +21,6 @@
 
 static const struct transport_ops *const transports[] = {
 	&soft_transport,
-};
-
-struct listener {
-	struct list link; /* broker->listeners */
-	int fd;
-	sd_event_source *source;
-	struct sockaddr_un address; /* to be unlinked; sun_family 0: not ours */
 };
 
 uint64_t broker_now(const struct broker *broker)
@@ -45,156 +35,6 @@ void broker_deadline(struct broker *broker, struct deadline *deadline, uint64_t 
 	deadline_fn expired)
 {
 	deadline_set(&broker->deadlines, deadline, broker_now(broker) + in_us, expired);
-}
-
-/* Listening. */
-
-static int on_connection(sd_event_source *source, int fd, uint32_t events, void *userdata)
-{
-	struct broker *broker = userdata;
-	int sock, r;
-
-	(void)source;
-	(void)events;
-	sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (sock >= 0) {
-		r = client_new(broker, sock);
-		if (r < 0 && r != -EDQUOT)
-			log_warning("a connection was turned away: %s", strerror(-r));
-		return 0;
-	}
-	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-		struct listener *listener;
-
-		log_warning("no connections are accepted until one ends: %m");
-		broker->accept_paused = true;
-		list_for_each (listener, &broker->listeners, link)
-			sd_event_source_set_enabled(listener->source, SD_EVENT_OFF);
-	}
-	return 0;
-}
-
-void broker_resume_accept(struct broker *broker)
-{
-	struct listener *listener;
-
-	if (!broker->accept_paused)
-		return;
-	broker->accept_paused = false;
-	list_for_each (listener, &broker->listeners, link)
-		sd_event_source_set_enabled(listener->source, SD_EVENT_ON);
-}
-
-static void listener_free(struct listener *listener)
-{
-	list_remove(&listener->link);
-	sd_event_source_disable_unref(listener->source);
-	fd_close(listener->fd);
-	if (listener->address.sun_family)
-		unlink(listener->address.sun_path);
-	free(listener);
-}
-
-/* Serve a listening socket, which is ours from here on. */
-static int add_listener(struct broker *broker, int fd, const struct sockaddr_un *address)
-{
-	struct listener *listener = calloc(1, sizeof(*listener));
-
-	if (!listener) {
-		fd_close(fd);
-		return -ENOMEM;
-	}
-	listener->fd = fd;
-	if (address)
-		listener->address = *address;
-	list_append(&broker->listeners, &listener->link);
-	/* No less important than those who are connected: they could keep it waiting for ever. */
-	return sd_event_add_io(broker->event, &listener->source, fd, EPOLLIN, on_connection,
-		broker);
-}
-
-/* Is somebody serving that path, or is the socket there a left-over? */
-static bool is_served(const struct sockaddr_un *address)
-{
-	_cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-	return fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
-}
-
-static int bind_path(int fd, const struct sockaddr_un *address)
-{
-	struct stat st;
-
-	if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
-		return 0;
-	if (errno != EADDRINUSE)
-		return -errno;
-	if (lstat(address->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode) || is_served(address))
-		return -EADDRINUSE;
-	if (unlink(address->sun_path) < 0 ||
-		bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
-		return -errno;
-	return 0;
-}
-
-static int listen_path(struct broker *broker, const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	_cleanup_(fd_closep) int fd = -1;
-	int r;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	r = bind_path(fd, &address);
-	if (r < 0)
-		return r;
-	/* Policy decides, not the mode. */
-	if (chmod(path, 0666) < 0 || listen(fd, SOMAXCONN) < 0)
-		return -errno;
-	return add_listener(broker, TAKE_FD(fd), &address);
-}
-
-static int listen_activated(struct broker *broker)
-{
-	int n = sd_listen_fds(1), r;
-
-	if (n < 0)
-		return n;
-	if (!n) {
-		log_error("no socket: give --socket PATH, or let systemd activate this service");
-		return -EINVAL;
-	}
-	for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + n; fd++) {
-		if (sd_is_socket_unix(fd, SOCK_SEQPACKET, 1, NULL, 0) <= 0) {
-			log_error("descriptor %d from systemd is no listening SOCK_SEQPACKET Unix "
-				  "socket; the unit needs ListenSequentialPacket=",
-				fd);
-			return -EINVAL;
-		}
-		r = add_listener(broker, fd, NULL);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int start_listening(struct broker *broker)
-{
-	const char *path = broker->options->socket;
-	int r;
-
-	if (!path)
-		return listen_activated(broker);
-	r = listen_path(broker, path);
-	if (r == -EADDRINUSE)
-		log_error("%s is in use: another broker serves it, or it is no socket", path);
-	else if (r < 0)
-		log_error("cannot listen on %s: %s", path, strerror(-r));
-	return r;
 }
 
 /* Make all completions of this turn visible. */
@@ -263,7 +103,6 @@ void broker_stop(struct broker *broker, int exit_code)
 		.header.opcode = DSP_EVENT_SHUTDOWN,
 		.grace_ms = SHUTDOWN_GRACE_MS,
 	};
-	struct listener *listener, *next_listener;
 	struct client *client, *next_client;
 
 	if (broker->stopping)
@@ -273,8 +112,7 @@ void broker_stop(struct broker *broker, int exit_code)
 	broker->exit_code = exit_code;
 	sd_notify(0, "STOPPING=1\nSTATUS=Waiting for calls that run");
 	log_info("stopping");
-	list_for_each_safe (listener, next_listener, &broker->listeners, link)
-		listener_free(listener);
+	listeners_stop(broker);
 	list_for_each_safe (client, next_client, &broker->clients, link)
 		client_send(client, &event, sizeof(event));
 	broker_deadline(broker, &broker->grace, SHUTDOWN_GRACE_MS * 1000ull, grace_expired);
@@ -484,7 +322,7 @@ int broker_init(struct broker *broker, const struct broker_options *options)
 		if (r < 0)
 			return r;
 	}
-	r = start_listening(broker);
+	r = listeners_start(broker);
 	if (r < 0)
 		return r;
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -495,10 +333,7 @@ int broker_init(struct broker *broker, const struct broker_options *options)
 
 void broker_deinit(struct broker *broker)
 {
-	struct listener *listener, *following;
-
-	list_for_each_safe (listener, following, &broker->listeners, link)
-		listener_free(listener);
+	listeners_stop(broker);
 	device_remove_all(broker);
 	user_forget_all(broker);
 	deadline_clear(&broker->deadlines, &broker->grace);

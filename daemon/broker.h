@@ -66,7 +66,5 @@ void broker_deadline(struct broker *broker, struct deadline *deadline, uint64_t 
 	deadline_fn expired);
 /* Become another user, for good: user, groups and all. NULL: stay. Logs what fails; 0 or -errno. */
 int broker_become(const char *user);
-/* A connection ended, so a descriptor may be free for the next. */
-void broker_resume_accept(struct broker *broker);
 
 #endif

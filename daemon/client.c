@@ -12,6 +12,7 @@
 #include "daemon/broker.h"
 #include "daemon/closer.h"
 #include "daemon/limits.h"
+#include "daemon/listener.h"
 #include "daemon/log.h"
 #include "daemon/session.h"
 #include "daemon/user.h"
@@ -366,5 +367,5 @@ void client_collect(struct client *client)
 	quota_release(&client->quota, QUOTA_FDS, CLIENT_FDS);
 	quota_release(&client->quota, QUOTA_CLIENTS, 1);
 	client_free(client);
-	broker_resume_accept(broker);
+	listeners_resume(broker);
 }
