@@ -69,7 +69,8 @@ COMPILE   = $(CC) -std=gnu11 -I. $(DEFINES) $(CPPFLAGS) $(WARNINGS) $(CFLAGS) $(
             $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
 LINK      = $(CC) $(CFLAGS) $(HARDEN) -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
 # What is linked: the objects and archives among the prerequisites, then the target's PACKAGES.
-INPUTS    = $(filter %.o,$^) $(filter %.a,$^) $(shell $(PKG_CONFIG) --libs $(PACKAGES))
+INPUTS    = $(filter %.o,$^) $(filter %.a,$^) \
+            $(if $(PACKAGES),$(shell $(PKG_CONFIG) --libs $(PACKAGES)))
 
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@; )
 
@@ -107,6 +108,9 @@ UNIT_HELP         := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
 INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/test_*.c))
 INTEGRATION_HELP  := $(filter-out tests/integration/test_%,$(wildcard tests/integration/*.c))
 SCRIPT_TESTS      := $(wildcard tests/integration/test_*.sh)
+KERNEL_TESTS      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/kernel/test_*.c))
+KERNEL_HELP       := $(filter-out tests/kernel/test_%,$(wildcard tests/kernel/*.c))
+REMOTE            := $(BUILD)/tests/kernel/remote
 FUZZERS           := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 # Use every core unless told otherwise.
@@ -122,7 +126,8 @@ all: $(PROGRAMS) $(LIBRARIES) $(SKELETONS) $(GENERATED) ## build everything (the
 
 # The rest installs what it needs first, where that is allowed; then it calls make again, because
 # only then can pkg-config be asked. $(WAV), $(TIME) and $(BUILD) reach it by themselves.
-.PHONY: demo check check-unit check-integration check-asan bench fuzz lint format
+.PHONY: demo check check-unit check-integration check-asan check-kernel kernel-shell bench fuzz \
+	lint format
 demo: ## send a voice recording through the software DSP [WAV=file]
 	@tests/deps demo
 	@$(MAKE) all $(BUILD)/tests/demo/reference
@@ -150,6 +155,18 @@ check-asan: ## unit and integration tests on the sanitized build
 	@$(MAKE) SANITIZE=1 all tests
 	@tests/run $(patsubst $(BUILD)/%,$(BUILD)/asan/%,$(UNIT_TESTS) $(INTEGRATION_TESTS))
 
+check-kernel: ## tests on real kernel drivers, in a guest [TEST=name]
+	@tests/deps kernel
+	@$(MAKE) all kernel-tests
+	@tests/kernel/build >/dev/null
+	@BOOT_LOGS=$(BUILD)/tests/kernel TEST_RUNNER=tests/kernel/boot tests/run \
+		$(if $(TEST),$(filter %/test_$(TEST:test_%=%),$(KERNEL_TESTS)),$(KERNEL_TESTS))
+
+kernel-shell: ## a shell in that guest
+	@tests/deps kernel
+	@$(MAKE) all kernel-tests
+	@DSP_BUILD=$(BUILD) tests/kernel/boot --shell
+
 bench: ## measure, and write build/bench.json
 	@tests/deps build
 	@$(MAKE) all $(BUILD)/bench
@@ -166,10 +183,12 @@ lint: ## format, static analysis, scripts and man pages
 
 format: ## lay out every C source
 	@tests/deps lint
-	@find client daemon policy protocol tests -name '*.[ch]' -exec $(CLANG_FORMAT) -i {} +
+	@find client daemon policy protocol tests -name '*.[ch]' -not -path '*/kernel/modules/*' \
+		-exec $(CLANG_FORMAT) -i {} +
 
-.PHONY: tests fuzzers
+.PHONY: tests kernel-tests fuzzers
 tests: $(UNIT_TESTS) $(INTEGRATION_TESTS) $(TEST_MODULES)
+kernel-tests: $(KERNEL_TESTS) $(REMOTE)
 fuzzers: $(FUZZERS)
 
 # Objects. They depend on the flags they were made with, and on a check that says in one line what
@@ -253,8 +272,16 @@ $(UNIT_TESTS): $(call objects,$(UNIT_HELP))
 $(INTEGRATION_TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects,$(INTEGRATION_HELP)) \
 		$(BUILD)/libdspbroker.a
 
-$(UNIT_TESTS) $(INTEGRATION_TESTS): private PACKAGES += check
-$(UNIT_TESTS) $(INTEGRATION_TESTS):
+$(KERNEL_TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects,$(KERNEL_HELP) $(INTEGRATION_HELP)) \
+		$(BUILD)/libdspbroker.a
+
+$(UNIT_TESTS) $(INTEGRATION_TESTS) $(KERNEL_TESTS): private PACKAGES += check
+$(UNIT_TESTS) $(INTEGRATION_TESTS) $(KERNEL_TESTS):
+	@mkdir -p $(@D)
+	$(call say,LINK)$(LINK) -pie -o $@ $(INPUTS)
+
+$(REMOTE): private PACKAGES :=
+$(REMOTE): $(call objects,$(wildcard tests/kernel/remote/*.c))
 	@mkdir -p $(@D)
 	$(call say,LINK)$(LINK) -pie -o $@ $(INPUTS)
 

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+#include "tests/kernel/testbed.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/rpmsg.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/klog.h>
+
+#define CONTROL         "/dev/ttyS0" /* init made it raw */
+#define KLOG_READ_ALL   3
+#define KLOG_SIZE       (1024 * 1024)
+#define ANSWER_MAX      1024
+#define NEVER_MS        (HARNESS_PATIENCE_S * 1000)
+#define SYSFS_ENDPOINTS "/sys/class/rpmsg"
+
+static void await(int fd, const char *what)
+{
+	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+
+	if (poll(&pollfd, 1, NEVER_MS) != 1)
+		harness_fail(__FILE__, __LINE__, "waited in vain for %s", what);
+}
+
+/* A line, without its end. */
+static void read_line(int fd, char *line, size_t size)
+{
+	for (size_t n = 0; n < size; n++) {
+		await(fd, "the remote processor's answer");
+		require_eq(read(fd, line + n, 1), 1);
+		if (line[n] == '\n') {
+			line[n] = '\0';
+			return;
+		}
+	}
+	harness_fail(__FILE__, __LINE__, "the remote processor's answer is too long");
+}
+
+/* One command at a time, whoever gives them. */
+static const char *ask(const char *command)
+{
+	static char answer[ANSWER_MAX];
+	_cleanup_(fd_closep) int fd = open(CONTROL, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	char line[ANSWER_MAX];
+	int n = snprintf(line, sizeof(line), "%s\n", command);
+
+	require(fd >= 0 && n < (int)sizeof(line));
+	require_eq(flock(fd, LOCK_EX), 0);
+	require_eq(write(fd, line, (size_t)n), n);
+	read_line(fd, answer, sizeof(answer));
+	return answer;
+}
+
+const char *remote(const char *format, ...)
+{
+	char command[ANSWER_MAX];
+	const char *answer;
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(command, sizeof(command), format, ap);
+	va_end(ap);
+	answer = ask(command);
+	if (strncmp(answer, "ok ", 3) != 0)
+		harness_fail(__FILE__, __LINE__, "remote processor: %s: %s", command, answer);
+	return answer + 3;
+}
+
+void remote_refuses(const char *command, const char *reason)
+{
+	const char *answer = ask(command);
+
+	require_text(answer, "error ");
+	require_text(answer, reason);
+}
+
+bool write_file(const char *path, const char *text)
+{
+	_cleanup_(fd_closep) int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+}
+
+const char *read_file(const char *path)
+{
+	static char text[256];
+	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+	text[n < 0 ? 0 : n] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
+bool has_channel(const char *name, uint32_t address)
+{
+	DIR *folder = opendir("/sys/bus/rpmsg/devices");
+	struct dirent *entry;
+	char end[64];
+	bool found = false;
+
+	/* Such as virtio1.NAME.-1.1024. */
+	snprintf(end, sizeof(end), ".%s.-1.%u", name, address);
+	require(folder);
+	while ((entry = readdir(folder))) {
+		const char *at = strchr(entry->d_name, '.');
+
+		found |= at && strcmp(at, end) == 0;
+	}
+	closedir(folder);
+	return found;
+}
+
+/* The endpoint device of that name; false when there is none. */
+static bool find_node(const char *name, struct rpmsg_node *node)
+{
+	DIR *folder = opendir(SYSFS_ENDPOINTS);
+	struct dirent *entry;
+	bool found = false;
+
+	require(folder);
+	while (!found && (entry = readdir(folder))) {
+		char path[sizeof(SYSFS_ENDPOINTS) + sizeof(entry->d_name) + 8];
+
+		snprintf(path, sizeof(path), SYSFS_ENDPOINTS "/%s/name", entry->d_name);
+		found = strcmp(read_file(path), name) == 0;
+		if (found)
+			snprintf(node->path, sizeof(node->path), "/dev/%.20s", entry->d_name);
+	}
+	closedir(folder);
+	return found;
+}
+
+struct rpmsg_node rpmsg_node(const char *name, uint32_t address)
+{
+	struct rpmsg_endpoint_info info = {.src = RPMSG_ADDR_ANY, .dst = address};
+	_cleanup_(fd_closep) int ctrl = open(RPMSG_CTRL, O_RDWR | O_CLOEXEC);
+	struct rpmsg_node node = {""};
+
+	require(ctrl >= 0);
+	require(!find_node(name, &node));
+	snprintf(info.name, sizeof(info.name), "%s", name);
+	require_eq(ioctl(ctrl, RPMSG_CREATE_EPT_IOCTL, &info), 0);
+	require(find_node(name, &node));
+	return node;
+}
+
+int rpmsg_open(const char *name, uint32_t address, int flags)
+{
+	struct rpmsg_node node = rpmsg_node(name, address);
+	int fd = open(node.path, flags | O_CLOEXEC);
+
+	require(fd >= 0);
+	return fd;
+}
+
+size_t rpmsg_receive(int fd, void *buffer)
+{
+	ssize_t n;
+
+	await(fd, "a message");
+	n = read(fd, buffer, RPMSG_MTU);
+	require(n >= 0);
+	return (size_t)n;
+}
+
+void rpmsg_echo(int fd, size_t size)
+{
+	uint8_t sent[RPMSG_MTU], received[RPMSG_MTU];
+
+	require(size <= sizeof(sent));
+	for (size_t i = 0; i < size; i++)
+		sent[i] = (uint8_t)(size + i * 7);
+	require_eq(write(fd, sent, size), size);
+	require_eq(rpmsg_receive(fd, received), size);
+	require(memcmp(sent, received, size) == 0);
+}
+
+bool kernel_said(const char *text)
+{
+	_cleanup_(freep) char *log = malloc(KLOG_SIZE);
+	int n;
+
+	require(log);
+	n = klogctl(KLOG_READ_ALL, log, KLOG_SIZE - 1);
+	require(n >= 0);
+	log[n] = '\0';
+	return harness_contains(log, text);
+}
