@@ -124,12 +124,16 @@ static int inspect(int fd, uint64_t *size, struct buffer_fault *fault)
 	/* Before anything else: a file system in user space may never answer fstat(). */
 	int seals = fcntl(fd, F_GET_SEALS), mode;
 	struct stat st;
+	bool sealed;
 
-	if (seals < 0 || fstat(fd, &st) < 0)
+	/* A file of a tmpfs has seals, too, and they forbid more. */
+	sealed = seals >= 0 && (seals & SEALS_NEEDED) == SEALS_NEEDED;
+	if (seals < 0 || (!sealed && (seals & F_SEAL_SEAL)) || fstat(fd, &st) < 0)
 		return fault_set(fault, DSP_INVALID,
-			"the descriptor is no memfd; make one with memfd_create(MFD_ALLOW_SEALING)",
+			"the descriptor is no memfd that can be sealed; make one with "
+			"memfd_create(MFD_ALLOW_SEALING)",
 			-EINVAL);
-	if ((seals & SEALS_NEEDED) != SEALS_NEEDED)
+	if (!sealed)
 		return fault_set(fault, DSP_INVALID,
 			"the memfd is not sealed; add F_SEAL_SHRINK and F_SEAL_GROW first", -EPERM);
 	mode = fcntl(fd, F_GETFL);

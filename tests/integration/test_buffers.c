@@ -171,6 +171,7 @@ CLIENT_TEST(a_descriptor_that_cannot_be_shared_safely_is_refused_and_told_why)
 	require_refused(broker, make_memfd(PAGE, SIZED), PAGE + 1, "shorter than the size");
 	require_refused(broker, make_memfd(0, SIZED), 0, "is empty");
 	require_refused(broker, regular_file(), 0, "no memfd");
+	require_refused(broker, memfd_create("unsealable", MFD_CLOEXEC), 0, "no memfd");
 	require_refused(broker, open("/dev/zero", O_RDWR | O_CLOEXEC), PAGE, "no memfd");
 	require_refused(broker, open("/tmp", O_RDONLY | O_CLOEXEC), PAGE, "no memfd");
 	require_eq(pipe2(pair, O_CLOEXEC), 0);
