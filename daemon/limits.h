@@ -15,7 +15,7 @@
 /* One user, that is one uid, over all of its connections. */
 #define LIMIT_USER_CLIENTS  512
 #define LIMIT_USER_SESSIONS 1024
-#define LIMIT_USER_FDS      8192
+#define LIMIT_USER_FDS      8192 /* at most half of the broker's */
 #define LIMIT_USER_CALLS    4096
 #define LIMIT_USER_BUFFERS  1024                   /* policy: buffers */
 #define LIMIT_USER_BYTES    (256ull * 1024 * 1024) /* policy: bytes */

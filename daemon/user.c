@@ -56,7 +56,8 @@ int user_get(struct user **out, struct broker *broker, uid_t uid)
 			{
 				[QUOTA_CLIENTS] = LIMIT_USER_CLIENTS,
 				[QUOTA_SESSIONS] = LIMIT_USER_SESSIONS,
-				[QUOTA_FDS] = LIMIT_USER_FDS,
+				[QUOTA_FDS] =
+					MIN(LIMIT_USER_FDS, broker->quota.limit[QUOTA_FDS] / 2),
 				[QUOTA_CALLS] = LIMIT_USER_CALLS,
 			},
 	};

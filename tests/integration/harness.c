@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "daemon/limits.h"
 #include "tests/integration/process.h"
 
 #include <dirent.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -62,6 +64,17 @@ bool harness_has_users(void)
 	if (!process_is_root())
 		fprintf(stderr, "SKIPPED: only root can run processes as several users\n");
 	return process_is_root();
+}
+
+bool harness_has_files(void)
+{
+	struct rlimit files;
+
+	require_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
+	if (files.rlim_max >= 2 * LIMIT_USER_FDS + LIMIT_FDS_RESERVE)
+		return true;
+	fprintf(stderr, "SKIPPED: too few descriptors may be open\n");
+	return false;
 }
 
 const char *harness_program(const char *name)

@@ -141,6 +141,8 @@ struct harness {
 int harness_main(Suite *suite);
 /* Can processes be run as other users? If not, say that this test is skipped. */
 bool harness_has_users(void);
+/* May the broker open enough for what LIMIT_USER_FDS promises one user? If not, it says so. */
+bool harness_has_files(void);
 /* A path in the folder that holds the programs and modules under test, where every user may look:
  * "dspbrokerd", "softdsp", "dspctl", "modules". Static, overwritten by the fourth call after. */
 const char *harness_program(const char *name);
