@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/limits.h"
+#include "tests/fds.h"
 #include "tests/integration/process.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
@@ -351,18 +351,7 @@ bool harness_logged(const struct harness *harness, const char *text)
 
 size_t harness_fds(const struct harness *harness)
 {
-	char path[64];
-	struct dirent *entry;
-	size_t n = 0;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", harness->pid);
-	dir = opendir(path);
-	require(dir);
-	while ((entry = readdir(dir)))
-		n += entry->d_name[0] != '.';
-	closedir(dir);
-	return n;
+	return count_fds(harness->pid);
 }
 
 size_t harness_mappings(const struct harness *harness, const char *text)

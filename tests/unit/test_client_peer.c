@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* What the client library promises when the broker lies, leaves or refuses. */
 #include <check.h>
-#include <dirent.h>
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "client/internal.h"
+#include "tests/fds.h"
 #include "tests/suite.h"
 #include "tests/unit/fake_broker.h"
 
@@ -16,23 +16,11 @@ static struct dspbroker *broker;
 static struct dspbroker_session *session;
 static size_t fds_before;
 
-static size_t count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	size_t n = 0;
-
-	ck_assert_ptr_nonnull(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
-
 static void set_up(void)
 {
 	int fd;
 
-	fds_before = count_fds();
+	fds_before = count_fds(getpid());
 	fake = fake_broker_start(FAKE_HELLO_HONEST, &fd);
 	ck_assert_int_eq(dspbroker_connect_fd(&broker, fd), 0);
 	ck_assert_int_eq(dspbroker_session_open(broker, &session, "soft0/first"), 0);
@@ -43,7 +31,7 @@ static void tear_down(void)
 {
 	ck_assert_ptr_null(dspbroker_free(broker));
 	fake_broker_stop(fake);
-	ck_assert_uint_eq(count_fds(), fds_before);
+	ck_assert_uint_eq(count_fds(getpid()), fds_before);
 }
 
 static bool readable(void)
@@ -297,7 +285,7 @@ START_TEST(a_hello_that_cannot_be_right_is_no_connection)
 {
 	struct fake_broker *liar;
 	struct dspbroker *never = NULL;
-	size_t before = count_fds();
+	size_t before = count_fds(getpid());
 	int fd;
 
 	liar = fake_broker_start((enum fake_hello)_i, &fd);
@@ -305,7 +293,7 @@ START_TEST(a_hello_that_cannot_be_right_is_no_connection)
 	ck_assert_ptr_null(never);
 	ck_assert_int_eq(close(fd), 0); /* it is still ours */
 	fake_broker_stop(liar);
-	ck_assert_uint_eq(count_fds(), before);
+	ck_assert_uint_eq(count_fds(getpid()), before);
 }
 END_TEST
 

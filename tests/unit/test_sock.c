@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "protocol/sock.h"
+#include "tests/fds.h"
 #include "tests/suite.h"
 
 #include <check.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -13,28 +13,16 @@
 static int pair[2];
 static size_t fds_before;
 
-static size_t count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	size_t n = 0;
-
-	ck_assert_ptr_nonnull(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
-
 static void set_up(void)
 {
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	fds_before = count_fds();
+	fds_before = count_fds(getpid());
 }
 
 /* Whatever a test did, no descriptor is left that was not there before. */
 static void tear_down(void)
 {
-	ck_assert_uint_eq(count_fds(), fds_before);
+	ck_assert_uint_eq(count_fds(getpid()), fds_before);
 	fd_close(pair[0]);
 	fd_close(pair[1]);
 }
