@@ -266,6 +266,18 @@ static void hand_over(struct dspbroker *broker)
 	require_eq(dspbroker_next_device(broker, 0, &info), 1);
 }
 
+/* Tell the broker to stop when a client that runs @run has come to its step 'c'. */
+static void stop_under(void (*run)(void *data))
+{
+	struct client client;
+
+	client_start(&client, ALICE, run, NULL);
+	client_await(&client, 'c');
+	require_eq(kill(harness.pid, SIGTERM), 0);
+	client_end(&client);
+	harness_expect_exit(&harness, EXIT_SUCCESS);
+}
+
 static void has_calls_at_the_end(void *data)
 {
 	struct dspbroker *broker = connect_to(&harness);
@@ -289,13 +301,7 @@ static void has_calls_at_the_end(void *data)
 
 START_TEST(calls_in_flight_when_it_stops_come_to_their_own_end)
 {
-	struct client client;
-
-	client_start(&client, ALICE, has_calls_at_the_end, NULL);
-	client_await(&client, 'c');
-	require_eq(kill(harness.pid, SIGTERM), 0);
-	client_end(&client);
-	harness_expect_exit(&harness, EXIT_SUCCESS);
+	stop_under(has_calls_at_the_end);
 }
 END_TEST
 
@@ -322,13 +328,7 @@ static void never_ends(void *data)
 
 START_TEST(what_comes_while_it_stops_is_refused_and_an_endless_call_ends_with_the_grace)
 {
-	struct client client;
-
-	client_start(&client, ALICE, never_ends, NULL);
-	client_await(&client, 'c');
-	require_eq(kill(harness.pid, SIGTERM), 0);
-	client_end(&client);
-	harness_expect_exit(&harness, EXIT_SUCCESS);
+	stop_under(never_ends);
 	require(harness_logged(&harness, "calls still run"));
 }
 END_TEST
@@ -364,13 +364,7 @@ static void says_hello_too_late(void *data)
 
 START_TEST(who_introduces_itself_while_it_stops_is_told_so)
 {
-	struct client client;
-
-	client_start(&client, ALICE, says_hello_too_late, NULL);
-	client_await(&client, 'c');
-	require_eq(kill(harness.pid, SIGTERM), 0);
-	client_end(&client);
-	harness_expect_exit(&harness, EXIT_SUCCESS);
+	stop_under(says_hello_too_late);
 }
 END_TEST
 
