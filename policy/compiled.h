@@ -23,6 +23,18 @@
 #define POLICY_TIMEOUT_MAX    3600000                /* value of "timeout_ms": one hour */
 #define POLICY_BYTES_MAX      (1ull << 40)           /* value of "bytes" */
 #define POLICY_BYTES_TEXT_MAX 32                     /* bytes of that value as a string */
+#define POLICY_MESSAGES_MAX   65536                  /* value of "messages" */
+
+/* The same for devices. */
+#define POLICY_DEVICES_MAX        64 /* in all files together */
+#define POLICY_DEVICE_NAME_MAX    (DSP_DEVICE_SIZE - 1)
+#define POLICY_REMOTEPROC_MAX     63               /* bytes of a remote processor's name */
+#define POLICY_IDLE_MAX           3600000          /* value of "idle_ms": one hour */
+#define POLICY_COREDUMPS_MAX      100              /* value of "count" */
+#define POLICY_COREDUMP_BYTES_MAX (1ull << 30)     /* value of its "bytes" */
+#define POLICY_SERVICES_MAX       64               /* of one device */
+#define POLICY_SERVICE_NAME_MAX   31               /* bytes, as in the kernel */
+#define POLICY_ADDRESS_MAX        (UINT32_MAX - 1) /* of a service; the one beyond means "any" */
 
 /* So that an offset into the texts, or an index, fits into 32 bits. */
 static_assert((uint64_t)POLICY_FILES_MAX * POLICY_FILE_BYTES_MAX <= UINT32_MAX / 2, "offsets");
@@ -41,6 +53,8 @@ struct policy_rule {
 	struct policy_span channels; /* offset of the first glob, the others follow it */
 	bool any_user, any_group;    /* the rule does not ask for that */
 	struct policy_limits limits;
+	bool exclusive;
+	enum policy_overflow overflow;
 };
 
 struct policy_rules {
@@ -48,8 +62,22 @@ struct policy_rules {
 	size_t n, room;
 };
 
+/* The texts may move as long as they grow, so pointers into them come last. */
+struct policy_device_entry {
+	struct policy_device device; /* its pointers are set by policy_seal() */
+	uint32_t name, file;         /* offsets into the texts */
+	uint32_t remoteproc;         /* the same; 0: not said */
+	uint32_t line;               /* in its file */
+	uint32_t services;           /* index of the first, the others follow it */
+	uint32_t service_names;      /* offset of the first, the others follow it */
+};
+
 struct policy {
 	struct policy_rules denies, allows; /* each in the order of the files */
+	struct policy_device_entry *devices;
+	size_t n_devices, devices_room;
+	struct policy_service *services; /* of all devices */
+	size_t n_services, services_room;
 	uint32_t *ids;
 	size_t n_ids, ids_room;
 	char *texts; /* NUL-terminated strings; the one at 0 is empty */
@@ -63,6 +91,16 @@ int policy_new(struct policy **out);
 int policy_add_text(struct policy *policy, const char *text, uint32_t *offset);
 int policy_add_id(struct policy *policy, uint32_t id);
 int policy_add_rule(struct policy *policy, bool allow, const struct policy_rule *rule);
+int policy_add_device(struct policy *policy, const struct policy_device_entry *device);
+/* Its name is a text that is added as well. */
+int policy_add_service(struct policy *policy, const char *name, uint32_t address);
+
+/* Make room for @n items in a growing array. Returns it, maybe elsewhere, or NULL with the old one
+ * intact. */
+void *policy_reserve(void *array, size_t *room, size_t n, size_t item_size);
+
+/* Nothing more is added: let devices point at their texts and services. */
+void policy_seal(struct policy *policy);
 
 /* '*' stands for any bytes but '/', '?' for one such byte. At most strlen(glob) * strlen(channel)
  * steps. */

@@ -26,14 +26,15 @@ struct policy *policy_free(struct policy *policy)
 		return NULL;
 	free(policy->denies.items);
 	free(policy->allows.items);
+	free(policy->devices);
+	free(policy->services);
 	free(policy->ids);
 	free(policy->texts);
 	free(policy);
 	return NULL;
 }
 
-/* Make room for @n items. Returns the array, which may have moved, or NULL with the old intact. */
-static void *reserve(void *array, size_t *room, size_t n, size_t item_size)
+void *policy_reserve(void *array, size_t *room, size_t n, size_t item_size)
 {
 	size_t wanted = *room ? *room : 16;
 	void *grown;
@@ -51,7 +52,7 @@ static void *reserve(void *array, size_t *room, size_t n, size_t item_size)
 int policy_add_text(struct policy *policy, const char *text, uint32_t *offset)
 {
 	size_t size = strlen(text) + 1;
-	char *texts = reserve(policy->texts, &policy->texts_room, policy->n_texts + size, 1);
+	char *texts = policy_reserve(policy->texts, &policy->texts_room, policy->n_texts + size, 1);
 
 	if (!texts)
 		return -ENOMEM;
@@ -64,7 +65,8 @@ int policy_add_text(struct policy *policy, const char *text, uint32_t *offset)
 
 int policy_add_id(struct policy *policy, uint32_t id)
 {
-	uint32_t *ids = reserve(policy->ids, &policy->ids_room, policy->n_ids + 1, sizeof(*ids));
+	uint32_t *ids =
+		policy_reserve(policy->ids, &policy->ids_room, policy->n_ids + 1, sizeof(*ids));
 
 	if (!ids)
 		return -ENOMEM;
@@ -77,7 +79,7 @@ int policy_add_rule(struct policy *policy, bool allow, const struct policy_rule 
 {
 	struct policy_rules *rules = allow ? &policy->allows : &policy->denies;
 	struct policy_rule *items =
-		reserve(rules->items, &rules->room, rules->n + 1, sizeof(*items));
+		policy_reserve(rules->items, &rules->room, rules->n + 1, sizeof(*items));
 
 	if (!items)
 		return -ENOMEM;
@@ -179,6 +181,8 @@ void policy_decide(const struct policy *policy, const struct identity *who, cons
 		return;
 	out->allowed = true;
 	out->limits = &rule->limits;
+	out->exclusive = rule->exclusive;
+	out->overflow = rule->overflow;
 	if (rule->share_domain)
 		out->share_domain = policy->texts + rule->share_domain;
 }
@@ -201,6 +205,7 @@ bool policy_budget(const struct policy *policy, const struct identity *who,
 		out->timeout_ms = MAX(out->timeout_ms, limits->timeout_ms);
 		out->buffers = MAX(out->buffers, limits->buffers);
 		out->bytes = MAX(out->bytes, limits->bytes);
+		out->messages = MAX(out->messages, limits->messages);
 	}
 	return matched;
 }

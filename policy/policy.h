@@ -27,7 +27,48 @@ struct policy_limits {
 	uint32_t timeout_ms; /* longest call */
 	uint32_t buffers;    /* buffers, per user */
 	uint64_t bytes;      /* buffer memory, per user */
+	uint32_t messages;   /* received messages that wait for their reader, per session */
 };
+
+/* What becomes of a message that finds the queue full. */
+enum policy_overflow {
+	POLICY_OVERFLOW_DROP,  /* it is dropped, and counted */
+	POLICY_OVERFLOW_CLOSE, /* the session ends */
+};
+
+/* Who starts and stops a remote processor. */
+enum policy_lifecycle {
+	POLICY_EXTERNAL,  /* somebody else; we only watch */
+	POLICY_ON_DEMAND, /* the first session starts it; without one it is stopped after a while */
+	POLICY_ALWAYS,    /* the broker, and keeps it running */
+};
+
+#define POLICY_MTU_MAX 65536 /* bytes */
+
+/* A service that need not be announced. */
+struct policy_service {
+	const char *name;
+	uint32_t address; /* the remote processor's */
+};
+
+/* What is to be known of a device beforehand; where policy says nothing, POLICY_DEVICE_DEFAULT
+ * holds. Pointers are into the policy and live as long as it does. */
+struct policy_device {
+	const char *name;       /* of the device, such as "rpmsg0" */
+	const char *transport;  /* that reaches it, "rpmsg"; NULL: whichever finds it */
+	const char *remoteproc; /* its remote processor's name or number, "cdsp" or "remoteproc0";
+				 * NULL: not said */
+	enum policy_lifecycle lifecycle; /* not external: remoteproc and transport are said */
+	uint32_t idle_ms;        /* ON_DEMAND: without sessions for so long, it is stopped */
+	bool stop_with_broker;   /* not external: it stops when the broker ends, however it ends */
+	bool accept_no_iommu;    /* it may be used although no IOMMU isolates it */
+	uint32_t mtu;            /* bytes; 0: as the transport knows */
+	uint32_t coredumps;      /* files to keep; the oldest goes; 0: save none */
+	uint64_t coredump_bytes; /* of each file; the rest is cut off */
+	const struct policy_service *services;
+	size_t n_services;
+};
+extern const struct policy_device POLICY_DEVICE_DEFAULT;
 
 struct policy;
 
@@ -40,6 +81,8 @@ struct policy_decision {
 	const struct policy_limits *limits; /* only when allowed */
 	const char *share_domain;           /* only when allowed: sessions with equal names share a
 					     * protection domain; NULL: one of its own */
+	bool exclusive;                     /* only when allowed: no other session on the channel */
+	enum policy_overflow overflow;      /* only when allowed */
 };
 
 /* Where and why a policy cannot be used, or what in it is suspicious. */
@@ -74,6 +117,11 @@ size_t policy_size(const struct policy *policy);
 /* May this peer open this channel? Any matching deny wins, otherwise the first matching allow. */
 void policy_decide(const struct policy *policy, const struct identity *who, const char *channel,
 	struct policy_decision *out);
+
+/* What policy says of the device of that name; never NULL. */
+const struct policy_device *policy_device(const struct policy *policy, const char *name);
+/* The devices that it speaks of, by index; NULL beyond the last. */
+const struct policy_device *policy_device_at(const struct policy *policy, size_t i);
 
 /* How much buffer memory may this peer hold at most? The largest value among the allow rules that
  * match the peer, whatever their channels; 0 where no such rule says. Returns false when no allow

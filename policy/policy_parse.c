@@ -1,52 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "policy/policy_parse.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/compiled.h"
 #include "policy/lookup.h"
-#include "policy/reader.h"
+#include "policy/parser.h"
+#include "policy/value.h"
 
 #define POLICY_VERSION 1
-
-/* One file that is being read. */
-struct parser {
-	struct reader reader;
-	struct policy *policy;     /* the builder's */
-	struct json_object *names; /* the builder's */
-	uint32_t file;             /* the file's path among the policy's texts */
-	struct policy_rule rule;   /* the one that is being read */
-	bool allow;                /* and its action */
-};
-
-static struct parser *parser_of(struct reader *reader)
-{
-	return container_of(reader, struct parser, reader);
-}
-
-static bool only_from(const char *text, const char *marks)
-{
-	static const char always[] = "abcdefghijklmnopqrstuvwxyz"
-				     "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-
-	for (; *text; text++)
-		if (!strchr(always, *text) && !strchr(marks, *text))
-			return false;
-	return true;
-}
 
 /* A name that the administrator makes up: of a rule or a shared domain. */
 static int get_label(struct reader *reader, const struct field *field, struct value value,
 	const char **out)
 {
-	int r = reader_string(reader, value, field->name, POLICY_LABEL_MAX, out);
-
-	if (r == 0 && !only_from(*out, "._-"))
-		return reader_refuse(reader, value.place,
-			"%s may hold letters, digits, '.', '_' and '-' only", field->name);
-	return r;
+	return value_label(reader, value, field->name, POLICY_LABEL_MAX, out);
 }
 
 static int check_allow_only(struct reader *reader, const struct field *field, struct value value)
@@ -58,87 +26,32 @@ static int check_allow_only(struct reader *reader, const struct field *field, st
 
 /* "limits" */
 
-static int refuse_limit(struct reader *reader, const struct field *field, struct value value,
-	const char *also)
-{
-	return reader_refuse(reader, value.place, "%s must be from 1 to %" PRIu64 "%s", field->name,
-		field->max, also);
-}
-
 static int parse_count(struct reader *reader, const struct field *field, struct value value)
 {
-	struct policy_limits *limits = &parser_of(reader)->rule.limits;
-	int r = reader_expect(reader, value, field->name, json_type_int);
-	int64_t number = json_object_get_int64(value.json); /* clamped: what is huge stays huge */
-	uint32_t count = (uint32_t)number;
-
-	if (r < 0)
-		return r;
-	if (number < 1 || (uint64_t)number > field->max)
-		return refuse_limit(reader, field, value, "");
-	memcpy((char *)limits + field->offset, &count, sizeof(count));
-	return 0;
-}
-
-/* "64M" -> bytes. Returns 0 for what is no such thing, or is beyond 64 bits. */
-static uint64_t bytes_from_text(const char *text)
-{
-	static const char units[] = "KMG";
-	uint64_t bytes = 0;
-	const char *unit;
-
-	for (; *text >= '0' && *text <= '9'; text++)
-		if (__builtin_mul_overflow(bytes, 10, &bytes) ||
-			__builtin_add_overflow(bytes, (uint64_t)(*text - '0'), &bytes))
-			return 0;
-	unit = *text ? strchr(units, *text) : NULL;
-	if (!unit || text[1])
-		return 0;
-	for (const char *step = units; step <= unit; step++)
-		if (__builtin_mul_overflow(bytes, 1024, &bytes))
-			return 0;
-	return bytes;
+	return value_number(reader, field, value, &parser_of(reader)->rule.limits);
 }
 
 static int parse_bytes(struct reader *reader, const struct field *field, struct value value)
 {
-	enum json_type type = json_object_get_type(value.json);
-	uint64_t bytes = 0;
-	const char *text;
-	int r = 0;
-
-	if (type == json_type_int)
-		bytes = (uint64_t)MAX(json_object_get_int64(value.json), 0);
-	else if (type == json_type_string)
-		r = reader_string(reader, value, field->name, POLICY_BYTES_TEXT_MAX, &text);
-	else
-		r = reader_refuse_type(reader, value, field->name,
-			"a whole number or a string like \"64M\"");
-	if (r < 0)
-		return r;
-	if (type == json_type_string)
-		bytes = bytes_from_text(text);
-	if (bytes < 1 || bytes > field->max)
-		return refuse_limit(reader, field, value, ", or a string like \"64M\" (K, M, G)");
-	parser_of(reader)->rule.limits.bytes = bytes;
-	return 0;
+	return value_bytes(reader, field, value, &parser_of(reader)->rule.limits);
 }
 
 static int parse_limits(struct reader *reader, const struct field *field, struct value value)
 {
-#define COUNT(member, limit)                                                     \
-	{                                                                        \
-		.name = #member, .parse = parse_count,                           \
-		.offset = offsetof(struct policy_limits, member), .max = (limit) \
+#define LIMIT(member, kind, limit)                                                         \
+	{                                                                                  \
+		.name = #member, .parse = (kind),                                          \
+		.offset = offsetof(struct policy_limits, member), .min = 1, .max = (limit) \
 	}
 	static const struct field fields[] = {
-		COUNT(sessions, POLICY_COUNT_MAX),
-		COUNT(calls, POLICY_COUNT_MAX),
-		COUNT(timeout_ms, POLICY_TIMEOUT_MAX),
-		COUNT(buffers, POLICY_COUNT_MAX),
-		{.name = "bytes", .parse = parse_bytes, .max = POLICY_BYTES_MAX},
+		LIMIT(sessions, parse_count, POLICY_COUNT_MAX),
+		LIMIT(calls, parse_count, POLICY_COUNT_MAX),
+		LIMIT(timeout_ms, parse_count, POLICY_TIMEOUT_MAX),
+		LIMIT(buffers, parse_count, POLICY_COUNT_MAX),
+		LIMIT(bytes, parse_bytes, POLICY_BYTES_MAX),
+		LIMIT(messages, parse_count, POLICY_MESSAGES_MAX),
 	};
-#undef COUNT
+#undef LIMIT
 	int r = check_allow_only(reader, field, value);
 
 	return r < 0 ? r : reader_object(reader, value, field->name, fields, ARRAY_SIZE(fields));
@@ -294,16 +207,12 @@ static int parse_name(struct reader *reader, const struct field *field, struct v
 
 static int parse_action(struct reader *reader, const struct field *field, struct value value)
 {
-	struct parser *parser = parser_of(reader);
-	int r = reader_expect(reader, value, field->name, json_type_string);
-	const char *action = json_object_get_string(value.json);
+	static const char *const words[] = {"allow", "deny"};
+	size_t action = 1;
+	int r = value_choice(reader, field, value, words, ARRAY_SIZE(words), &action);
 
-	if (r < 0)
-		return r;
-	parser->allow = strcmp(action, "allow") == 0;
-	if (!parser->allow && strcmp(action, "deny") != 0)
-		return reader_refuse(reader, value.place, "action must be \"allow\" or \"deny\"");
-	return 0;
+	parser_of(reader)->allow = action == 0;
+	return r;
 }
 
 static int parse_channel(struct reader *reader, const char *list, struct value value)
@@ -317,7 +226,7 @@ static int parse_channel(struct reader *reader, const char *list, struct value v
 	slash = strchr(glob, '/');
 	if (!slash || slash == glob || !slash[1] || strchr(slash + 1, '/'))
 		return reader_refuse(reader, value.place, "a channel must be DEVICE/SERVICE");
-	if (!only_from(glob, "/*?._-:+@"))
+	if (!value_only_from(glob, strlen(glob), "/*?._-:+@"))
 		return reader_refuse(reader, value.place,
 			"a channel may hold letters, digits, * ? . _ - : + and @ only");
 	return policy_add_text(parser_of(reader)->policy, glob, &offset);
@@ -346,6 +255,28 @@ static int parse_share_domain(struct reader *reader, const struct field *field, 
 	return r < 0 ? r : policy_add_text(parser->policy, domain, &parser->rule.share_domain);
 }
 
+static int parse_exclusive(struct reader *reader, const struct field *field, struct value value)
+{
+	int r = check_allow_only(reader, field, value);
+
+	return r < 0 ? r : value_bool(reader, field, value, &parser_of(reader)->rule);
+}
+
+static int parse_overflow(struct reader *reader, const struct field *field, struct value value)
+{
+	static const char *const words[] = {
+		[POLICY_OVERFLOW_DROP] = "drop",
+		[POLICY_OVERFLOW_CLOSE] = "close",
+	};
+	size_t overflow = POLICY_OVERFLOW_DROP;
+	int r = check_allow_only(reader, field, value);
+
+	if (r == 0)
+		r = value_choice(reader, field, value, words, ARRAY_SIZE(words), &overflow);
+	parser_of(reader)->rule.overflow = (enum policy_overflow)overflow;
+	return r;
+}
+
 static int parse_rule(struct reader *reader, const char *list, struct value value)
 {
 	/* "action" comes before what depends on it. */
@@ -355,6 +286,10 @@ static int parse_rule(struct reader *reader, const char *list, struct value valu
 		{.name = "match", .parse = parse_match, .required = true},
 		{.name = "channels", .parse = parse_channels, .required = true},
 		{.name = "share_domain", .parse = parse_share_domain},
+		{.name = "exclusive",
+			.parse = parse_exclusive,
+			.offset = offsetof(struct policy_rule, exclusive)},
+		{.name = "overflow", .parse = parse_overflow},
 		{.name = "limits", .parse = parse_limits},
 	};
 	struct parser *parser = parser_of(reader);
@@ -395,6 +330,7 @@ static int parse_root(struct parser *parser)
 	static const struct field fields[] = {
 		{.name = "version", .parse = parse_version, .required = true},
 		{.name = "rules", .parse = parse_rules, .required = true},
+		{.name = "devices", .parse = policy_parse_devices},
 	};
 	struct reader *reader = &parser->reader;
 	struct value root = {reader->root, 0};
@@ -438,10 +374,12 @@ int policy_builder_end(struct policy_builder *builder, int r, struct policy **ou
 	_cleanup_(policy_freep) struct policy *policy = TAKE_PTR(builder->policy);
 
 	json_object_put(TAKE_PTR(builder->names));
-	if (r == 0)
+	if (r == 0) {
+		policy_seal(policy);
 		*out = TAKE_PTR(policy);
-	else if (!builder->error->text[0])
+	} else if (!builder->error->text[0]) {
 		policy_note(builder->error, "", 0, 0, "%s", strerror(-r));
+	}
 	return r;
 }
 

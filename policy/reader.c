@@ -154,6 +154,16 @@ int reader_expect(struct reader *reader, struct value value, const char *what, e
 	return reader_refuse_type(reader, value, what, type_names[type]);
 }
 
+int reader_length(struct reader *reader, uint32_t place, const char *what, size_t length,
+	size_t max)
+{
+	if (length == 0)
+		return reader_refuse(reader, place, "%s must not be empty", what);
+	if (length > max)
+		return reader_refuse(reader, place, "%s must have at most %zu bytes", what, max);
+	return 0;
+}
+
 int reader_string(struct reader *reader, struct value value, const char *what, size_t max,
 	const char **out)
 {
@@ -164,11 +174,9 @@ int reader_string(struct reader *reader, struct value value, const char *what, s
 		return r;
 	*out = json_object_get_string(value.json);
 	length = (size_t)json_object_get_string_len(value.json);
-	if (length == 0)
-		return reader_refuse(reader, value.place, "%s must not be empty", what);
-	if (length > max)
-		return reader_refuse(reader, value.place, "%s must have at most %zu bytes", what,
-			max);
+	r = reader_length(reader, value.place, what, length, max);
+	if (r < 0)
+		return r;
 	if (strlen(*out) != length)
 		return reader_refuse(reader, value.place, "%s must not hold a NUL byte", what);
 	return 0;

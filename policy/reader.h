@@ -12,7 +12,7 @@
 #include "policy/locate.h"
 #include "policy/policy.h"
 
-#define READER_FIELDS_MAX 8  /* keys that one kind of object may have */
+#define READER_FIELDS_MAX 16 /* keys that one kind of object may have */
 #define READER_SHOWN_SIZE 48 /* how much of a file's own text a note repeats, NUL included */
 
 struct reader {
@@ -35,8 +35,8 @@ struct field {
 	const char *name;
 	int (*parse)(struct reader *reader, const struct field *field, struct value value);
 	bool required;
-	size_t offset; /* these two are for the parse function to use */
-	uint64_t max;
+	size_t offset; /* these three are for the parse function to use */
+	uint64_t min, max;
 };
 
 typedef int entry_fn(struct reader *reader, const char *list, struct value entry);
@@ -62,6 +62,9 @@ const char *reader_show(char out[READER_SHOWN_SIZE], const char *text, size_t si
 
 /* Checks of a value. @what names it in messages. */
 int reader_expect(struct reader *reader, struct value value, const char *what, enum json_type type);
+/* A text of @length bytes that stands at @place has from 1 to @max. */
+int reader_length(struct reader *reader, uint32_t place, const char *what, size_t length,
+	size_t max);
 /* *@out is not empty and at most @max bytes long. */
 int reader_string(struct reader *reader, struct value value, const char *what, size_t max,
 	const char **out);

@@ -31,9 +31,80 @@ static void ask(const struct policy *policy, const struct identity *who)
 		require(decision.rule && strlen(decision.rule) > 0);
 		require(decision.allowed == (decision.limits != NULL));
 		require(!decision.share_domain || decision.allowed);
+		require(!decision.exclusive || decision.allowed);
+		require(decision.overflow == POLICY_OVERFLOW_DROP || decision.allowed);
+		require(decision.overflow <= POLICY_OVERFLOW_CLOSE);
+		require(!decision.allowed || decision.limits->messages <= 65536);
 		require(!decision.allowed || budget);
 		require(!decision.allowed || decision.limits->bytes <= limits.bytes);
 	}
+}
+
+static bool is_name(const char *text)
+{
+	static const char may[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	size_t length = strlen(text);
+
+	return length >= 1 && length <= 31 && strspn(text, may) == length;
+}
+
+static bool is_remoteproc(const char *text)
+{
+	size_t length = strlen(text);
+
+	for (size_t i = 0; i < length; i++)
+		if (text[i] <= ' ' || text[i] > '~' || text[i] == '/')
+			return false;
+	return length >= 1 && length <= 63 && text[0] != '.';
+}
+
+static void check_services(const struct policy_device *device)
+{
+	require(device->n_services <= 64);
+	for (size_t i = 0; i < device->n_services; i++) {
+		require(is_name(device->services[i].name));
+		require(device->services[i].address <= 0xFFFFFFFE);
+		for (size_t k = 0; k < i; k++)
+			require(strcmp(device->services[i].name, device->services[k].name) != 0);
+	}
+}
+
+static void check_device(const struct policy_device *device)
+{
+	const struct policy_device *plain = &POLICY_DEVICE_DEFAULT;
+
+	require(is_name(device->name));
+	require(!device->remoteproc || is_remoteproc(device->remoteproc));
+	require(device->lifecycle <= POLICY_ALWAYS);
+	require(device->lifecycle == POLICY_EXTERNAL || device->remoteproc);
+	require(device->lifecycle == POLICY_EXTERNAL || device->transport);
+	require(!device->transport || strcmp(device->transport, "rpmsg") == 0 ||
+		strcmp(device->transport, "soft") == 0);
+	require(device->lifecycle == POLICY_ON_DEMAND || device->idle_ms == plain->idle_ms);
+	require(device->lifecycle != POLICY_EXTERNAL || device->stop_with_broker);
+	require(device->idle_ms <= 3600000 && device->mtu <= 65536);
+	require(device->coredumps <= 100);
+	require(device->coredump_bytes >= 1 && device->coredump_bytes <= 1 << 30);
+	check_services(device);
+}
+
+static void check_devices(const struct policy *policy)
+{
+	const struct policy_device *device, *other;
+
+	for (size_t i = 0; (device = policy_device_at(policy, i)); i++) {
+		require(i < 64);
+		check_device(device);
+		require(policy_device(policy, device->name) == device);
+		for (size_t k = 0; k < i; k++) {
+			other = policy_device_at(policy, k);
+			require(strcmp(device->name, other->name) != 0);
+			require(!device->remoteproc || !other->remoteproc ||
+				strcmp(device->remoteproc, other->remoteproc) != 0);
+		}
+	}
+	require(policy_device(policy, "/") == &POLICY_DEVICE_DEFAULT);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -56,5 +127,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(peers); i++)
 		ask(policy, &peers[i]);
+	check_devices(policy);
 	return 0;
 }

@@ -25,6 +25,15 @@ struct policy *parse(const char *text)
 	return policy;
 }
 
+int parse_error(const char *text, size_t size, struct policy_note *error)
+{
+	struct policy *policy = NULL;
+	int r = policy_parse(&policy, "t.json", text, size, error, NULL, NULL);
+
+	ck_assert_ptr_null(policy);
+	return r;
+}
+
 struct policy_decision decide(const struct policy *policy, uid_t uid, gid_t gid,
 	const char *channel)
 {
@@ -46,4 +55,18 @@ void unmark(char *text, unsigned int *line, unsigned int *column)
 		*line += *at == '\n';
 	}
 	memmove(mark, mark + 1, strlen(mark));
+}
+
+void check_mistake(const char *marked, const char *says)
+{
+	_cleanup_(freep) char *text = strdup(marked);
+	struct policy_note error;
+	unsigned int line, column;
+
+	unmark(text, &line, &column);
+	ck_assert_int_eq(parse_error(text, strlen(text), &error), -EINVAL);
+	ck_assert_msg(strstr(error.text, says), "%s says: %s", text, error.text);
+	ck_assert_msg(error.line == line && error.column == column, "%s: %s: %u:%u, not %u:%u",
+		text, error.text, error.line, error.column, line, column);
+	ck_assert_str_eq(error.file, "t.json");
 }

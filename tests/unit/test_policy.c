@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* What a policy decides. Its errors are in test_policy_text.c, its files in test_policy_files.c. */
+/* What a policy decides. Its errors are in test_policy_text.c, its files in test_policy_files.c,
+ * its devices in test_policy_device.c. */
 #include <check.h>
 #include <grp.h>
 #include <stdio.h>
@@ -29,6 +30,8 @@ START_TEST(nothing_matching_is_a_denial_by_the_default_rule)
 		ck_assert_ptr_null(decision.file);
 		ck_assert_ptr_null(decision.limits);
 		ck_assert_ptr_null(decision.share_domain);
+		ck_assert(!decision.exclusive);
+		ck_assert_int_eq(decision.overflow, POLICY_OVERFLOW_DROP);
 	}
 }
 END_TEST
@@ -96,6 +99,56 @@ START_TEST(the_first_matching_allow_supplies_limits_and_domain)
 	ck_assert_uint_eq(decision.limits->sessions, 99);
 	ck_assert_uint_eq(decision.limits->calls, 0);
 	ck_assert_uint_eq(decision.limits->bytes, 0);
+}
+END_TEST
+
+START_TEST(the_rule_that_allows_says_of_sharing_a_channel_and_of_its_queue)
+{
+	static const struct {
+		const char *more;
+		bool exclusive;
+		enum policy_overflow overflow;
+		uint32_t messages;
+	} cases[] = {
+		{"", false, POLICY_OVERFLOW_DROP, 0},
+		{", \"exclusive\": true", true, POLICY_OVERFLOW_DROP, 0},
+		{", \"exclusive\": false", false, POLICY_OVERFLOW_DROP, 0},
+		{", \"overflow\": \"drop\"", false, POLICY_OVERFLOW_DROP, 0},
+		{", \"overflow\": \"close\"", false, POLICY_OVERFLOW_CLOSE, 0},
+		{", \"limits\": {\"messages\": 1}", false, POLICY_OVERFLOW_DROP, 1},
+		{", \"limits\": {\"messages\": 65536}", false, POLICY_OVERFLOW_DROP, 65536},
+		{", \"limits\": {\"messages\": 9}, \"overflow\": \"close\", \"exclusive\": true",
+			true, POLICY_OVERFLOW_CLOSE, 9},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(policy_freep) struct policy *policy = NULL;
+		struct policy_decision decision;
+		char text[512];
+
+		/* What the rule after it, or one that denies, would say does not matter. */
+		snprintf(text, sizeof(text),
+			POLICY(ALLOW("\"users\": [1]", "%s") "," NAMED("other", "allow",
+				"\"users\": [1]",
+				"\"d/*\"") "," NAMED("no", "deny", "\"users\": [2]", "\"d/s\"")),
+			cases[i].more);
+		policy = parse(text);
+		decision = decide(policy, 1, 1, "d/s");
+		ck_assert(decision.allowed);
+		ck_assert(decision.exclusive == cases[i].exclusive);
+		ck_assert_int_eq(decision.overflow, cases[i].overflow);
+		ck_assert_uint_eq(decision.limits->messages, cases[i].messages);
+
+		decision = decide(policy, 1, 1, "d/t");
+		ck_assert_str_eq(decision.rule, "other");
+		ck_assert(!decision.exclusive);
+		ck_assert_int_eq(decision.overflow, POLICY_OVERFLOW_DROP);
+		ck_assert_uint_eq(decision.limits->messages, 0);
+
+		decision = decide(policy, 2, 2, "d/s");
+		ck_assert(!decision.allowed && !decision.exclusive);
+		ck_assert_int_eq(decision.overflow, POLICY_OVERFLOW_DROP);
+	}
 }
 END_TEST
 
@@ -292,7 +345,8 @@ START_TEST(a_budget_is_the_largest_among_the_allows_that_match_the_peer)
 		      "{\"name\": \"a\", \"action\": \"allow\", \"match\": {\"users\": [1, 2]},"
 		      " \"channels\": [\"d/s\"], \"limits\": {\"bytes\": \"2M\", \"buffers\": 3}},"
 		      "{\"name\": \"b\", \"action\": \"allow\", \"match\": {\"users\": [1]},"
-		      " \"channels\": [\"d/t\"], \"limits\": {\"bytes\": \"3M\", \"calls\": 7}},"
+		      " \"channels\": [\"d/t\"], \"limits\": {\"bytes\": \"3M\", \"calls\": 7,"
+		      " \"messages\": 5}},"
 		      "{\"name\": \"c\", \"action\": \"allow\", \"match\": {\"users\": [3]},"
 		      " \"channels\": [\"d/t\"]},"
 		      "{\"name\": \"d\", \"action\": \"deny\", \"match\": {\"users\": [1, 4]},"
@@ -301,13 +355,13 @@ START_TEST(a_budget_is_the_largest_among_the_allows_that_match_the_peer)
 		uid_t uid;
 		bool allowed;
 		uint64_t bytes;
-		uint32_t buffers, calls;
+		uint32_t buffers, calls, messages;
 	} cases[] = {
-		{1, true, 3 << 20, 3, 7},
-		{2, true, 2 << 20, 3, 0},
-		{3, true, 0, 0, 0},
-		{4, false, 0, 0, 0},
-		{5, false, 0, 0, 0},
+		{1, true, 3 << 20, 3, 7, 5},
+		{2, true, 2 << 20, 3, 0, 0},
+		{3, true, 0, 0, 0, 0},
+		{4, false, 0, 0, 0, 0},
+		{5, false, 0, 0, 0, 0},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -318,6 +372,7 @@ START_TEST(a_budget_is_the_largest_among_the_allows_that_match_the_peer)
 		ck_assert_uint_eq(limits.bytes, cases[i].bytes);
 		ck_assert_uint_eq(limits.buffers, cases[i].buffers);
 		ck_assert_uint_eq(limits.calls, cases[i].calls);
+		ck_assert_uint_eq(limits.messages, cases[i].messages);
 	}
 }
 END_TEST
@@ -330,6 +385,7 @@ int main(void)
 	tcase_add_test(tcase, nothing_matching_is_a_denial_by_the_default_rule);
 	tcase_add_test(tcase, a_deny_wins_wherever_it_stands);
 	tcase_add_test(tcase, the_first_matching_allow_supplies_limits_and_domain);
+	tcase_add_test(tcase, the_rule_that_allows_says_of_sharing_a_channel_and_of_its_queue);
 	tcase_add_test(tcase, all_keys_of_a_match_must_match_and_one_value_of_each);
 	tcase_add_test(tcase, an_unknown_name_in_an_allow_warns_and_matches_nobody);
 	tcase_add_test(tcase, names_mean_what_the_user_database_says);

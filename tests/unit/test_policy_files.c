@@ -162,6 +162,80 @@ START_TEST(a_name_used_in_two_files_is_refused_with_both_places)
 }
 END_TEST
 
+START_TEST(devices_of_all_files_are_known)
+{
+	_cleanup_(policy_freep) struct policy *policy = NULL;
+
+	put_text(vendor, "1.json", DEVICES("{\"name\": \"a\", \"mtu\": 1}"));
+	put_text(vendor, "2.json", DEVICES("{\"name\": \"b\", \"mtu\": 2}"));
+	put_text(admin, "2.json", DEVICES("{\"name\": \"b\", \"mtu\": 3}"));
+	put_text(admin, "3.json", SIMPLE("r"));
+	policy = load_good();
+	ck_assert_uint_eq(policy_size(policy), 1);
+	ck_assert_uint_eq(policy_device(policy, "a")->mtu, 1);
+	ck_assert_uint_eq(policy_device(policy, "b")->mtu, 3);
+	ck_assert_ptr_eq(policy_device_at(policy, 1), policy_device(policy, "b"));
+	ck_assert_ptr_null(policy_device_at(policy, 2));
+}
+END_TEST
+
+START_TEST(a_device_or_remoteproc_in_two_files_is_refused_with_both_places)
+{
+	static const struct {
+		const char *first, *second, *before, *says;
+	} cases[] = {
+		{DEVICES("{\"name\": \"same\"}"), DEVICES("{\"name\": \"same\"}"),
+			"{\"version\": 1, \"rules\": [], \"devices\": [{\"name\": ",
+			"name is already that of device same in "},
+		{DEVICES("{\"name\": \"a\", \"remoteproc\": \"cdsp\"}"),
+			DEVICES("{\"name\": \"b\", \"remoteproc\": \"cdsp\"}"),
+			"{\"version\": 1, \"rules\": [], \"devices\": [{\"name\": \"b\", "
+			"\"remoteproc\": ",
+			"remoteproc is already that of device a in "},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(policy_freep) struct policy *policy = NULL;
+		_cleanup_(freep) char *first = NULL;
+		struct policy_note error;
+		char place[600];
+
+		ck_assert_int_gt(asprintf(&first, "\n\n%s", cases[i].first), 0);
+		put_text(vendor, "1.json", first);
+		put_text(admin, "2.json", cases[i].second);
+		ck_assert_int_eq(load(&policy, &error), -EINVAL);
+		ck_assert_ptr_null(policy);
+		ck_assert_str_eq(error.file, path_of(admin, "2.json"));
+		ck_assert_uint_eq(error.line, 1);
+		ck_assert_uint_eq(error.column, strlen(cases[i].before) + 1);
+		snprintf(place, sizeof(place), "%s%s:3", cases[i].says, path_of(vendor, "1.json"));
+		ck_assert_str_eq(error.text, place);
+	}
+}
+END_TEST
+
+START_TEST(the_number_of_devices_is_bounded_in_all_files_together)
+{
+	_cleanup_(policy_freep) struct policy *policy = NULL;
+	struct policy_note error;
+	char name[32], text[128];
+
+	for (int i = 0; i < POLICY_DEVICES_MAX; i++) {
+		snprintf(name, sizeof(name), "%d.json", i);
+		snprintf(text, sizeof(text), DEVICES("{\"name\": \"d%d\"}"), i);
+		put_text(vendor, name, text);
+	}
+	policy_free(load_good());
+	put_text(admin, "more.json", DEVICES("{\"name\": \"more\"}"));
+	ck_assert_int_eq(load(&policy, &error), -EINVAL);
+	ck_assert_ptr_null(policy);
+	ck_assert_str_eq(error.file, path_of(admin, "more.json"));
+	ck_assert_uint_eq(error.column,
+		strlen("{\"version\": 1, \"rules\": [], \"devices\": [") + 1);
+	ck_assert_str_eq(error.text, "more than 64 devices");
+}
+END_TEST
+
 START_TEST(one_bad_file_spoils_the_whole)
 {
 	_cleanup_(policy_freep) struct policy *policy = NULL;
@@ -330,6 +404,9 @@ int main(void)
 	tcase_add_test(tcase, a_file_of_the_administrator_replaces_the_vendors_of_that_name);
 	tcase_add_test(tcase, other_files_are_no_policy);
 	tcase_add_test(tcase, a_name_used_in_two_files_is_refused_with_both_places);
+	tcase_add_test(tcase, devices_of_all_files_are_known);
+	tcase_add_test(tcase, a_device_or_remoteproc_in_two_files_is_refused_with_both_places);
+	tcase_add_test(tcase, the_number_of_devices_is_bounded_in_all_files_together);
 	tcase_add_test(tcase, one_bad_file_spoils_the_whole);
 	tcase_add_loop_test(tcase, what_cannot_be_read_is_an_error_and_never_skipped, 0,
 		ARRAY_SIZE(unreadable));

@@ -9,14 +9,8 @@
 #include "tests/suite.h"
 #include "tests/unit/policy_text.h"
 
-static int parse_error(const char *text, size_t size, struct policy_note *error)
-{
-	struct policy *policy = NULL;
-	int r = policy_parse(&policy, "t.json", text, size, error, NULL, NULL);
-
-	ck_assert_ptr_null(policy);
-	return r;
-}
+#define MORE(more) POLICY(ALLOW("\"users\": [1]", ", " more))
+#define DENY(more) RULE("deny", "\"match\": {\"users\": [1]}, \"channels\": [\"d/s\"], " more)
 
 /* The mark shows where the error is. */
 static const struct {
@@ -57,7 +51,8 @@ static const struct {
 	{"{^\"\\u0076ersion\": 1, \"rules\": []}", "unknown key \"\\u0076ersion\""},
 	{"{\"\x7f^\x1b]0;x\": 1, \"rules\": []}", "control character"},
 	{"{\"version\": 1, ^\"r\xc3\xa4ules\": []}", "unknown key \"r??ules\""},
-	{"{\"version\": 1, ^\"\": []}", "unknown key \"\"; a policy may have version, rules"},
+	{"{\"version\": 1, ^\"\": []}",
+		"unknown key \"\"; a policy may have version, rules, devices"},
 
 	/* a rule */
 	{POLICY("^1"), "a rule must be an object, not a whole number"},
@@ -65,13 +60,14 @@ static const struct {
 	{POLICY("^{}"), "a rule must have \"name\""},
 	{POLICY("^{\"name\": \"r\"}"), "a rule must have \"action\""},
 	{POLICY(RULE("allow", "\"match\": {\"users\": [1]}, \"channels\": [\"d/s\"], ^\"x\": 1")),
-		"a rule may have name, action, match, channels, share_domain, limits"},
+		"a rule may have name, action, match, channels, share_domain, exclusive, overflow, "
+		"limits"},
 	{POLICY(RULE("allow", "^\"action\": \"deny\"")), "duplicate key \"action\""},
 	{POLICY("^" RULE("allow", "\"channels\": [\"d/s\"]")), "must have \"match\""},
 	{POLICY("^" RULE("allow", "\"match\": {\"users\": [1]}")), "must have \"channels\""},
 	{POLICY(ALLOW("\"users\": [1]", "") ",\n  ^{}"), "a rule must have \"name\""},
 
-	/* name, action, share_domain */
+	/* name, action, share_domain, exclusive, overflow */
 	{POLICY("{\"name\": ^7, \"action\": 1, \"match\": 1, \"channels\": 1}"),
 		"not a whole number"},
 	{POLICY(NAMED("a", "allow", "\"users\": [1]",
@@ -83,6 +79,10 @@ static const struct {
 		"action must be \"allow\" or \"deny\""},
 	{POLICY("{\"name\": \"r\", \"action\": ^true, \"match\": 1, \"channels\": 1}"),
 		"action must be a string, not true or false"},
+	{POLICY("{\"name\": \"r\", \"action\": ^\"allow\\u0000\", \"match\": 1, \"channels\": 1}"),
+		"action must be \"allow\" or \"deny\""},
+	{POLICY("{\"name\": ^\"r\\u0000\", \"action\": 1, \"match\": 1, \"channels\": 1}"),
+		"letters, digits"},
 	{POLICY(ALLOW("\"users\": [1]", ", \"share_domain\": ^\"a b\"")), "letters, digits"},
 	{POLICY(ALLOW("\"users\": [1]", ", \"share_domain\": ^\"\"")), "must not be empty"},
 	{POLICY(RULE("deny", "\"match\": {\"users\": [1]}, \"channels\": [\"d/s\"], "
@@ -91,6 +91,17 @@ static const struct {
 	{POLICY(RULE("deny", "^\"limits\": {}, \"match\": {\"users\": [1]}, "
 			     "\"channels\": [\"d/s\"]")),
 		"limits is for rules that allow"},
+
+	{MORE("\"exclusive\": ^1"), "exclusive must be true or false, not a whole number"},
+	{MORE("\"exclusive\": ^\"true\""), "exclusive must be true or false, not a string"},
+	{MORE("\"exclusive\": ^null"), "exclusive must be true or false, not null"},
+	{MORE("\"exclusive\": true, ^\"exclusive\": true"), "duplicate key \"exclusive\""},
+	{POLICY(DENY("^\"exclusive\": false")), "exclusive is for rules that allow"},
+	{MORE("\"overflow\": ^\"keep\""), "overflow must be \"drop\" or \"close\""},
+	{MORE("\"overflow\": ^\"\""), "overflow must be \"drop\" or \"close\""},
+	{MORE("\"overflow\": ^\"drop\\u0000\""), "overflow must be \"drop\" or \"close\""},
+	{MORE("\"overflow\": ^false"), "overflow must be a string, not true or false"},
+	{POLICY(DENY("^\"overflow\": \"drop\"")), "overflow is for rules that allow"},
 
 	/* match */
 	{POLICY(RULE("allow", "\"match\": ^{}, \"channels\": [\"d/s\"]")), "users or groups"},
@@ -137,7 +148,8 @@ static const struct {
 
 	/* limits */
 	{LIMITS("^[]"), "limits must be an object"},
-	{LIMITS("{^\"session\": 1}"), "sessions, calls, timeout_ms, buffers, bytes"},
+	{LIMITS("{^\"session\": 1}"), "sessions, calls, timeout_ms, buffers, bytes, "
+				      "messages"},
 	{LIMITS("{\"calls\": 1, ^\"calls\": 2}"), "duplicate key \"calls\""},
 	{LIMIT("sessions", "^0"), "sessions must be from 1 to 1000000"},
 	{LIMIT("sessions", "^-1"), "sessions must be from 1 to"},
@@ -149,6 +161,10 @@ static const struct {
 	{LIMIT("timeout_ms", "^3600001"), "timeout_ms must be from 1 to 3600000"},
 	{LIMIT("timeout_ms", "^NaN"), "timeout_ms must be a whole number"},
 	{LIMIT("buffers", "^\"16\""), "buffers must be a whole number, not a string"},
+	{LIMIT("messages", "^0"), "messages must be from 1 to 65536"},
+	{LIMIT("messages", "^65537"), "messages must be from 1 to 65536"},
+	{LIMIT("messages", "^4294967297"), "messages must be from 1 to 65536"},
+	{LIMIT("messages", "^\"64\""), "messages must be a whole number, not a string"},
 	{LIMIT("bytes", "^0"), "bytes must be from 1 to 1099511627776, or a string like \"64M\""},
 	{LIMIT("bytes", "^-5"), "bytes must be from 1"},
 	{LIMIT("bytes", "^1.5"), "bytes must be a whole number or a string"},
@@ -172,16 +188,7 @@ static const struct {
 
 START_TEST(a_mistake_is_refused_where_it_stands)
 {
-	_cleanup_(freep) char *text = strdup(mistakes[_i].text);
-	struct policy_note error;
-	unsigned int line, column;
-
-	unmark(text, &line, &column);
-	ck_assert_int_eq(parse_error(text, strlen(text), &error), -EINVAL);
-	ck_assert_msg(strstr(error.text, mistakes[_i].says), "%s says: %s", text, error.text);
-	ck_assert_msg(error.line == line && error.column == column, "%s: %s: %u:%u, not %u:%u",
-		text, error.text, error.line, error.column, line, column);
-	ck_assert_str_eq(error.file, "t.json");
+	check_mistake(mistakes[_i].text, mistakes[_i].says);
 }
 END_TEST
 
@@ -222,11 +229,19 @@ static const char complete[] =
 	"      \"match\": {\"users\": [\"root\", 1000], \"groups\": [29, \"root\"]},\n"
 	"      \"channels\": [\"soft0/denoise\", \"cdsp/*\"],\n"
 	"      \"share_domain\": \"studio\",\n"
+	"      \"exclusive\": true, \"overflow\": \"close\",\n"
 	"      \"limits\": {\"sessions\": 4, \"calls\": 64, \"timeout_ms\": 2000,\n"
-	"                 \"buffers\": 16, \"bytes\": \"64M\"}\n"
+	"                 \"buffers\": 16, \"bytes\": \"64M\", \"messages\": 8}\n"
 	"    },\n"
 	"    {\"name\": \"rest\", \"action\": \"deny\", \"match\": {\"users\": [\"*\"]},\n"
 	"     \"channels\": [\"soft0/*\"]}\n"
+	"  ],\n"
+	"  \"devices\": [\n"
+	"    {\"name\": \"rpmsg0\", \"transport\": \"rpmsg\", \"remoteproc\": \"cdsp\",\n"
+	"     \"lifecycle\": \"on-demand\",\n"
+	"     \"idle_ms\": 5000, \"stop_with_broker\": true, \"without_iommu\": \"accept\",\n"
+	"     \"mtu\": 496, \"coredumps\": {\"count\": 4, \"bytes\": \"16M\"},\n"
+	"     \"services\": {\"ping\": 1024, \"pong\": 1025}}\n"
 	"  ]\n"
 	"}";
 

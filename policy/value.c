@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+#include "policy/value.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/compiled.h"
+
+/* Names. */
+
+bool value_only_from(const char *text, size_t size, const char *marks)
+{
+	static const char always[] = "abcdefghijklmnopqrstuvwxyz"
+				     "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+	for (size_t i = 0; i < size; i++)
+		if (!text[i] || (!strchr(always, text[i]) && !strchr(marks, text[i])))
+			return false;
+	return true;
+}
+
+static int check_label(struct reader *reader, uint32_t place, const char *what, const char *text,
+	size_t size, size_t max)
+{
+	int r = reader_length(reader, place, what, size, max);
+
+	if (r == 0 && !value_only_from(text, size, "._-"))
+		return reader_refuse(reader, place,
+			"%s may hold letters, digits, '.', '_' and '-' only", what);
+	return r;
+}
+
+int value_label(struct reader *reader, struct value value, const char *what, size_t max,
+	const char **out)
+{
+	int r = reader_expect(reader, value, what, json_type_string);
+
+	if (r < 0)
+		return r;
+	*out = json_object_get_string(value.json);
+	return check_label(reader, value.place, what, *out,
+		(size_t)json_object_get_string_len(value.json), max);
+}
+
+/* Numbers. */
+
+static int refuse_range(struct reader *reader, const struct field *field, struct value value,
+	const char *also)
+{
+	return reader_refuse(reader, value.place, "%s must be from %" PRIu64 " to %" PRIu64 "%s",
+		field->name, field->min, field->max, also);
+}
+
+/* json-c clamps numbers to 64 bits, so what is huge stays huge. */
+static bool in_range(const struct field *field, int64_t number)
+{
+	return number >= 0 && (uint64_t)number >= field->min && (uint64_t)number <= field->max;
+}
+
+int value_number(struct reader *reader, const struct field *field, struct value value, void *object)
+{
+	int r = reader_expect(reader, value, field->name, json_type_int);
+	int64_t number = json_object_get_int64(value.json);
+	uint32_t narrow = (uint32_t)number;
+
+	if (r < 0)
+		return r;
+	if (!in_range(field, number))
+		return refuse_range(reader, field, value, "");
+	memcpy((char *)object + field->offset, &narrow, sizeof(narrow));
+	return 0;
+}
+
+/* "64M" -> bytes. Returns 0 for what is no such thing, or is beyond 64 bits. */
+static uint64_t bytes_from_text(const char *text)
+{
+	static const char units[] = "KMG";
+	uint64_t bytes = 0;
+	const char *unit;
+
+	for (; *text >= '0' && *text <= '9'; text++)
+		if (__builtin_mul_overflow(bytes, 10, &bytes) ||
+			__builtin_add_overflow(bytes, (uint64_t)(*text - '0'), &bytes))
+			return 0;
+	unit = *text ? strchr(units, *text) : NULL;
+	if (!unit || text[1])
+		return 0;
+	for (const char *step = units; step <= unit; step++)
+		if (__builtin_mul_overflow(bytes, 1024, &bytes))
+			return 0;
+	return bytes;
+}
+
+int value_bytes(struct reader *reader, const struct field *field, struct value value, void *object)
+{
+	enum json_type type = json_object_get_type(value.json);
+	uint64_t bytes = 0;
+	const char *text;
+	int r = 0;
+
+	if (type == json_type_int)
+		bytes = (uint64_t)MAX(json_object_get_int64(value.json), 0);
+	else if (type == json_type_string)
+		r = reader_string(reader, value, field->name, POLICY_BYTES_TEXT_MAX, &text);
+	else
+		r = reader_refuse_type(reader, value, field->name,
+			"a whole number or a string like \"64M\"");
+	if (r < 0)
+		return r;
+	if (type == json_type_string)
+		bytes = bytes_from_text(text);
+	if (bytes < field->min || bytes > field->max)
+		return refuse_range(reader, field, value, ", or a string like \"64M\" (K, M, G)");
+	memcpy((char *)object + field->offset, &bytes, sizeof(bytes));
+	return 0;
+}
+
+/* Choices. */
+
+int value_bool(struct reader *reader, const struct field *field, struct value value, void *object)
+{
+	int r = reader_expect(reader, value, field->name, json_type_boolean);
+	bool truth = json_object_get_boolean(value.json);
+
+	if (r == 0)
+		memcpy((char *)object + field->offset, &truth, sizeof(truth));
+	return r;
+}
+
+static int refuse_choice(struct reader *reader, const struct field *field, struct value value,
+	const char *const *words, size_t n)
+{
+	char known[128] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < n && used < sizeof(known); i++) {
+		const char *before = i == 0 ? "" : i + 1 < n ? ", " : " or ";
+
+		used += (size_t)snprintf(known + used, sizeof(known) - used, "%s\"%s\"", before,
+			words[i]);
+	}
+	return reader_refuse(reader, value.place, "%s must be %s", field->name, known);
+}
+
+int value_choice(struct reader *reader, const struct field *field, struct value value,
+	const char *const *words, size_t n, size_t *out)
+{
+	int r = reader_expect(reader, value, field->name, json_type_string);
+	const char *text = json_object_get_string(value.json);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(text, words[i]) != 0 ||
+			strlen(words[i]) != (size_t)json_object_get_string_len(value.json))
+			continue;
+		*out = i;
+		return 0;
+	}
+	return refuse_choice(reader, field, value, words, n);
+}
+
+/* Objects whose keys no table knows. */
+
+static int parse_named(struct reader *reader, const struct field *field, struct value object,
+	uint32_t place, named_fn *parse)
+{
+	struct value value = {.place = place + 1};
+	char what[48], key[POLICY_SERVICE_NAME_MAX + 1];
+	size_t size;
+	const char *text = locate_key(&reader->places, place, &size);
+	int r;
+
+	snprintf(what, sizeof(what), "a name in %s", field->name);
+	r = check_label(reader, place, what, text, size, POLICY_SERVICE_NAME_MAX);
+	if (r < 0)
+		return r;
+	/* It holds no escape, so it is what json-c knows it by. */
+	memcpy(key, text, size);
+	key[size] = '\0';
+	json_object_object_get_ex(object.json, key, &value.json);
+	return parse(reader, key, value);
+}
+
+int value_names(struct reader *reader, const struct field *field, struct value value, size_t max,
+	named_fn *parse)
+{
+	const struct locate *places = &reader->places;
+	int r = reader_expect(reader, value, field->name, json_type_object);
+	uint32_t key;
+
+	if (r < 0)
+		return r;
+	if ((size_t)json_object_object_length(value.json) > max)
+		return reader_refuse(reader, value.place, "%s must have at most %zu entries",
+			field->name, max);
+	key = locate_first(places, value.place);
+	while (r == 0 && key != LOCATE_NONE) {
+		r = parse_named(reader, field, value, key, parse);
+		key = locate_next(places, value.place, key + 1);
+	}
+	return r;
+}
