@@ -31,6 +31,11 @@
 #define LIMIT_SESSION_CALLS      64    /* policy: calls; in flight */
 #define LIMIT_SESSION_TIMEOUT_MS 10000 /* policy: timeout_ms; longest call */
 
+#define LIMIT_SESSION_MESSAGES 64 /* policy: messages; received ones that wait */
+
+/* One rpmsg device: services announced by its remote processor. */
+#define LIMIT_DEVICE_CHANNELS 256
+
 /* One buffer: offsets are 32 bits wide. */
 #define LIMIT_BUFFER_BYTES (4ull * 1024 * 1024 * 1024 - 4096)
 
@@ -42,6 +47,7 @@
 /* Requests and replies of one connection. */
 #define CLIENT_HELLO_TIMEOUT_US (10ull * 1000 * 1000)
 #define CLIENT_OUTPUT_MAX       1088  /* packets that wait for a peer who does not read */
+#define CLIENT_NEWS_MAX         64    /* of them, until news of devices are no longer sent */
 #define CLIENT_SNDBUF_BYTES     16384 /* keeps descriptors in flight few, too */
 #define CLIENT_REQUESTS_A_TURN  16    /* requests handled before others get their turn */
 #define CLIENT_ENTRIES_A_TURN   64    /* the same for ring entries */
@@ -54,6 +60,20 @@
 #define CLOSER_THREADS     64
 #define CLOSER_BACKLOG     32
 #define CLOSER_PATIENCE_US 1000
+
+/* What the kernel forces to block: threads. */
+#define WORKER_THREADS 8
+
+/* Messages read from one endpoint, and endpoints tried again, before others get their turn. */
+#define ENDPOINT_MESSAGES_A_TURN 64
+
+/* A transport that is full and does not say when it no longer is: how soon it is tried again, at
+ * first and at most. */
+#define RETRY_MIN_US 100
+#define RETRY_MAX_US 20000
+
+/* States of remote processors: read at least so often while clients are connected. */
+#define REMOTEPROC_POLL_MS 1000
 
 /* Stopping: how long calls that run are waited for. */
 #define SHUTDOWN_GRACE_MS 5000
