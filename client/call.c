@@ -20,6 +20,10 @@ static int check(const struct dspbroker_session *session, const struct dspbroker
 	if (!session || !call || call->n_in > DSPBROKER_ARGS_MAX ||
 		call->n_out > DSPBROKER_ARGS_MAX - call->n_in)
 		return -EINVAL;
+	if (session->info.mtu) {
+		message_set("the channel takes messages, not calls");
+		return -EOPNOTSUPP;
+	}
 	if (!call->args && call->n_in + call->n_out)
 		return -EINVAL;
 	for (unsigned int i = 0; i < call->n_in + call->n_out; i++) {
@@ -86,11 +90,11 @@ static int start(struct pending **out, struct dspbroker_session *session,
 
 	if (broker->broken)
 		return connection_gone(broker);
-	pending = pending_take(broker, submitted);
+	pending = pending_take(session, DSP_OP_INVOKE, submitted);
 	if (!pending)
 		return -EAGAIN;
-	pending->session = session;
 	pending->user = call->user;
+	pending->n_in = call->n_in;
 	entry.op = DSP_OP_INVOKE;
 	entry.n_in = (uint8_t)call->n_in;
 	entry.n_out = (uint8_t)call->n_out;
@@ -109,51 +113,9 @@ static int start(struct pending **out, struct dspbroker_session *session,
 		pending_put(broker, pending);
 		return r;
 	}
+	pending_publish(broker);
 	*out = pending;
 	return 0;
-}
-
-/* Its outcome is taken: write its outputs, and make room for another. */
-static void finish(struct dspbroker *broker, struct pending *pending)
-{
-	if (pending->status == DSP_OK)
-		for (unsigned int i = 0; i < pending->n_outputs; i++)
-			memcpy(pending->outputs[i].data, broker->area + pending->outputs[i].offset,
-				pending->outputs[i].length);
-	pending_put(broker, pending);
-	if (broker->starved)
-		pump_nudge(broker);
-}
-
-/* There is no room for a call of this thread. Wait for some, unless nothing runs that could make
- * it: then other threads must reap first. */
-static int wait_for_room(struct dspbroker *broker)
-{
-	if (!broker->n_running)
-		return -EAGAIN;
-	broker->starved++;
-	pump_wait(broker, DEADLINE_FOREVER);
-	broker->starved--;
-	return 0;
-}
-
-/* Returns what became of a call that this thread waits for. */
-static int wait_for_outcome(struct dspbroker *broker, struct pending *pending, unsigned int n_in,
-	int32_t *result)
-{
-	int status;
-
-	while (pending->running)
-		pump_wait(broker, DEADLINE_FOREVER);
-	status = pending->status;
-	if (status < 0)
-		connection_gone(broker);
-	else
-		message_set_outcome(pending, n_in);
-	if (result)
-		*result = pending->result;
-	finish(broker, pending);
-	return status;
 }
 
 int dspbroker_invoke(struct dspbroker_session *session, const struct dspbroker_call *call,
@@ -170,11 +132,11 @@ int dspbroker_invoke(struct dspbroker_session *session, const struct dspbroker_c
 
 	HOLD(session->broker);
 	while ((r = start(&pending, session, call, area_size, false)) == -EAGAIN)
-		if (wait_for_room(session->broker) < 0)
+		if (pending_await_room(session->broker, DEADLINE_FOREVER) < 0)
 			return -EAGAIN;
 	if (r < 0)
 		return r;
-	return wait_for_outcome(session->broker, pending, call->n_in, result);
+	return pending_await(session->broker, pending, result);
 }
 
 int dspbroker_submit(struct dspbroker_session *session, const struct dspbroker_call *call)
@@ -217,7 +179,7 @@ static int start_cancel(struct pending **out, struct dspbroker_session *session,
 
 	if (broker->broken)
 		return connection_gone(broker);
-	pending = pending_take(broker, false);
+	pending = pending_take(session, DSP_OP_CANCEL, false);
 	if (!pending)
 		return -EAGAIN;
 	r = pending_push(broker, pending, &entry);
@@ -225,6 +187,7 @@ static int start_cancel(struct pending **out, struct dspbroker_session *session,
 		pending_put(broker, pending);
 		return r;
 	}
+	pending_publish(broker);
 	*out = pending;
 	return 0;
 }
@@ -246,11 +209,11 @@ int dspbroker_cancel(struct dspbroker_session *session, const void *user)
 	if (!target)
 		return DSPBROKER_NOT_FOUND;
 	while ((r = start_cancel(&pending, session, target)) == -EAGAIN)
-		if (wait_for_room(session->broker) < 0)
+		if (pending_await_room(session->broker, DEADLINE_FOREVER) < 0)
 			return DSPBROKER_NOT_FOUND; /* nothing runs any more, so neither does it */
 	if (r < 0)
 		return r;
-	return wait_for_outcome(session->broker, pending, 0, NULL);
+	return pending_await(session->broker, pending, NULL);
 }
 
 static unsigned int take_ready(struct dspbroker *broker, struct dspbroker_completion *out,
@@ -268,7 +231,7 @@ static unsigned int take_ready(struct dspbroker *broker, struct dspbroker_comple
 			.result = pending->result,
 			.busy_ns = pending->busy_ns,
 		};
-		finish(broker, pending);
+		pending_finish(broker, pending);
 	}
 	return n;
 }
@@ -288,8 +251,11 @@ int dspbroker_reap(struct dspbroker *broker, struct dspbroker_completion *out, u
 	pump_collect(broker);
 	n = take_ready(broker, out, max);
 	while (!n && !broker->broken && r != -ETIMEDOUT) {
-		r = pump_wait(broker, broker->n_submitted ? deadline : DEADLINE_NOW);
+		r = deadline == DEADLINE_NOW || !broker->n_submitted ? pump_glance(broker)
+								     : pump_wait(broker, deadline);
 		n = take_ready(broker, out, max);
 	}
+	if (!n)
+		connection_clear_attention(broker);
 	return !n && broker->broken ? connection_gone(broker) : (int)n;
 }

@@ -27,18 +27,28 @@ void connection_unlock(struct dspbroker *broker)
 	pthread_mutex_unlock(&broker->lock);
 }
 
+static bool attention_wanted(const struct dspbroker *broker)
+{
+	return broker->broken || broker->n_events || !list_empty(&broker->ready) ||
+	       !list_empty(&broker->receivable);
+}
+
 void connection_update_attention(struct dspbroker *broker)
 {
-	bool wanted = broker->broken || broker->n_events || !list_empty(&broker->ready);
+	if (broker->attention_on || !broker->polled || !attention_wanted(broker))
+		return;
+	ring_kick(broker->attention);
+	broker->attention_on = true;
+}
+
+void connection_clear_attention(struct dspbroker *broker)
+{
 	uint64_t count;
 
-	if (wanted == broker->attention_on)
+	if (!broker->attention_on || attention_wanted(broker))
 		return;
-	if (wanted)
-		ring_kick(broker->attention);
-	else
-		(void)!read(broker->attention, &count, sizeof(count));
-	broker->attention_on = wanted;
+	(void)!read(broker->attention, &count, sizeof(count));
+	broker->attention_on = false;
 }
 
 void connection_break(struct dspbroker *broker, const char *why)
@@ -72,10 +82,11 @@ static int connection_new(struct dspbroker **out)
 	if (!broker)
 		return -ENOMEM;
 	broker->sock = broker->doorbell = broker->notify = -1;
-	broker->nudge = broker->attention = broker->epoll = -1;
+	broker->nudge = broker->attention = broker->epoll = broker->waiter = -1;
 	list_init(&broker->free);
 	list_init(&broker->running);
 	list_init(&broker->ready);
+	list_init(&broker->receivable);
 	list_init(&broker->requests);
 	list_init(&broker->sessions);
 	list_init(&broker->buffers);
@@ -104,6 +115,7 @@ struct dspbroker *dspbroker_free(struct dspbroker *broker)
 	ring_unmap(&broker->ring);
 	arena_deinit(&broker->arena);
 	pending_deinit(broker);
+	fd_close(broker->waiter);
 	fd_close(broker->epoll);
 	fd_close(broker->attention);
 	fd_close(broker->nudge);
@@ -240,7 +252,7 @@ static int gather(struct dspbroker *broker, int sock)
 	/* Not everything can be polled; a broker that sends such a thing is no broker. */
 	if (epoll_ctl(broker->epoll, EPOLL_CTL_ADD, broker->notify, &readable) < 0)
 		return errno == EPERM ? -EPROTO : -errno;
-	return 0;
+	return pump_init(broker, sock);
 }
 
 static int check_socket(int fd)
@@ -329,5 +341,15 @@ int dspbroker_connect(struct dspbroker **out, const char *path)
 
 int dspbroker_fd(const struct dspbroker *broker)
 {
-	return broker ? broker->epoll : -EINVAL;
+	struct dspbroker *mutable = (struct dspbroker *)broker;
+
+	if (!broker)
+		return -EINVAL;
+	HOLD(mutable);
+	if (!mutable->polled) {
+		mutable->polled = true;
+		pump_drain(mutable);
+		pump_arm(mutable);
+	}
+	return broker->epoll;
 }

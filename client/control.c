@@ -70,12 +70,16 @@ static void reply_receive(struct dspbroker *broker, const union packet *packet,
 		connection_break(broker, "the broker sent an impossible status");
 		return;
 	}
+	if (request->session && !error && !session_possible(&packet->open)) {
+		connection_break(broker, "the broker opened a session that can be none");
+		return;
+	}
 	request->reply = *packet;
 	request->fds = *fds;
 	fds->n = 0;
 	request->status = error ? (int)packet->error.status : 0;
 	if (request->session && !error)
-		session_opened(request->session, &packet->open);
+		session_adopt(request->session, &packet->open);
 	list_remove(&request->link);
 	request->done = true;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libdspbroker: call methods on a machine's DSPs through the dspbroker daemon, without rights of
- * your own on any device.
+ * libdspbroker: call methods on a machine's DSPs, and exchange messages with them, through the
+ * dspbroker daemon, without rights of your own on any device.
  *
  *   connect -> open a channel -> invoke, or submit many and reap -> close
+ *                             -> send and receive messages       -> close
  *
  * Return values. Every function that returns int returns
  *     0      done (where a count is promised: the count, 0 or more),
@@ -24,8 +25,9 @@
  * fork(). The child must not use a connection of its parent, nor close it.
  *
  * Sandbox. With dspbroker_connect_fd() the library opens no file and makes no socket. It needs
- * sendmsg, recvmsg, read, write, poll, futex, mmap, munmap, close, fstat, fcntl, clock_gettime and
- * what malloc() needs; while connecting also getsockopt, eventfd2, epoll_create1 and epoll_ctl.
+ * sendmsg, recvmsg, read, write, poll, epoll_wait, futex, mmap, munmap, close, fstat, fcntl,
+ * clock_gettime and what malloc() needs; while connecting also getsockopt, eventfd2, epoll_create1
+ * and epoll_ctl.
  *
  * Units. Sizes, offsets and lengths are bytes, times are microseconds unless the name says
  * otherwise.
@@ -60,6 +62,7 @@ enum dspbroker_status {
 	DSPBROKER_NO_RESOURCES = 12,  /* the broker is out of memory or descriptors */
 	DSPBROKER_SHUTTING_DOWN = 13, /* the broker is stopping */
 	DSPBROKER_LOAD_FAILED = 14,   /* the module could not be loaded, or refused to open */
+	DSPBROKER_WITHDRAWN = 15,     /* the remote processor withdrew the service */
 };
 
 struct dspbroker;         /* a connection */
@@ -100,24 +103,30 @@ struct dspbroker *dspbroker_free(struct dspbroker *broker);
 
 /* Facts about a session, fixed at open. */
 struct dspbroker_session_info {
-	uint32_t calls_max;      /* calls that may be in flight at once */
-	uint32_t timeout_max_us; /* the longest a call may take; also the default */
+	uint32_t calls_max;      /* calls, or sent messages, that may be in flight at once */
+	uint32_t timeout_max_us; /* the longest a call or a send may take; also the default */
 	uint32_t generation;     /* of the device; changes when state on the DSP was lost */
+	uint32_t mtu;            /* bytes of the largest message; 0: the channel takes calls */
 	char rule[64];           /* the policy rule that allowed it */
 };
 
 /*
- * Open @channel, "DEVICE/SERVICE". Waits until the module is loaded. *@out belongs to @broker and
- * must be freed with dspbroker_session_close() or goes with dspbroker_free().
+ * Open @channel, "DEVICE/SERVICE". Waits until the module is loaded, or until the remote processor
+ * was started and has announced the service. *@out belongs to @broker and must be freed with
+ * dspbroker_session_close() or goes with dspbroker_free().
  * Errors: DSPBROKER_DENIED, _OVER_LIMIT, _NOT_FOUND, _LOAD_FAILED, _DEVICE_DOWN, _TIMED_OUT,
- * _DOMAIN_CRASHED, _NO_RESOURCES, _SHUTTING_DOWN, _INVALID (no channel's name).
+ * _DOMAIN_CRASHED, _BUSY (the channel is for one session at a time), _WITHDRAWN, _NO_RESOURCES,
+ * _SHUTTING_DOWN, _INVALID (no channel's name); -ENOSPC (it takes messages, and this connection
+ * has no room for one more such session: there are at most a quarter as many as submission slots,
+ * 64 unless the broker was built otherwise, and one message of each must fit into half of the
+ * argument area).
  */
 int dspbroker_session_open(struct dspbroker *broker, struct dspbroker_session **out,
 	const char *channel);
 
 /* Close it: calls that have not begun end with DSPBROKER_CANCELLED; returns when no call of the
  * session is in flight any more. Completions that were not reaped can still be; their `session` is
- * NULL. Events about it that were not taken are dropped. NULL-safe; returns NULL. */
+ * NULL. Messages and events of it that were not taken are dropped. NULL-safe; returns NULL. */
 struct dspbroker_session *dspbroker_session_close(struct dspbroker_session *session);
 
 /* Valid as long as the session. */
@@ -164,7 +173,8 @@ int dspbroker_buffer_fd(const struct dspbroker_buffer *buffer);
  * One argument. With @buffer, a range of that buffer. Without, inline data at @data, at most
  * DSPBROKER_INLINE_MAX bytes, which the library copies (into shared memory before the call, or
  * out of it after). An argument of length 0 is allowed. The inline arguments of all calls in flight
- * share the connection's argument area, 256 KiB unless the broker was built otherwise.
+ * share the connection's argument area, 256 KiB unless the broker was built otherwise, with
+ * messages, of which those to come take at most half.
  */
 struct dspbroker_arg {
 	struct dspbroker_buffer *buffer;
@@ -183,7 +193,7 @@ struct dspbroker_call {
 
 struct dspbroker_completion {
 	struct dspbroker_session *session; /* NULL: closed meanwhile */
-	void *user;                        /* of the call */
+	void *user;                        /* of the call, or message */
 	int status;       /* enum dspbroker_status, or a negative errno: the connection broke */
 	int32_t result;   /* what the module returned, as it is */
 	uint64_t busy_ns; /* nanoseconds that the call ran on the DSP */
@@ -197,8 +207,9 @@ struct dspbroker_completion {
  * flight), _INVALID (an argument outside its buffer, or a method that is the broker's own),
  * _NOT_FOUND (the broker does not know the session), _SHUTTING_DOWN, _NO_RESOURCES; -EMSGSIZE (the
  * inline arguments together are larger than the argument area), -EAGAIN (completed calls that were
- * not reaped fill it). When it returns, nobody writes to the arguments any more, except that after
- * -ECONNRESET the DSP may still write to ranges of buffers.
+ * not reaped, or messages, fill it), -EOPNOTSUPP (the channel takes messages). When it returns,
+ * nobody writes to the arguments any more, except that after -ECONNRESET the DSP may still write to
+ * ranges of buffers.
  */
 int dspbroker_invoke(struct dspbroker_session *session, const struct dspbroker_call *call,
 	int32_t *result);
@@ -212,9 +223,10 @@ int dspbroker_invoke(struct dspbroker_session *session, const struct dspbroker_c
  */
 int dspbroker_submit(struct dspbroker_session *session, const struct dspbroker_call *call);
 
-/* Ask that the oldest submitted call with this @user be ended if it has not begun: it then
- * completes with DSPBROKER_CANCELLED. Waits for the answer. Errors: DSPBROKER_BUSY (it runs, and
- * completes as it would have), DSPBROKER_NOT_FOUND (already complete, or there is none). */
+/* Ask that the oldest submitted call (or message to be sent) with this @user be ended if it has not
+ * begun: it then completes with DSPBROKER_CANCELLED. Waits for the answer. Errors: DSPBROKER_BUSY
+ * (it runs, and completes as it would have), DSPBROKER_NOT_FOUND (already complete, or there is
+ * none). */
 int dspbroker_cancel(struct dspbroker_session *session, const void *user);
 
 /*
@@ -227,21 +239,93 @@ int dspbroker_cancel(struct dspbroker_session *session, const void *user);
 int dspbroker_reap(struct dspbroker *broker, struct dspbroker_completion *out, unsigned int max,
 	int timeout_ms);
 
+/* Messages. On a channel that takes them (mtu is not 0) these work, and on a channel that takes
+ * calls those above; the other way round they return -EOPNOTSUPP. A message is 1 to mtu bytes and
+ * arrives whole. Messages of a session arrive in the order of their sending, in both directions.
+ *
+ * A session has an address of its own, which the remote processor learns from the first message
+ * that it gets: what it sends without having been asked finds only those who have sent before. */
+
+/*
+ * Send a message and wait until the kernel has taken it, at most @timeout_ms (negative: as long as
+ * the session allows; more than that is cut to it). It is copied, so @data may be reused. That the
+ * kernel has taken it does not say that the remote processor has read it.
+ * Errors: DSPBROKER_TIMED_OUT (there was no room all the time), _OVER_LIMIT (calls_max messages of
+ * this session wait for room), _DEVICE_DOWN, _WITHDRAWN, _CANCELLED, _DENIED, _SHUTTING_DOWN,
+ * _NO_RESOURCES, _NOT_FOUND; -EMSGSIZE (no byte, or more than mtu), -EAGAIN (what was not reaped
+ * fills the argument area), -EOPNOTSUPP (the channel takes calls).
+ */
+int dspbroker_send(struct dspbroker_session *session, const void *data, size_t length,
+	int timeout_ms);
+
+/* The same without waiting for room: DSPBROKER_BUSY when there is none now, or when messages of
+ * this session wait already. */
+int dspbroker_try_send(struct dspbroker_session *session, const void *data, size_t length);
+
+/* Start to send a message; its completion comes from dspbroker_reap(), with @user. Messages of one
+ * session are sent in the order in which this and dspbroker_send() were called. Errors: -EAGAIN
+ * (queue or argument area full: reap first), -EMSGSIZE. */
+int dspbroker_submit_send(struct dspbroker_session *session, const void *data, size_t length,
+	void *user);
+
+/*
+ * Take the next message into @data; *@length is its length. @timeout_ms: 0 does not wait, negative
+ * waits for ever. Errors: DSPBROKER_TIMED_OUT (there is none), -EMSGSIZE (@size is less than mtu),
+ * and once the session is dead and what had arrived is taken: why it died (DSPBROKER_DEVICE_DOWN,
+ * _WITHDRAWN, _DENIED, _OVER_LIMIT: its queue overflowed, and policy closes it then).
+ * @dropped, unless NULL, is how many messages were lost just before this one because the queue was
+ * full (or they were longer than mtu).
+ */
+int dspbroker_receive(struct dspbroker_session *session, void *data, size_t size, size_t *length,
+	uint32_t *dropped, int timeout_ms);
+
 /* Event loops and events. */
 
 /*
- * A descriptor that is readable when dspbroker_reap() or dspbroker_next_event() may have
- * something; level-triggered, for poll, epoll or any event loop, only to be polled. When it is
- * readable, call both until both return 0, which may be at once, or one returns -ECONNRESET: then
- * it stays readable. Same descriptor for the life of the connection.
+ * A descriptor that is readable when dspbroker_reap(), dspbroker_next_event() or, on any session,
+ * dspbroker_receive() may have something; level-triggered, for poll, epoll or any event loop, only
+ * to be polled. When it is readable, call them until reap and next_event return 0 and
+ * dspbroker_receive(..., 0) of each message session DSPBROKER_TIMED_OUT, which may be at once, or
+ * one returns -ECONNRESET: then it stays readable. A dead session counts until it is closed.
+ * dspbroker_next_message() says which session has something. Same descriptor for the life of the
+ * connection.
  */
 int dspbroker_fd(const struct dspbroker *broker);
 
+/* A session for which dspbroker_receive() has a message, or the reason of its death; each in turn.
+ * NULL when there is none. Never waits. */
+struct dspbroker_session *dspbroker_next_message(struct dspbroker *broker);
+
+/* What the kernel says of a device's remote processor. */
+enum dspbroker_state {
+	DSPBROKER_STATE_NONE = 0, /* none that the kernel controls */
+	DSPBROKER_STATE_OFFLINE = 1,
+	DSPBROKER_STATE_SUSPENDED = 2,
+	DSPBROKER_STATE_RUNNING = 3,
+	DSPBROKER_STATE_CRASHED = 4,
+	DSPBROKER_STATE_ATTACHED = 5, /* it runs, and somebody else started it */
+	DSPBROKER_STATE_DETACHED = 6, /* it runs, out of reach */
+	DSPBROKER_STATE_UNKNOWN = 7,
+};
+
+/* What keeps a device from memory that is not meant for it. */
+enum dspbroker_isolation {
+	DSPBROKER_ISOLATION_SOFTWARE = 0, /* it is no hardware */
+	DSPBROKER_ISOLATION_IOMMU = 1,
+	DSPBROKER_ISOLATION_ACCEPTED = 2, /* nothing, and policy accepts that */
+	DSPBROKER_ISOLATION_REFUSED = 3,  /* nothing, so nobody may open it */
+};
+
+/* Words for them. Static, never NULL. */
+const char *dspbroker_state_name(enum dspbroker_state state);
+const char *dspbroker_isolation_name(enum dspbroker_isolation isolation);
+
 enum dspbroker_event_type {
 	DSPBROKER_EVENT_SESSION = 1,  /* a session died: revoked or crashed; close it */
-	DSPBROKER_EVENT_DEVICE = 2,   /* a device went down or came up */
+	DSPBROKER_EVENT_DEVICE = 2,   /* a device went down or came up, or its state changed */
 	DSPBROKER_EVENT_SHUTDOWN = 3, /* the broker is stopping */
-	DSPBROKER_EVENT_LOST = 4,     /* events were dropped here because nobody took them */
+	DSPBROKER_EVENT_LOST = 4,     /* events were dropped because nobody took them */
+	DSPBROKER_EVENT_CHANNEL = 5,  /* a channel came or went */
 };
 
 struct dspbroker_event {
@@ -249,8 +333,11 @@ struct dspbroker_event {
 	struct dspbroker_session *session; /* SESSION */
 	int status;                        /* SESSION: why, enum dspbroker_status */
 	char device[32];                   /* DEVICE: its name */
-	int up;                            /* DEVICE: 1 up, 0 down */
+	int up;                            /* DEVICE: 1 up, 0 down; CHANNEL: 1 came, 0 went */
 	uint32_t generation;               /* DEVICE */
+	enum dspbroker_state state;        /* DEVICE */
+	char channel[128];                 /* CHANNEL: its name */
+	int message;                       /* CHANNEL: 0 takes calls, 1 messages */
 	uint32_t grace_ms;                 /* SHUTDOWN: how long running calls are waited for */
 	char text[256];                    /* SESSION: a sentence for a person */
 };
@@ -267,9 +354,13 @@ struct dspbroker_device_info {
 	uint64_t id;
 	char name[32];
 	char transport[32];
-	int up;
+	int up; /* channels can be opened on it */
 	uint32_t generation;
 	uint32_t channels, sessions, domains;
+	enum dspbroker_state state;
+	enum dspbroker_isolation isolation;
+	uint32_t coredumps;  /* that were saved since the broker started */
+	char remoteproc[32]; /* the kernel's name of its remote processor; "": none */
 };
 int dspbroker_next_device(struct dspbroker *broker, uint64_t id, struct dspbroker_device_info *out);
 
@@ -294,6 +385,10 @@ struct dspbroker_session_record {
 	uint64_t calls, errors;
 	uint64_t busy_ns;
 	uint64_t since_us; /* CLOCK_REALTIME of its opening */
+	int message;       /* 0: calls; 1: messages, and `calls` counts those sent */
+	uint64_t received; /* messages that arrived */
+	uint64_t dropped;  /* of them those that found the queue full, or were too long */
+	uint32_t queued;   /* of them those that its client has not asked for yet */
 };
 int dspbroker_next_session(struct dspbroker *broker, uint64_t id,
 	struct dspbroker_session_record *out);

@@ -26,33 +26,66 @@ enum option_id {
 	OPTION_SUPPRESS,
 	OPTION_RATE,
 	OPTION_COUNT,
+	OPTION_RECEIVE,
+	OPTION_FOLLOW,
+	OPTION_HEX,
+	OPTION_RAW,
+	OPTION_TRY,
+	OPTIONS,
 };
 
 #define BIT(option) (1u << (option))
 #define BITS_ALWAYS (BIT(OPTION_HELP) | BIT(OPTION_VERSION) | BIT(OPTION_JSON))
 #define BITS_BROKER (BITS_ALWAYS | BIT(OPTION_SOCKET))
+#define BITS_MESSAGES \
+	(BITS_BROKER | BIT(OPTION_TIMEOUT) | BIT(OPTION_FOLLOW) | BIT(OPTION_HEX) | BIT(OPTION_RAW))
 
 static const struct option_rule {
 	const char *value; /* NULL: it takes none */
 	const char *help;
 	size_t field; /* numbers: where in struct dspctl_options */
 	int64_t min, max;
-} rules[OPTION_COUNT] = {
-	[OPTION_HELP] = {NULL, "show this text", 0, 0, 0},
-	[OPTION_VERSION] = {NULL, "show the version", 0, 0, 0},
-	[OPTION_JSON] = {NULL, "print JSON instead of text", 0, 0, 0},
+	size_t flag; /* those that are on or off: likewise */
+} rules[OPTIONS] = {
+	[OPTION_HELP] = {.help = "show this text"},
+	[OPTION_VERSION] = {.help = "show the version"},
+	[OPTION_JSON] = {.help = "print JSON instead of text",
+		.flag = offsetof(struct dspctl_options, json)},
 	[OPTION_SOCKET] = {"PATH",
-		"the broker's socket ($DSPBROKER_SOCKET, else " DSP_SOCKET_DEFAULT ")", 0, 0, 0},
-	[OPTION_TIMEOUT] = {"MS", "the longest that the call may take, in milliseconds",
-		offsetof(struct dspctl_options, timeout_ms), 1, TIMEOUT_MAX_MS},
+		"the broker's socket ($DSPBROKER_SOCKET, else " DSP_SOCKET_DEFAULT ")", 0, 0, 0, 0},
+	[OPTION_TIMEOUT] = {"MS",
+		"longest wait for the call, for room or for each message, in milliseconds",
+		offsetof(struct dspctl_options, timeout_ms), 1, TIMEOUT_MAX_MS, 0},
 	[OPTION_BLOCK] = {"SAMPLES", "samples in a block (10 milliseconds of sound)",
-		offsetof(struct dspctl_options, block), PCM_BLOCK_MIN, PCM_BLOCK_MAX},
+		offsetof(struct dspctl_options, block), PCM_BLOCK_MIN, PCM_BLOCK_MAX, 0},
 	[OPTION_IN_FLIGHT] = {"N", "blocks under way at a time (8, or what policy allows)",
-		offsetof(struct dspctl_options, in_flight), 1, DSPCTL_SLOTS_MAX},
+		offsetof(struct dspctl_options, in_flight), 1, DSPCTL_SLOTS_MAX, 0},
 	[OPTION_SUPPRESS] = {"DB", "how far noise is lowered, -1 to -100 (the module's choice)",
-		offsetof(struct dspctl_options, suppress_db), PCM_SUPPRESS_MIN, -1},
+		offsetof(struct dspctl_options, suppress_db), PCM_SUPPRESS_MIN, -1, 0},
 	[OPTION_RATE] = {"HZ", "samples a second of the result (as the input has)",
-		offsetof(struct dspctl_options, rate), PCM_RATE_MIN, PCM_RATE_MAX},
+		offsetof(struct dspctl_options, rate), PCM_RATE_MIN, PCM_RATE_MAX, 0},
+	[OPTION_COUNT] = {"N", "messages to print (1)", offsetof(struct dspctl_options, count), 1,
+		UINT32_MAX, 0},
+	[OPTION_RECEIVE] = {"N", "then print so many messages that come",
+		offsetof(struct dspctl_options, count), 1, UINT32_MAX, 0},
+	[OPTION_FOLLOW] = {.help = "print what comes until interrupted",
+		.flag = offsetof(struct dspctl_options, follow)},
+	[OPTION_HEX] = {.help = "messages are hexadecimal digits",
+		.flag = offsetof(struct dspctl_options, hex)},
+	[OPTION_RAW] = {.help = "bytes as they are, and standard input as one message",
+		.flag = offsetof(struct dspctl_options, raw)},
+	[OPTION_TRY] = {.help = "fail rather than wait for room",
+		.flag = offsetof(struct dspctl_options, try_only)},
+};
+
+/* Pairs that make no sense together. */
+static const struct {
+	enum option_id one, other;
+} exclusive[] = {
+	{OPTION_HEX, OPTION_RAW},
+	{OPTION_RAW, OPTION_JSON},
+	{OPTION_COUNT, OPTION_FOLLOW},
+	{OPTION_RECEIVE, OPTION_FOLLOW},
 };
 
 static const struct option longs[] = {
@@ -65,6 +98,12 @@ static const struct option longs[] = {
 	{"in-flight", required_argument, NULL, OPTION_IN_FLIGHT},
 	{"suppress", required_argument, NULL, OPTION_SUPPRESS},
 	{"rate", required_argument, NULL, OPTION_RATE},
+	{"count", required_argument, NULL, OPTION_COUNT},
+	{"receive", required_argument, NULL, OPTION_RECEIVE},
+	{"follow", no_argument, NULL, OPTION_FOLLOW},
+	{"hex", no_argument, NULL, OPTION_HEX},
+	{"raw", no_argument, NULL, OPTION_RAW},
+	{"try", no_argument, NULL, OPTION_TRY},
 	{NULL, 0, NULL, 0},
 };
 
@@ -87,6 +126,24 @@ static const char run_help[] =
 	"must be mono with 16 bits a sample. OUT.wav is replaced when all went well, and left\n"
 	"alone when not.\n";
 
+static const char devices_help[] =
+	"With --follow, the list is followed by a line for each event of a device or a channel.\n";
+
+static const char send_help[] =
+	"Each MESSAGE is sent as one datagram; - stands for the lines of standard input, which is\n"
+	"read to its end first. A message longer than the channel's MTU is refused, and then none\n"
+	"is sent. Put -- before messages that begin with a dash.\n"
+	"\n"
+	"Many services answer only to whoever has written to them: get the answer with --receive\n"
+	"or --follow, over the same session.\n"
+	"  dspctl send rpmsg0/echo hello --receive 1\n";
+
+static const char receive_help[] =
+	"Messages are printed one a line: printable text as it is, a backslash as \\\\, and other\n"
+	"bytes as \\xNN.\n"
+	"\n"
+	"Many services answer only to whoever has written to them: see `dspctl send --help`.\n";
+
 static const char policy_help[] =
 	"Reads the *.json files of the directories (without any: the vendor's and the\n"
 	"administrator's) as the broker would; needs no broker. Errors and warnings are\n"
@@ -101,7 +158,8 @@ static const struct command {
 	unsigned int options; /* bits of those it takes */
 	int (*run)(const struct dspctl_options *options);
 } commands[] = {
-	{"devices", "", "list the DSPs", "", 0, 0, BITS_BROKER, dspctl_devices},
+	{"devices", "", "list the DSPs", devices_help, 0, 0, BITS_BROKER | BIT(OPTION_FOLLOW),
+		dspctl_devices},
 	{"channels", "", "list the channels, and which of them policy lets you open", "", 0, 0,
 		BITS_BROKER, dspctl_channels},
 	{"sessions", "", "list your open sessions; root sees everybody's", "", 0, 0, BITS_BROKER,
@@ -112,28 +170,34 @@ static const struct command {
 		BITS_BROKER | BIT(OPTION_BLOCK) | BIT(OPTION_IN_FLIGHT) | BIT(OPTION_SUPPRESS) |
 			BIT(OPTION_RATE),
 		dspctl_run},
+	{"send", " CHANNEL MESSAGE...", "send messages", send_help, 2, WORDS_ANY,
+		BITS_MESSAGES | BIT(OPTION_RECEIVE) | BIT(OPTION_TRY), dspctl_send},
+	{"receive", " CHANNEL", "print messages as they come", receive_help, 1, 1,
+		BITS_MESSAGES | BIT(OPTION_COUNT), dspctl_receive},
 	{"policy check", " [DIR]...", "check policy files", policy_help, 0, WORDS_ANY, BITS_ALWAYS,
 		dspctl_policy_check},
 };
 
-static const char exit_help[] = "Exit codes:\n"
-				"  0  done\n"
-				"  1  failed, for another reason than those below\n"
-				"  2  wrong usage\n"
-				"  3  denied by policy\n"
-				"  4  no broker there, or the connection broke\n"
-				"  5  not found\n"
-				"  6  over a limit\n"
-				"  7  timed out\n"
-				"  8  the module returned an error; its value is printed\n"
-				"  9  the module crashed, or its device is down\n";
+static const char exit_help[] =
+	"Exit codes:\n"
+	"  0  done\n"
+	"  1  failed, for another reason than those below\n"
+	"  2  wrong usage\n"
+	"  3  denied by policy\n"
+	"  4  no broker there, or the connection broke\n"
+	"  5  not found\n"
+	"  6  over a limit\n"
+	"  7  timed out\n"
+	"  8  the module returned an error; its value is printed\n"
+	"  9  the module crashed, its device is down, or the service is gone\n"
+	" 10  busy: no room just now, or an exclusive channel is taken\n";
 
 static void print_options(unsigned int taken)
 {
 	char left[32];
 
 	puts("\nOptions:");
-	for (size_t i = 0; i < OPTION_COUNT; i++) {
+	for (size_t i = 0; i < OPTIONS; i++) {
 		if (!(taken & BIT(i)))
 			continue;
 		snprintf(left, sizeof(left), "--%s%s%s", longs[i].name, rules[i].value ? " " : "",
@@ -198,8 +262,8 @@ static int set_option(struct dspctl_options *options, int id)
 	const struct option_rule *rule = &rules[id];
 	int64_t *field = (int64_t *)(void *)((char *)options + rule->field);
 
-	if (id == OPTION_JSON)
-		options->json = true;
+	if (rule->flag)
+		*(bool *)((char *)options + rule->flag) = true;
 	if (id == OPTION_SOCKET)
 		options->socket = optarg;
 	if (rule->field && dspctl_integer_parse(field, optarg, rule->min, rule->max) < 0)
@@ -230,10 +294,14 @@ static int parse_options(struct dspctl_options *options, unsigned int *out_given
 static int check_usage(const struct command *command, const struct dspctl_options *options,
 	unsigned int given)
 {
-	for (size_t i = 0; i < OPTION_COUNT; i++)
+	for (size_t i = 0; i < OPTIONS; i++)
 		if (given & ~command->options & BIT(i))
 			return dspctl_fail(DSPCTL_USAGE, "%s takes no --%s", command->name,
 				longs[i].name);
+	for (size_t i = 0; i < ARRAY_SIZE(exclusive); i++)
+		if (given & BIT(exclusive[i].one) && given & BIT(exclusive[i].other))
+			return dspctl_fail(DSPCTL_USAGE, "--%s and --%s exclude each other",
+				longs[exclusive[i].one].name, longs[exclusive[i].other].name);
 	if (options->n_words < command->words_min || options->n_words > command->words_max)
 		return dspctl_fail(DSPCTL_USAGE, "usage: dspctl %s%s [OPTION]...", command->name,
 			command->usage);

@@ -22,14 +22,20 @@ enum dspctl_exit {
 	DSPCTL_OVER_LIMIT = 6, /* a limit of the policy or the broker */
 	DSPCTL_TIMED_OUT = 7,
 	DSPCTL_DSP_ERROR = 8, /* the module returned an error of its own */
-	DSPCTL_DSP_DOWN = 9,  /* the module crashed, or the device is down */
+	DSPCTL_DSP_DOWN = 9,  /* the module crashed, the device is down, or the service is gone */
+	DSPCTL_BUSY = 10,     /* not just now: no room, or an exclusive channel is taken */
 };
 
 /* The command line. Numbers are 0 unless given. */
 struct dspctl_options {
 	const char *socket; /* NULL: the library's default */
 	bool json;
+	bool follow;
+	bool hex;
+	bool raw;
+	bool try_only; /* do not wait for room */
 	int64_t timeout_ms;
+	int64_t count; /* messages to receive */
 	int64_t block; /* samples */
 	int64_t in_flight;
 	int64_t suppress_db;
@@ -44,14 +50,24 @@ int dspctl_channels(const struct dspctl_options *options);
 int dspctl_sessions(const struct dspctl_options *options);
 int dspctl_call(const struct dspctl_options *options);
 int dspctl_run(const struct dspctl_options *options);
+int dspctl_send(const struct dspctl_options *options);
+int dspctl_receive(const struct dspctl_options *options);
 int dspctl_policy_check(const struct dspctl_options *options);
 
 /* Connect to the broker; reports failure. Returns an exit code. */
 int dspctl_connect(struct dspbroker **out, const struct dspctl_options *options);
-/* Open a channel; likewise. */
-int dspctl_open(struct dspbroker_session **out, struct dspbroker *broker, const char *channel);
+/* Open a channel; likewise. One that takes the other is refused. */
+enum dspctl_takes {
+	DSPCTL_CALLS,
+	DSPCTL_MESSAGES,
+};
+int dspctl_open(struct dspbroker_session **out, struct dspbroker *broker, const char *channel,
+	enum dspctl_takes takes);
 
 DEFINE_CLEANUP(struct dspbroker *, dspbroker_free);
+
+/* Say on stderr what is no error. */
+_printf_(1, 2) void dspctl_note(const char *format, ...);
 
 /* Errors go to stderr as "dspctl: WHAT: WHY". All of these return the exit code. */
 
@@ -67,6 +83,8 @@ enum dspctl_exit dspctl_exit_code(int status);
 
 /* Print to stdout. */
 void dspctl_print_json(struct json_object *object);
+/* The same as one line, at once. */
+void dspctl_print_json_line(struct json_object *object);
 
 static inline void dspctl_jsonp(struct json_object **object)
 {

@@ -222,7 +222,7 @@ static int parse_numbers(struct dspctl_arg *out, const struct dspctl_type *type,
 	return 0;
 }
 
-static int hex_digit(char digit)
+int dspctl_hex_digit(char digit)
 {
 	static const char digits[] = "0123456789abcdef";
 	const char *found = memchr(digits, tolower((unsigned char)digit), sizeof(digits) - 1);
@@ -243,7 +243,7 @@ static int parse_hex(struct dspctl_arg *out, const char *text, char error[DSPCTL
 	if (n_digits / 2 > UINT32_MAX)
 		return refuse(error, "more than 4 GiB");
 	for (size_t i = 0; i < n_digits; i++) {
-		digit = hex_digit(text[i]);
+		digit = dspctl_hex_digit(text[i]);
 		if (digit < 0)
 			return refuse(error, "'%c' is no hexadecimal digit", text[i]);
 		data[i / 2] = (unsigned char)(data[i / 2] << 4 | digit);

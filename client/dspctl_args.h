@@ -67,6 +67,9 @@ void dspctl_args_deinit(struct dspctl_args *args);
  * -EINVAL (no number) or -ERANGE. */
 int dspctl_integer_parse(int64_t *out, const char *text, int64_t min, int64_t max);
 
+/* The value of a hexadecimal digit; -1: it is none. */
+int dspctl_hex_digit(char digit);
+
 /* Read the number at @bytes, which need no alignment. */
 struct dspctl_number dspctl_number_load(const struct dspctl_type *type, const void *bytes);
 /* As text from which the same number can be parsed again. */

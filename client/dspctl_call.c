@@ -9,6 +9,7 @@
 #include "client/dspctl.h"
 #include "client/dspctl_args.h"
 #include "client/dspctl_file.h"
+#include "client/dspctl_message.h"
 
 #define ALIGNMENT    64 /* of arguments in the buffer: a cache line */
 #define METHOD_PLAIN 30 /* methods above travel in the first word of the first input */
@@ -217,14 +218,9 @@ static struct json_object *number_json(const struct dspctl_type *type, const voi
 
 static struct json_object *hex_json(const unsigned char *bytes, size_t size)
 {
-	_cleanup_(freep) char *text = malloc(2 * size + 1);
+	_cleanup_(freep) char *text = dspctl_hex(bytes, size);
 
-	if (!text)
-		return NULL;
-	text[0] = '\0';
-	for (size_t i = 0; i < size; i++)
-		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-	return json_object_new_string(text);
+	return text ? json_object_new_string(text) : NULL;
 }
 
 static struct json_object *output_json(const struct dspctl_arg *arg, const unsigned char *bytes)
@@ -326,7 +322,7 @@ int dspctl_call(const struct dspctl_options *options)
 	if (r == 0)
 		r = dspctl_connect(&broker, options);
 	if (r == 0)
-		r = dspctl_open(&session, broker, call.channel);
+		r = dspctl_open(&session, broker, call.channel, DSPCTL_CALLS);
 	if (r == 0)
 		r = make_buffer(&call, broker, size);
 	if (r == 0)

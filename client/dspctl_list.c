@@ -10,14 +10,18 @@
 #include <time.h>
 
 #include "client/dspctl.h"
+#include "client/dspctl_follow.h"
 
 #define CELL_SIZE   160 /* bytes of a cell, NUL included; the longest is a channel's name */
 #define COLUMNS_MAX 16
 
+#define RIGHT    1u /* aligned: numbers */
+#define OPTIONAL 2u /* left out when no row has anything there */
+
 struct column {
 	const char *header;
 	const char *key;
-	bool right;                                                   /* aligned: numbers */
+	unsigned int how;                                             /* RIGHT, OPTIONAL */
 	void (*show)(char out[CELL_SIZE], struct json_object *value); /* NULL: as it is */
 };
 
@@ -43,6 +47,18 @@ static void add_number(struct json_object *row, const char *key, uint64_t value)
 	json_object_object_add(row, key, json_object_new_uint64(value));
 }
 
+/* A device without a remote processor has null in their place. */
+static void add_remoteproc(struct json_object *row, const struct dspbroker_device_info *info)
+{
+	const bool any = *info->remoteproc != '\0';
+
+	json_object_object_add(row, "state", dspctl_state_json(info->state));
+	json_object_object_add(row, "remoteproc",
+		any ? json_object_new_string(info->remoteproc) : NULL);
+	json_object_object_add(row, "coredumps",
+		any || info->coredumps ? json_object_new_uint64(info->coredumps) : NULL);
+}
+
 static int next_device(struct dspbroker *broker, uint64_t *id, struct json_object **row)
 {
 	struct dspbroker_device_info info;
@@ -59,6 +75,8 @@ static int next_device(struct dspbroker *broker, uint64_t *id, struct json_objec
 	add_number(*row, "channels", info.channels);
 	add_number(*row, "sessions", info.sessions);
 	add_number(*row, "domains", info.domains);
+	add_string(*row, "isolation", dspbroker_isolation_name(info.isolation));
+	add_remoteproc(*row, &info);
 	return 1;
 }
 
@@ -78,6 +96,23 @@ static int next_channel(struct dspbroker *broker, uint64_t *id, struct json_obje
 	return 1;
 }
 
+/* A session of calls has null in their place. */
+static void add_receiving(struct json_object *row, const struct dspbroker_session_record *record)
+{
+	const struct {
+		const char *key;
+		uint64_t value;
+	} fields[] = {
+		{"received", record->received},
+		{"dropped", record->dropped},
+		{"queued", record->queued},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		json_object_object_add(row, fields[i].key,
+			record->message ? json_object_new_uint64(fields[i].value) : NULL);
+}
+
 static int next_session(struct dspbroker *broker, uint64_t *id, struct json_object **row)
 {
 	struct dspbroker_session_record record;
@@ -89,6 +124,7 @@ static int next_session(struct dspbroker *broker, uint64_t *id, struct json_obje
 	*row = json_object_new_object();
 	add_number(*row, "id", record.id);
 	add_string(*row, "channel", record.channel);
+	add_string(*row, "kind", record.message ? "message" : "call");
 	add_string(*row, "rule", record.rule);
 	add_number(*row, "uid", record.uid);
 	add_number(*row, "pid", record.pid);
@@ -98,12 +134,8 @@ static int next_session(struct dspbroker *broker, uint64_t *id, struct json_obje
 	add_number(*row, "errors", record.errors);
 	add_number(*row, "busy_ns", record.busy_ns);
 	add_number(*row, "since_us", record.since_us);
+	add_receiving(*row, &record);
 	return 1;
-}
-
-static void show_up(char out[CELL_SIZE], struct json_object *value)
-{
-	snprintf(out, CELL_SIZE, "%s", json_object_get_boolean(value) ? "up" : "down");
 }
 
 static void show_yes(char out[CELL_SIZE], struct json_object *value)
@@ -152,34 +184,41 @@ static void show_age(char out[CELL_SIZE], struct json_object *value)
 }
 
 static const struct column device_columns[] = {
-	{"DEVICE", "name", false, NULL},
-	{"TRANSPORT", "transport", false, NULL},
-	{"STATE", "up", false, show_up},
-	{"GENERATION", "generation", true, NULL},
-	{"CHANNELS", "channels", true, NULL},
-	{"SESSIONS", "sessions", true, NULL},
-	{"DOMAINS", "domains", true, NULL},
+	{"DEVICE", "name", 0, NULL},
+	{"TRANSPORT", "transport", 0, NULL},
+	{"UP", "up", 0, show_yes},
+	{"STATE", "state", OPTIONAL, NULL},
+	{"GEN", "generation", RIGHT, NULL},
+	{"CHANNELS", "channels", RIGHT, NULL},
+	{"SESSIONS", "sessions", RIGHT, NULL},
+	{"PDS", "domains", RIGHT, NULL},
+	{"REMOTEPROC", "remoteproc", OPTIONAL, NULL},
+	{"DUMPS", "coredumps", RIGHT | OPTIONAL, NULL},
+	{"ISOLATION", "isolation", 0, NULL},
 };
 
 static const struct column channel_columns[] = {
-	{"CHANNEL", "name", false, NULL},
-	{"KIND", "kind", false, NULL},
-	{"ALLOWED", "allowed", false, show_yes},
-	{"RULE", "rule", false, NULL},
+	{"CHANNEL", "name", 0, NULL},
+	{"KIND", "kind", 0, NULL},
+	{"ALLOWED", "allowed", 0, show_yes},
+	{"RULE", "rule", 0, NULL},
 };
 
 static const struct column session_columns[] = {
-	{"ID", "id", true, NULL},
-	{"CHANNEL", "channel", false, NULL},
-	{"USER", "uid", false, show_user},
-	{"PID", "pid", true, NULL},
-	{"DOMAIN", "domain", true, NULL},
-	{"IN-FLIGHT", "in_flight", true, NULL},
-	{"CALLS", "calls", true, NULL},
-	{"ERRORS", "errors", true, NULL},
-	{"BUSY", "busy_ns", true, show_busy},
-	{"AGE", "since_us", true, show_age},
-	{"RULE", "rule", false, NULL},
+	{"ID", "id", RIGHT, NULL},
+	{"CHANNEL", "channel", 0, NULL},
+	{"USER", "uid", 0, show_user},
+	{"PID", "pid", RIGHT, NULL},
+	{"DOMAIN", "domain", RIGHT, NULL},
+	{"IN-FLIGHT", "in_flight", RIGHT, NULL},
+	{"CALLS", "calls", RIGHT, NULL},
+	{"ERRORS", "errors", RIGHT, NULL},
+	{"RECEIVED", "received", RIGHT | OPTIONAL, NULL},
+	{"DROPPED", "dropped", RIGHT | OPTIONAL, NULL},
+	{"QUEUED", "queued", RIGHT | OPTIONAL, NULL},
+	{"BUSY", "busy_ns", RIGHT, show_busy},
+	{"AGE", "since_us", RIGHT, show_age},
+	{"RULE", "rule", 0, NULL},
 };
 static_assert(ARRAY_SIZE(session_columns) <= COLUMNS_MAX, "the widest table");
 
@@ -188,7 +227,9 @@ static int format_cell(char out[CELL_SIZE], const struct column *column, struct 
 {
 	struct json_object *value = json_object_object_get(row, column->key);
 
-	if (column->show)
+	if (!value)
+		snprintf(out, CELL_SIZE, "-");
+	else if (column->show)
 		column->show(out, value);
 	else
 		snprintf(out, CELL_SIZE, "%s", json_object_get_string(value));
@@ -198,16 +239,19 @@ static int format_cell(char out[CELL_SIZE], const struct column *column, struct 
 	return (int)strlen(out);
 }
 
+/* 0: it is left out. */
 static int column_width(const struct column *column, struct json_object *rows)
 {
 	int width = (int)strlen(column->header), cell_width;
+	bool empty = column->how & OPTIONAL;
 	char cell[CELL_SIZE];
 
 	for (size_t i = 0; i < json_object_array_length(rows); i++) {
 		cell_width = format_cell(cell, column, json_object_array_get_idx(rows, i));
 		width = MAX(width, cell_width);
+		empty = empty && strcmp(cell, "-") == 0;
 	}
-	return width;
+	return empty ? 0 : width;
 }
 
 /* Print one line: the header (@row is NULL) or a row. Nothing follows the last cell. */
@@ -219,11 +263,13 @@ static void print_line(const struct table *table, const int *widths, struct json
 		const struct column *column = &table->columns[i];
 		const bool last = i == table->n_columns - 1;
 
+		if (widths[i] == 0)
+			continue;
 		if (row)
 			format_cell(cell, column, row);
 		else
 			snprintf(cell, sizeof(cell), "%s", column->header);
-		if (column->right)
+		if (column->how & RIGHT)
 			printf("%*s", widths[i], cell);
 		else
 			printf("%*s", last ? 0 : -widths[i], cell);
@@ -258,15 +304,12 @@ static int fetch(const struct table *table, struct dspbroker *broker, struct jso
 	return r == 1 ? -EPROTO : r;
 }
 
-static int show_table(const struct table *table, const struct dspctl_options *options)
+static int show_table(const struct table *table, struct dspbroker *broker,
+	const struct dspctl_options *options)
 {
-	_cleanup_(dspbroker_freep) struct dspbroker *broker = NULL;
 	_cleanup_(dspctl_jsonp) struct json_object *rows = json_object_new_array();
 	int r;
 
-	r = dspctl_connect(&broker, options);
-	if (r)
-		return r;
 	r = fetch(table, broker, rows);
 	if (r)
 		return dspctl_fail_broker(r, "the list is incomplete");
@@ -277,11 +320,34 @@ static int show_table(const struct table *table, const struct dspctl_options *op
 	return DSPCTL_OK;
 }
 
-int dspctl_devices(const struct dspctl_options *options)
+static int connect_and_show(const struct table *table, const struct dspctl_options *options)
+{
+	_cleanup_(dspbroker_freep) struct dspbroker *broker = NULL;
+	int r;
+
+	r = dspctl_connect(&broker, options);
+	return r ? r : show_table(table, broker, options);
+}
+
+static int show_devices(struct dspbroker *broker, const struct dspctl_options *options)
 {
 	static const struct table table = {next_device, device_columns, ARRAY_SIZE(device_columns)};
+	const int r = show_table(&table, broker, options);
 
-	return show_table(&table, options);
+	fflush(stdout);
+	return r;
+}
+
+int dspctl_devices(const struct dspctl_options *options)
+{
+	_cleanup_(dspbroker_freep) struct dspbroker *broker = NULL;
+	int r;
+
+	r = dspctl_connect(&broker, options);
+	if (r)
+		return r;
+	return options->follow ? dspctl_follow(broker, options, show_devices)
+			       : show_devices(broker, options);
 }
 
 int dspctl_channels(const struct dspctl_options *options)
@@ -289,7 +355,7 @@ int dspctl_channels(const struct dspctl_options *options)
 	static const struct table table = {
 		next_channel, channel_columns, ARRAY_SIZE(channel_columns)};
 
-	return show_table(&table, options);
+	return connect_and_show(&table, options);
 }
 
 int dspctl_sessions(const struct dspctl_options *options)
@@ -297,5 +363,5 @@ int dspctl_sessions(const struct dspctl_options *options)
 	static const struct table table = {
 		next_session, session_columns, ARRAY_SIZE(session_columns)};
 
-	return show_table(&table, options);
+	return connect_and_show(&table, options);
 }

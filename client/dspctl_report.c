@@ -21,7 +21,9 @@ static const struct outcome {
 	{DSPBROKER_DEVICE_DOWN, DSPCTL_DSP_DOWN, "`dspctl devices` shows when it is up again"},
 	{DSPBROKER_DOMAIN_CRASHED, DSPCTL_DSP_DOWN, NULL},
 	{DSPBROKER_DSP_ERROR, DSPCTL_DSP_ERROR, NULL},
+	{DSPBROKER_BUSY, DSPCTL_BUSY, NULL},
 	{DSPBROKER_SHUTTING_DOWN, DSPCTL_NO_BROKER, NULL},
+	{DSPBROKER_WITHDRAWN, DSPCTL_DSP_DOWN, "`dspctl devices --follow` shows when it is back"},
 	{-ENOENT, DSPCTL_NO_BROKER, "is dspbrokerd running? Does it listen elsewhere (--socket)?"},
 	{-ECONNREFUSED, DSPCTL_NO_BROKER, "nobody listens there: is dspbrokerd running?"},
 	{-EACCES, DSPCTL_NO_BROKER, "you may not use the socket: `ls -l` says which group may"},
@@ -53,6 +55,16 @@ _printf_(1, 0) static void say(const char *format, va_list ap)
 	/* A progress display may stand on this line. */
 	fputs(isatty(STDERR_FILENO) ? "\r\033[Kdspctl: " : "dspctl: ", stderr);
 	vfprintf(stderr, format, ap);
+}
+
+void dspctl_note(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	say(format, ap);
+	va_end(ap);
+	fputc('\n', stderr);
 }
 
 int dspctl_fail(enum dspctl_exit code, const char *format, ...)
@@ -113,12 +125,21 @@ int dspctl_connect(struct dspbroker **out, const struct dspctl_options *options)
 	return DSPCTL_OK;
 }
 
-int dspctl_open(struct dspbroker_session **out, struct dspbroker *broker, const char *channel)
+int dspctl_open(struct dspbroker_session **out, struct dspbroker *broker, const char *channel,
+	enum dspctl_takes takes)
 {
 	const int r = dspbroker_session_open(broker, out, channel);
+	bool messages;
 
 	if (r)
 		return dspctl_fail_broker(r, "cannot open the channel");
+	messages = dspbroker_session_info(*out)->mtu > 0;
+	if (messages && takes == DSPCTL_CALLS)
+		return dspctl_fail(DSPCTL_USAGE,
+			"%s takes messages, not calls; see `dspctl send --help`", channel);
+	if (!messages && takes == DSPCTL_MESSAGES)
+		return dspctl_fail(DSPCTL_USAGE,
+			"%s takes calls, not messages; see `dspctl call --help`", channel);
 	return DSPCTL_OK;
 }
 
@@ -127,4 +148,11 @@ void dspctl_print_json(struct json_object *object)
 	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
 							    JSON_C_TO_STRING_SPACED |
 							    JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
+void dspctl_print_json_line(struct json_object *object)
+{
+	puts(json_object_to_json_string_ext(object,
+		JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	fflush(stdout);
 }

@@ -133,7 +133,7 @@ static int open_channel(struct dspctl_stream *stream, const struct dspctl_option
 
 	r = dspctl_connect(&stream->broker, options);
 	if (r == 0)
-		r = dspctl_open(&stream->session, stream->broker, options->words[0]);
+		r = dspctl_open(&stream->session, stream->broker, options->words[0], DSPCTL_CALLS);
 	if (r)
 		return r;
 	stream->slots = MIN(stream->slots, dspbroker_session_info(stream->session)->calls_max);

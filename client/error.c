@@ -24,9 +24,24 @@ SAME(BUSY);
 SAME(NO_RESOURCES);
 SAME(SHUTTING_DOWN);
 SAME(LOAD_FAILED);
+SAME(WITHDRAWN);
 SAME(ARGS_MAX);
+SAME(STATE_NONE);
+SAME(STATE_OFFLINE);
+SAME(STATE_SUSPENDED);
+SAME(STATE_RUNNING);
+SAME(STATE_CRASHED);
+SAME(STATE_ATTACHED);
+SAME(STATE_DETACHED);
+SAME(STATE_UNKNOWN);
+SAME(ISOLATION_SOFTWARE);
+SAME(ISOLATION_IOMMU);
+SAME(ISOLATION_ACCEPTED);
+SAME(ISOLATION_REFUSED);
 #undef SAME
-static_assert(DSP_STATUS_COUNT == DSPBROKER_LOAD_FAILED + 1, "a status is missing above");
+static_assert(DSP_STATUS_COUNT == DSPBROKER_WITHDRAWN + 1, "a status is missing above");
+static_assert(DSP_STATE_COUNT == DSPBROKER_STATE_UNKNOWN + 1, "a state is missing above");
+static_assert(DSP_ISOLATION_COUNT == DSPBROKER_ISOLATION_REFUSED + 1, "one is missing above");
 
 #define ERRNO_MAX 4095
 
@@ -101,15 +116,35 @@ static void message_set_field(uint32_t offset, unsigned int n_in)
 	}
 }
 
-void message_set_outcome(const struct pending *pending, unsigned int n_in)
+/* What a SEND can say beside what any entry can. */
+static bool message_set_sent(const struct pending *pending)
 {
+	if (pending->status == DSP_TIMED_OUT)
+		message_set("there was no room for the message in time");
+	else if (pending->status == DSP_BUSY)
+		message_set("there is no room for the message now");
+	else if (pending->status == DSP_OVER_LIMIT && pending->detail)
+		message_set("%u messages wait for room already", pending->detail);
+	else
+		return false;
+	return true;
+}
+
+void message_set_outcome(const struct pending *pending)
+{
+	const struct dspbroker_session *session = pending->session;
+
+	if (pending->op == DSP_OP_SEND && message_set_sent(pending))
+		return;
 	if (pending->status == DSP_INVALID)
-		message_set_field(pending->detail, n_in);
-	else if (pending->status == DSP_OVER_LIMIT)
-		message_set("over a limit of %u", pending->detail);
+		message_set_field(pending->detail, pending->n_in);
 	else if (pending->status == DSP_DSP_ERROR)
 		message_set("the module returned %d (0x%x)", pending->result,
 			(unsigned int)pending->result);
+	else if (pending->status && session && pending->status == session->death)
+		message_set("%s", session->death_text);
+	else if (pending->status == DSP_OVER_LIMIT)
+		message_set("over a limit of %u", pending->detail);
 }
 
 const char *dspbroker_message(void)

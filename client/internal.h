@@ -30,6 +30,9 @@ struct dspbroker {
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* something came from the broker, or the pump is free */
 	bool pumping;           /* a thread waits for the broker */
+	bool sound;             /* the ring does not wake us for SENDs that went well */
+	bool polled;            /* somebody has dspbroker_fd() */
+	unsigned int eager;     /* threads that wait for more than messages */
 	unsigned int senders;   /* threads that wait for room in the socket */
 	unsigned int starved;   /* threads that wait for room to start a call */
 	const char *broken;     /* NULL; else why the connection is gone, static text */
@@ -39,6 +42,8 @@ struct dspbroker {
 	int attention;     /* eventfd: something is ready, or the connection is gone */
 	bool attention_on; /* it is readable */
 	int epoll;         /* dspbroker_fd() */
+	int waiter;        /* an epoll: what the pump waits for */
+	unsigned int undrained, glances;
 
 	struct dsp_ring ring;
 	char *area; /* the argument area */
@@ -48,9 +53,17 @@ struct dspbroker {
 	struct pending *table; /* as many as the completion queue has entries */
 	uint32_t n_table;
 	uint32_t n_running;
-	uint32_t n_submitted; /* those of the running whose completion is for dspbroker_reap() */
-	uint32_t n_reapable;  /* these, and the ready ones */
+	uint32_t n_submitted;   /* those of the running whose completion is for dspbroker_reap() */
+	uint32_t n_reapable;    /* these, and the ready ones */
+	uint32_t n_unpublished; /* entries in the ring that the broker cannot see yet */
 	struct list free, running, ready; /* running: in the order of submission */
+
+	/* Sessions that take messages; see message.c. */
+	uint32_t n_message_sessions;
+	uint32_t n_receives;    /* RECEIVEs that they hold */
+	uint32_t n_extra;       /* of these all but the first of each session */
+	uint32_t receive_bytes; /* of the argument area, for these */
+	struct list receivable; /* those with something for dspbroker_receive(), in turn */
 
 	uint32_t serial;
 	struct list requests, sessions, buffers;
@@ -65,6 +78,18 @@ struct dspbroker_session {
 	uint32_t id;
 	void *user;
 	struct dspbroker_session_info info;
+
+	/* The news of its death, once they are here. */
+	int death; /* enum dsp_status */
+	char death_text[DSP_TEXT_SIZE];
+
+	/* When it takes messages: */
+	struct list receivable;
+	struct list posted, arrived; /* RECEIVEs that it holds; arrived: in the order of arrival */
+	uint32_t n_held;
+	int ended;     /* 0, or what became of the first RECEIVE that failed */
+	bool receives; /* it has its RECEIVE by right, and counts among n_message_sessions */
+	bool closing;  /* it is not to be named to anybody any more */
 };
 
 struct dspbroker_buffer {
@@ -87,8 +112,12 @@ DEFINE_CLEANUP(struct dspbroker *, connection_unlock);
 	_cleanup_(connection_unlockp) struct dspbroker *_held __attribute__((unused)) = \
 		connection_lock(broker)
 
-/* Make dspbroker_fd() tell the truth; before every release of the mutex. */
+/* Make dspbroker_fd() readable if there is something to be had; before every release of the
+ * mutex. */
 void connection_update_attention(struct dspbroker *broker);
+/* Somebody looked and found nothing: only now make it unreadable, if there is nothing at all. Done
+ * whenever something was taken, it would cost two system calls for each completion. */
+void connection_clear_attention(struct dspbroker *broker);
 /* The connection is gone: everybody who waits gets -ECONNRESET. @why: static text. */
 void connection_break(struct dspbroker *broker, const char *why);
 /* -ECONNRESET, with a message that says why. Only when it is broken. */
@@ -98,17 +127,29 @@ int connection_gone(const struct dspbroker *broker);
 
 /*
  * Wait until something may have changed: the caller looks for what it waits for, and calls again.
- * Returns 0 or -ETIMEDOUT. Releases the mutex meanwhile. Returns at once when the connection is
- * broken.
+ * Returns 0 or -ETIMEDOUT; with DEADLINE_NOW the latter after one look, which may have found
+ * something. Releases the mutex meanwhile. Returns at once when the connection is broken.
  */
 int pump_wait(struct dspbroker *broker, int64_t deadline);
+/* The same for a caller to whom it does not matter that a SEND went well. */
+int pump_wait_message(struct dspbroker *broker, int64_t deadline);
 /* Take what is in the completion queue; true if there was something. */
 bool pump_collect(struct dspbroker *broker);
-/* Let the next completion make the notify fd readable. */
-void pump_arm(struct dspbroker *broker);
+/* Make the waiter; @sock is not the connection's yet. Returns 0 or -errno. */
+int pump_init(struct dspbroker *broker, int sock);
+/* Empty the notify pipe. */
+void pump_drain(struct dspbroker *broker);
+/* Look, without waiting: as pump_wait(), which costs a system call; this does so only once in a
+ * while, so that the end of the connection is noticed, or when somebody polls dspbroker_fd(). */
+int pump_glance(struct dspbroker *broker);
+/* Let the next completion that matters to anybody make the notify fd readable. True if something
+ * was taken before. */
+bool pump_arm(struct dspbroker *broker);
 /* Something changed on this side: let everybody look again. */
 void pump_nudge(struct dspbroker *broker);
 int64_t pump_deadline(int timeout_ms);
+/* The time left as an entry of the ring has it: 0 for ever, at least 1 otherwise. */
+uint32_t pump_left_us(int64_t deadline);
 
 /* control.c */
 
@@ -127,6 +168,7 @@ union packet {
 	struct dsp_session_record session_record;
 	struct dsp_event_session session;
 	struct dsp_event_device device;
+	struct dsp_event_channel channel;
 	struct dsp_event_shutdown shutdown;
 	char bytes[DSP_MESSAGE_MAX];
 };
@@ -156,25 +198,33 @@ void events_receive(struct dspbroker *broker, const union packet *packet);
 /* Events of a session that is being freed name no session any more. */
 void events_forget(struct dspbroker *broker, const struct dspbroker_session *session);
 
+/* query.c */
+
+enum dspbroker_state state_from_wire(uint32_t state);
+
 /* session.c */
 
-void session_opened(struct dspbroker_session *session, const struct dsp_open_reply *reply);
+/* Is that a session at all? */
+bool session_possible(const struct dsp_open_reply *reply);
+void session_adopt(struct dspbroker_session *session, const struct dsp_open_reply *reply);
 
 /* buffer.c */
 
 void buffer_discard(struct dspbroker_buffer *buffer);
 
-/* pending.c: calls between their start and the moment when their outcome is taken */
+/* pending.c: entries of the ring between their start and the moment when their outcome is taken */
 
 struct pending {
-	struct list link; /* free, running or ready; none when its caller waits for it */
+	struct list link; /* free, running, ready, or the session's posted or arrived; none when its
+			   * caller waits for it */
 	uint32_t generation;
+	enum dsp_op op;
 	bool running;
 	bool submitted;                    /* its completion is for dspbroker_reap() */
 	struct dspbroker_session *session; /* NULL once that is closed */
 	void *user;
 	uint32_t area_offset, area_size; /* its range of the argument area, bytes; 0: none */
-	unsigned int n_outputs;
+	unsigned int n_in, n_outputs;
 	struct {
 		void *data;
 		uint32_t offset, length; /* in the argument area */
@@ -190,27 +240,57 @@ struct pending {
 int pending_init(struct dspbroker *broker, uint32_t n);
 void pending_deinit(struct dspbroker *broker);
 
-/* Half of the places are not for submitted calls: what nobody reaps cannot keep dspbroker_invoke()
- * from working. NULL: none left. */
-struct pending *pending_take(struct dspbroker *broker, bool submitted);
+/* Half of the places are not for what is submitted: what nobody reaps cannot keep
+ * dspbroker_invoke() from working. NULL: none left. */
+struct pending *pending_take(struct dspbroker_session *session, enum dsp_op op, bool submitted);
 void pending_put(struct dspbroker *broker, struct pending *pending);
+/* Its outcome is taken: write its outputs, and make room for another. */
+void pending_finish(struct dspbroker *broker, struct pending *pending);
 
 /* The name under which the broker knows it. */
 uint64_t pending_tag(const struct dspbroker *broker, const struct pending *pending);
-/* Hand it to the broker; fills @entry->user_data. Returns 0 or -EAGAIN. */
+/* Put it into the ring; fills @entry->user_data. Returns 0, -EAGAIN, or -ECONNRESET. */
 int pending_push(struct dspbroker *broker, struct pending *pending, struct dsp_entry *entry);
+/* The same for a RECEIVE that was there before, for which there is always room. */
+int pending_push_again(struct dspbroker *broker, struct pending *pending, struct dsp_entry *entry);
+/* Show the broker what was pushed. */
+void pending_publish(struct dspbroker *broker);
 void pending_complete(struct dspbroker *broker, const struct dsp_completion *completion);
 /* End all that run with -ECONNRESET. */
 void pending_break(struct dspbroker *broker);
 /* Completions of a session that is being freed name no session any more. */
 void pending_forget(struct dspbroker *broker, const struct dspbroker_session *session);
 
+/* There was no room to start something. Wait until there may be: 0, -ETIMEDOUT, or -EAGAIN when
+ * nothing runs that could make it: then other threads must reap first. */
+int pending_await_room(struct dspbroker *broker, int64_t deadline);
+/* Wait for one that was not submitted, and finish it. Returns what became of it, with a message;
+ * *@result may be NULL. */
+int pending_await(struct dspbroker *broker, struct pending *pending, int32_t *result);
+
+/* message.c */
+
+/* Returns 0, or -EOPNOTSUPP with a message when the session takes calls. */
+int message_check(const struct dspbroker_session *session);
+/* A session was opened: if it takes messages, ask for them. Returns 0, -ENOSPC, or -ECONNRESET. */
+int message_open(struct dspbroker_session *session);
+/* It is about to be closed: dspbroker_next_message() does not name it any more. */
+void message_close(struct dspbroker_session *session);
+/* The broker has let go of it: give back what its RECEIVEs hold. */
+void message_forget(struct dspbroker_session *session);
+/* A RECEIVE has ended. */
+void message_arrived(struct pending *pending);
+/* Can a RECEIVE end like that? */
+bool message_possible(const struct pending *pending, const struct dsp_completion *completion);
+/* All sessions that take messages have ended: the connection is gone. */
+void message_break(struct dspbroker *broker);
+
 /* error.c: the sentence of dspbroker_message(), one per thread; no lock needed */
 
 void message_clear(void);
 void message_set(const char *format, ...) _printf_(1, 2);
 void message_set_error(const struct dsp_error *error);
-/* Why a call of @n_in inputs did not end with DSP_OK. */
-void message_set_outcome(const struct pending *pending, unsigned int n_in);
+/* Why it did not end with DSP_OK. */
+void message_set_outcome(const struct pending *pending);
 
 #endif

@@ -8,14 +8,24 @@
  * the rule can break only where that is read; and that is done by the pumping thread alone, which
  * arms the ring again before it releases the mutex. Anybody may take completions at any time: the
  * thread that pumps, and whoever polls dspbroker_fd(), still sees the notify fd.
+ *
+ * That a SEND went well is no reason to wake a thread that waits for a message. So the ring sleeps
+ * soundly as long as nobody else waits, and nobody may be polling dspbroker_fd(); whoever comes to
+ * wait for more arms it anew.
  */
-#include <poll.h>
+#include <sys/epoll.h>
 #include <time.h>
 
 #include "client/internal.h"
 
 #define NS_PER_SECOND INT64_C(1000000000)
 #define NS_PER_MS     INT64_C(1000000)
+#define NS_PER_US     INT64_C(1000)
+
+/* Kicks that may lie in the notify pipe, which holds thousands. */
+#define UNDRAINED_MAX 1024
+/* Looks that find nothing, until one of them costs a system call. */
+#define GLANCES 64
 
 static int64_t now(void)
 {
@@ -32,7 +42,17 @@ int64_t pump_deadline(int timeout_ms)
 	return timeout_ms ? now() + timeout_ms * NS_PER_MS : DEADLINE_NOW;
 }
 
-/* For poll(2): rounded up, so that it never returns early and spins. */
+uint32_t pump_left_us(int64_t deadline)
+{
+	int64_t left;
+
+	if (deadline == DEADLINE_FOREVER)
+		return 0;
+	left = deadline == DEADLINE_NOW ? 0 : (deadline - now()) / NS_PER_US;
+	return (uint32_t)MIN(MAX(left, 1), UINT32_MAX);
+}
+
+/* For epoll_wait(2): rounded up, so that it never returns early and spins. */
 static int poll_timeout(int64_t deadline)
 {
 	int64_t left;
@@ -65,11 +85,23 @@ bool pump_collect(struct dspbroker *broker)
 	return true;
 }
 
-void pump_arm(struct dspbroker *broker)
+static void sleep_soundly(struct dspbroker *broker)
 {
+	ring_requester_sleep_soundly(&broker->ring);
+	broker->sound = true;
+}
+
+bool pump_arm(struct dspbroker *broker)
+{
+	bool any = false;
+
 	do {
-		pump_collect(broker);
+		any |= pump_collect(broker);
 	} while (!broker->broken && !ring_requester_sleep(&broker->ring));
+	broker->sound = false;
+	if (!broker->polled && !broker->eager)
+		sleep_soundly(broker);
+	return any;
 }
 
 void pump_nudge(struct dspbroker *broker)
@@ -94,42 +126,100 @@ static int wait_for_pumper(struct dspbroker *broker, int64_t deadline)
 	return -pthread_cond_timedwait(&broker->changed, &broker->lock, &ts);
 }
 
-/* That the broker has closed it, its socket will say, too. */
-static void drain_notify(struct dspbroker *broker, short events)
+void pump_drain(struct dspbroker *broker)
 {
-	char kicks[64];
+	char kicks[1024];
 
-	if (events & ~(POLLIN | POLLHUP))
-		connection_break(broker, "the notify descriptor is none");
 	/* It does not matter how often it was kicked. */
-	(void)!read(broker->notify, kicks, sizeof(kicks));
+	while (read(broker->notify, kicks, sizeof(kicks)) == sizeof(kicks))
+		continue;
+	broker->undrained = 0;
+}
+
+/* That the broker has closed it, its socket will say, too. */
+static void notified(struct dspbroker *broker, uint32_t events)
+{
+	if (events & ~(uint32_t)(EPOLLIN | EPOLLHUP))
+		connection_break(broker, "the notify descriptor is none");
+	/* It is watched for edges, so that it need not be emptied before it is full; but who polls
+	 * dspbroker_fd() sees its level. */
+	if (broker->polled || ++broker->undrained == UNDRAINED_MAX)
+		pump_drain(broker);
 	pump_arm(broker);
 }
 
-static void drain_nudge(struct dspbroker *broker)
+static void nudged(struct dspbroker *broker, uint32_t events)
 {
 	uint64_t count;
 
+	(void)events;
 	(void)!read(broker->nudge, &count, sizeof(count));
 }
 
-int pump_wait(struct dspbroker *broker, int64_t deadline)
+static void addressed(struct dspbroker *broker, uint32_t events)
 {
-	struct pollfd fds[] = {
-		{.fd = broker->sock, .events = POLLIN},
-		{.fd = broker->notify, .events = POLLIN},
-		{.fd = broker->nudge, .events = POLLIN},
+	(void)events;
+	control_receive(broker);
+}
+
+/* What is waited for, each under its place in this table. */
+static void (*const sources[])(struct dspbroker *broker, uint32_t events) = {
+	notified,
+	nudged,
+	addressed,
+};
+
+int pump_init(struct dspbroker *broker, int sock)
+{
+	const struct {
+		int fd;
+		uint32_t events;
+	} watched[ARRAY_SIZE(sources)] = {
+		{broker->notify, EPOLLIN | EPOLLET},
+		{broker->nudge, EPOLLIN},
+		{sock, EPOLLIN},
 	};
+
+	broker->waiter = epoll_create1(EPOLL_CLOEXEC);
+	if (broker->waiter < 0)
+		return -errno;
+	for (uint32_t i = 0; i < ARRAY_SIZE(sources); i++) {
+		struct epoll_event event = {.events = watched[i].events, .data.u32 = i};
+
+		if (epoll_ctl(broker->waiter, EPOLL_CTL_ADD, watched[i].fd, &event) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* Before a thread sleeps: let the ring sleep as soundly as that allows. True if something was taken
+ * on the way. */
+static bool adjust_sleep(struct dspbroker *broker)
+{
+	bool sound = !broker->polled && !broker->eager;
+
+	if (broker->sound && !sound)
+		return pump_arm(broker);
+	if (sound && !broker->sound)
+		sleep_soundly(broker);
+	return false;
+}
+
+int pump_wait_message(struct dspbroker *broker, int64_t deadline)
+{
+	struct epoll_event events[ARRAY_SIZE(sources)];
 	int n;
 
 	if (broker->broken || pump_collect(broker))
+		return 0;
+	if (deadline != DEADLINE_NOW && adjust_sleep(broker))
 		return 0;
 	if (broker->pumping)
 		return wait_for_pumper(broker, deadline);
 
 	broker->pumping = true;
 	connection_unlock(broker);
-	n = poll(fds, ARRAY_SIZE(fds), poll_timeout(deadline));
+	n = epoll_wait(broker->waiter, events, ARRAY_SIZE(events), poll_timeout(deadline));
 	if (n < 0)
 		n = -errno;
 	connection_lock(broker);
@@ -137,12 +227,27 @@ int pump_wait(struct dspbroker *broker, int64_t deadline)
 
 	if (n < 0 && n != -EINTR)
 		connection_break(broker, "the library could not wait for the broker");
-	if (n > 0 && fds[1].revents)
-		drain_notify(broker, fds[1].revents);
-	if (n > 0 && fds[2].revents)
-		drain_nudge(broker);
-	if (n > 0 && fds[0].revents)
-		control_receive(broker);
+	for (int i = 0; i < n; i++)
+		sources[events[i].data.u32](broker, events[i].events);
 	pthread_cond_broadcast(&broker->changed);
-	return n ? 0 : -ETIMEDOUT;
+	return n && deadline != DEADLINE_NOW ? 0 : -ETIMEDOUT;
+}
+
+int pump_wait(struct dspbroker *broker, int64_t deadline)
+{
+	int r;
+
+	broker->eager++;
+	r = pump_wait_message(broker, deadline);
+	broker->eager--;
+	return r;
+}
+
+int pump_glance(struct dspbroker *broker)
+{
+	if (broker->broken || pump_collect(broker))
+		return 0;
+	if (!broker->polled && ++broker->glances % GLANCES)
+		return -ETIMEDOUT;
+	return pump_wait(broker, DEADLINE_NOW);
 }

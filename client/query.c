@@ -9,6 +9,28 @@ static_assert(offsetof(struct dsp_device_record, id) == offsetof(union packet, r
 		      offsetof(struct dsp_session_record, id) == offsetof(union packet, record.id),
 	"every record starts with its id");
 
+enum dspbroker_state state_from_wire(uint32_t state)
+{
+	return state < DSP_STATE_COUNT ? (enum dspbroker_state)state : DSPBROKER_STATE_UNKNOWN;
+}
+
+/* What we do not know is no protection. */
+static enum dspbroker_isolation isolation_from_wire(uint32_t isolation)
+{
+	return isolation < DSP_ISOLATION_COUNT ? (enum dspbroker_isolation)isolation
+					       : DSPBROKER_ISOLATION_REFUSED;
+}
+
+const char *dspbroker_state_name(enum dspbroker_state state)
+{
+	return wire_state_name((uint32_t)state);
+}
+
+const char *dspbroker_isolation_name(enum dspbroker_isolation isolation)
+{
+	return wire_isolation_name((uint32_t)isolation);
+}
+
 /* Fetch the record after @after. Returns 1, 0 when there is none, or a negative errno. */
 static int query(struct dspbroker *broker, struct request *request, uint16_t opcode, uint64_t after)
 {
@@ -47,9 +69,13 @@ int dspbroker_next_device(struct dspbroker *broker, uint64_t id, struct dspbroke
 		.channels = record->channels,
 		.sessions = record->sessions,
 		.domains = record->domains,
+		.state = state_from_wire(record->state),
+		.isolation = isolation_from_wire(record->isolation),
+		.coredumps = record->coredumps,
 	};
 	wire_string_set(out->name, sizeof(out->name), record->name);
 	wire_string_set(out->transport, sizeof(out->transport), record->transport);
+	wire_string_set(out->remoteproc, sizeof(out->remoteproc), record->remoteproc);
 	return 1;
 }
 
@@ -99,6 +125,10 @@ int dspbroker_next_session(struct dspbroker *broker, uint64_t id,
 		.errors = record->errors,
 		.busy_ns = record->busy_ns,
 		.since_us = record->since_us,
+		.message = record->kind == DSP_KIND_MESSAGE,
+		.received = record->received,
+		.dropped = record->dropped,
+		.queued = record->queued,
 	};
 	wire_string_set(out->channel, sizeof(out->channel), record->channel);
 	wire_string_set(out->rule, sizeof(out->rule), record->rule);

@@ -11,24 +11,25 @@
 
 #include "daemon/client.h"
 #include "daemon/device.h"
+#include "daemon/hotplug.h"
 #include "daemon/limits.h"
 #include "daemon/listener.h"
 #include "daemon/log.h"
 #include "daemon/session.h"
+#include "daemon/transport/remoteproc.h"
 #include "daemon/transport/transport.h"
 #include "daemon/user.h"
+#include "daemon/worker.h"
 #include "protocol/wire.h"
 
 static const struct transport_ops *const transports[] = {
 	&soft_transport,
+	&rpmsg_transport,
 };
 
 uint64_t broker_now(const struct broker *broker)
 {
-	uint64_t now;
-
-	/* Before the loop runs this is the clock itself; it cannot fail for this clock. */
-	return sd_event_now(broker->event, CLOCK_MONOTONIC, &now) < 0 ? 0 : now;
+	return loop_now(broker->loop);
 }
 
 void broker_deadline(struct broker *broker, struct deadline *deadline, uint64_t in_us,
@@ -97,6 +98,15 @@ static void grace_expired(struct deadline *deadline)
 	}
 }
 
+/* Who waits for a message waits for nothing that we could wait for as well. */
+static void end_receivers(struct broker *broker)
+{
+	struct session *session, *following;
+
+	list_for_each_safe (session, following, &broker->sessions, of_broker)
+		session_end_receivers(session, DSP_SHUTTING_DOWN);
+}
+
 void broker_stop(struct broker *broker, int exit_code)
 {
 	const struct dsp_event_shutdown event = {
@@ -113,6 +123,7 @@ void broker_stop(struct broker *broker, int exit_code)
 	sd_notify(0, "STOPPING=1\nSTATUS=Waiting for calls that run");
 	log_info("stopping");
 	listeners_stop(broker);
+	end_receivers(broker);
 	list_for_each_safe (client, next_client, &broker->clients, link)
 		client_send(client, &event, sizeof(event));
 	broker_deadline(broker, &broker->grace, SHUTDOWN_GRACE_MS * 1000ull, grace_expired);
@@ -128,30 +139,11 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 
 /* The loop. */
 
-static int on_timer(sd_event_source *source, uint64_t now, void *userdata)
+static void on_timer(void *userdata)
 {
 	struct broker *broker = userdata;
 
-	(void)source;
-	broker->timer_us = UINT64_MAX;
-	deadline_run(&broker->deadlines, now);
-	return 0;
-}
-
-/* Set the timer only when it would ring too late: an early ring costs one turn, moving it for
- * every call would cost a system call each. */
-static int set_timer(struct broker *broker)
-{
-	uint64_t next = deadline_next(&broker->deadlines);
-	int r;
-
-	if (next >= broker->timer_us)
-		return 0;
-	r = sd_event_source_set_time(broker->timer, next);
-	if (r < 0)
-		return r;
-	broker->timer_us = next;
-	return sd_event_source_set_enabled(broker->timer, SD_EVENT_ONESHOT);
+	deadline_run(&broker->deadlines, broker_now(broker));
 }
 
 static int flush(struct broker *broker)
@@ -159,9 +151,10 @@ static int flush(struct broker *broker)
 	struct device *device;
 
 	list_for_each (device, &broker->devices, link)
-		device->ops->flush(device);
+		if (device->ops->flush)
+			device->ops->flush(device);
 	publish_all(broker);
-	return set_timer(broker);
+	return loop_set_timer(broker->loop, deadline_next(&broker->deadlines));
 }
 
 static bool is_empty(const struct broker *broker)
@@ -175,7 +168,7 @@ int broker_run(struct broker *broker)
 
 	sd_notifyf(0, "READY=1\nSTATUS=Serving %zu rules", policy_size(broker->policy));
 	while (r >= 0 && !is_empty(broker)) {
-		r = sd_event_run(broker->event, UINT64_MAX);
+		r = loop_turn(broker->loop, true);
 		if (r >= 0)
 			r = flush(broker);
 		if (r >= 0 && broker->stopping && !broker->finished && !calls_in_flight(broker)) {
@@ -270,20 +263,37 @@ static int init_event(struct broker *broker)
 		return -errno;
 	/* A peer may close its end of the pipe that wakes it. */
 	signal(SIGPIPE, SIG_IGN);
-	r = sd_event_new(&broker->event);
+	r = loop_new(&broker->loop);
 	if (r < 0)
 		return r;
+	loop_on_timer(broker->loop, on_timer, broker);
+	broker->event = loop_event(broker->loop);
 	r = sd_event_add_signal(broker->event, NULL, SIGTERM, on_signal, broker);
 	if (r < 0)
 		return r;
-	r = sd_event_add_signal(broker->event, NULL, SIGINT, on_signal, broker);
+	return sd_event_add_signal(broker->event, NULL, SIGINT, on_signal, broker);
+}
+
+static int find_devices(struct broker *broker)
+{
+	int r;
+
+	r = workers_new(&broker->workers, broker->event);
 	if (r < 0)
 		return r;
-	r = sd_event_add_time(broker->event, &broker->timer, CLOCK_MONOTONIC, UINT64_MAX, 1,
-		on_timer, broker);
+	r = hotplug_new(&broker->hotplug, broker->event);
+	if (r < 0)
+		log_warning("the kernel does not tell of devices that come and go: %s",
+			strerror(-r));
+	r = remoteprocs_init(broker);
 	if (r < 0)
 		return r;
-	return sd_event_source_set_enabled(broker->timer, SD_EVENT_OFF);
+	for (size_t i = 0; i < ARRAY_SIZE(transports); i++) {
+		r = transports[i]->probe(broker);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 int broker_init(struct broker *broker, const struct broker_options *options)
@@ -292,7 +302,6 @@ int broker_init(struct broker *broker, const struct broker_options *options)
 
 	*broker = (struct broker){
 		.options = options,
-		.timer_us = UINT64_MAX,
 		.quota = {.owner = "broker", .limit = {[QUOTA_CLIENTS] = LIMIT_CLIENTS}},
 	};
 	for (int kind = 0; kind < QUOTA_KINDS; kind++)
@@ -317,15 +326,13 @@ int broker_init(struct broker *broker, const struct broker_options *options)
 		log_error("cannot make an event loop: %s", strerror(-r));
 		return r;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(transports); i++) {
-		r = transports[i]->probe(broker);
-		if (r < 0)
-			return r;
-	}
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* each thread has its own: before there are any */
+	r = find_devices(broker);
+	if (r < 0)
+		return r;
 	r = listeners_start(broker);
 	if (r < 0)
 		return r;
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (!options->user && geteuid() == 0)
 		log_warning("running as root; give --user to run as somebody else");
 	return broker_become(options->user);
@@ -335,12 +342,17 @@ void broker_deinit(struct broker *broker)
 {
 	listeners_stop(broker);
 	device_remove_all(broker);
+	for (size_t i = 0; i < ARRAY_SIZE(transports); i++)
+		if (transports[i]->deinit)
+			transports[i]->deinit(broker);
+	remoteprocs_deinit(broker);
+	broker->workers = workers_free(broker->workers);
+	broker->hotplug = hotplug_free(broker->hotplug);
 	user_forget_all(broker);
 	deadline_clear(&broker->deadlines, &broker->grace);
 	deadline_unreserve(&broker->deadlines);
 	call_pool_deinit(&broker->calls);
 	deadline_heap_deinit(&broker->deadlines);
-	sd_event_source_disable_unref(broker->timer);
-	sd_event_unref(broker->event);
+	broker->loop = loop_free(broker->loop);
 	policy_free(broker->policy);
 }

@@ -2,8 +2,8 @@
 /*
  * The broker: one event loop and everything it owns. There are no locks, since nothing else runs.
  *
- * A turn of the loop handles one event and then flushes: completions become visible to clients,
- * entries to protection domains, and the timer is set, once each however much the event caused.
+ * A turn of the loop handles what is ready and then flushes: completions become visible to clients,
+ * entries to protection domains, and the timer is set, once each however much the turn caused.
  */
 #ifndef DSP_BROKER_H
 #define DSP_BROKER_H
@@ -12,23 +12,25 @@
 
 #include "daemon/call.h"
 #include "daemon/deadline.h"
+#include "daemon/loop.h"
 #include "daemon/quota.h"
 #include "policy/policy.h"
 #include "protocol/util.h"
 
 struct broker_options {
-	const char *socket;     /* path to listen on; NULL: sockets come from systemd */
-	const char *policy_dir; /* NULL: the vendor's and the administrator's */
-	const char *modules;    /* directory of the software DSP's modules */
-	const char *softdsp;    /* its program */
-	const char *user;       /* whom to become after start; NULL: stay */
+	const char *socket;      /* path to listen on; NULL: sockets come from systemd */
+	const char *policy_dir;  /* NULL: the vendor's and the administrator's */
+	const char *modules;     /* directory of the software DSP's modules */
+	const char *softdsp;     /* its program */
+	const char *coredumps;   /* directory for what crashed remote processors leave */
+	const char *sysfs, *dev; /* where these are mounted; tests have some of their own */
+	const char *user;        /* whom to become after start; NULL: stay */
 };
 
 struct broker {
 	const struct broker_options *options;
-	sd_event *event;
-	sd_event_source *timer;
-	uint64_t timer_us; /* when it is set to ring; UINT64_MAX: off */
+	struct loop *loop;
+	sd_event *event; /* the loop's, for what is rare */
 	struct list listeners;
 	bool accept_paused; /* out of descriptors */
 
@@ -43,6 +45,9 @@ struct broker {
 
 	struct deadline_heap deadlines;
 	struct call_pool calls;
+	struct workers *workers;
+	struct hotplug *hotplug; /* NULL: there are no news */
+	struct remoteprocs *remoteprocs;
 
 	bool stopping, finished;
 	int exit_code;

@@ -77,6 +77,19 @@ static int wrap(struct buffer **out, struct client *client, int fd, uint64_t siz
 	return 0;
 }
 
+int buffer_map(struct buffer *arguments)
+{
+	void *map;
+
+	if (arguments->map)
+		return 0;
+	map = mmap(NULL, arguments->size, PROT_READ | PROT_WRITE, MAP_SHARED, arguments->fd, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	arguments->map = map;
+	return 0;
+}
+
 int buffer_new_arguments(struct buffer **out, struct client *client, uint64_t size)
 {
 	_cleanup_(fd_closep) int fd = -1;
@@ -185,6 +198,8 @@ static void destroy(struct buffer *buffer)
 {
 	struct client *client = buffer->client;
 
+	if (buffer->map)
+		munmap(buffer->map, buffer->size);
 	fd_close(buffer->fd);
 	if (buffer->charged)
 		discharge(client, buffer->size);

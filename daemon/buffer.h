@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Memory that a client and a DSP share. The broker holds the descriptor and the size; it never
- * maps the memory, so no byte of it can be copied here.
+ * Memory that a client and a DSP share. The broker holds the descriptor and the size; it does not
+ * map the memory, so no byte of it can be copied here. The argument area alone is mapped, for
+ * clients that exchange messages: the kernel reads and writes them there.
  *
  * A buffer lives while the client has it, a call uses it, or a DSP may still reach it; until then
  * it stays charged to the client.
@@ -24,6 +25,7 @@ struct buffer {
 	unsigned int refs; /* the client's id, and each call in flight that uses it */
 	struct list imports;
 	bool charged; /* the argument area comes with the connection */
+	char *map;    /* NULL: not mapped. What is there may change at any time */
 };
 
 /* That a protection domain can reach a buffer. Embedded in what the transport keeps about it. */
@@ -51,6 +53,9 @@ int buffer_new_import(struct buffer **out, struct client *client, int fd, uint64
 	struct buffer_fault *fault);
 /* The connection's argument area; not charged. Returns 0 or -errno. */
 int buffer_new_arguments(struct buffer **out, struct client *client, uint64_t size);
+
+/* Map the argument area, if it is not; it stays so. Nobody can shrink it. Returns 0 or -errno. */
+int buffer_map(struct buffer *arguments);
 
 struct buffer *buffer_ref(struct buffer *buffer);
 struct buffer *buffer_unref(struct buffer *buffer);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * An invocation on its way through the broker: accepted from a client's ring, waiting in its
- * session, submitted to a protection domain, done. call_done() is the only end, and it ends a
+ * session, submitted to a protection domain, done. So it is with a message to be sent, and with the
+ * wish for one. call_done() is the only end, and it ends a
  * call exactly once.
  */
 #ifndef DSP_CALL_H
@@ -19,6 +20,7 @@ struct session;
 enum call_state {
 	CALL_WAITING,   /* in session->waiting */
 	CALL_SUBMITTED, /* in session->submitted; the transport has it */
+	CALL_RECEIVING, /* in session->mailbox.receivers */
 };
 
 struct call_arg {
@@ -29,7 +31,7 @@ struct call_arg {
 struct call {
 	struct list link; /* session->waiting or ->submitted; or the pool's free list */
 	struct session *session;
-	enum dsp_op op; /* INVOKE; MODULE_OPEN and MODULE_CLOSE are the broker's own */
+	enum dsp_op op; /* INVOKE, SEND, RECEIVE; MODULE_OPEN and _CLOSE are the broker's own */
 	enum call_state state;
 	enum dsp_status outcome; /* how it ends if its domain is ended; DSP_OK: as a crash */
 	uint64_t user_data;      /* the client's */

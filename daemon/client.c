@@ -15,6 +15,7 @@
 #include "daemon/listener.h"
 #include "daemon/log.h"
 #include "daemon/session.h"
+#include "daemon/transport/remoteproc.h"
 #include "daemon/user.h"
 
 /* Descriptors that every connection costs: socket, argument area, two eventfds. */
@@ -99,6 +100,14 @@ void client_send(struct client *client, const void *packet, size_t size)
 	client_send_fds(client, packet, size, NULL, 0);
 }
 
+void client_send_news(struct client *client, const void *packet, size_t size)
+{
+	if (client->n_output >= CLIENT_NEWS_MAX)
+		client->news_lost = true;
+	else
+		client_send(client, packet, size);
+}
+
 void client_refuse(struct client *client, uint32_t serial, const struct refusal *refusal,
 	const char *format, ...)
 {
@@ -147,6 +156,12 @@ static void send_output(struct client *client)
 		client->n_output--;
 	}
 	update_interest(client);
+	if (!client->n_output && client->news_lost) {
+		const struct dsp_event_lost event = {.header.opcode = DSP_EVENT_LOST};
+
+		client->news_lost = false;
+		client_send(client, &event, sizeof(event));
+	}
 }
 
 /* Receive one packet; false: no more now. */
@@ -297,6 +312,7 @@ int client_new(struct broker *broker, int sock)
 	*client = (struct client){.broker = broker, .sock = sock, .doorbell = -1, .notify = -1};
 	list_init(&client->output);
 	list_init(&client->dirty);
+	list_init(&client->more.link);
 	r = identity_init(&client->identity, sock);
 	if (r < 0)
 		return r;
@@ -320,6 +336,7 @@ int client_new(struct broker *broker, int sock)
 		return r;
 	}
 	list_append(&broker->clients, &client->link);
+	remoteprocs_wake(broker);
 	broker_deadline(broker, &client->hello, CLIENT_HELLO_TIMEOUT_US, hello_expired);
 	TAKE_PTR(client);
 	return 0;

@@ -13,6 +13,7 @@
 #include "daemon/buffer.h"
 #include "daemon/deadline.h"
 #include "daemon/idmap.h"
+#include "daemon/loop.h"
 #include "daemon/quota.h"
 #include "policy/identity.h"
 #include "protocol/ring.h"
@@ -35,16 +36,17 @@ struct client {
 	sd_event_source *sock_source;
 	struct list output; /* packets that did not fit into the socket yet */
 	unsigned int n_output;
+	bool news_lost;        /* news were not sent */
 	struct deadline hello; /* until HELLO was received */
 	bool deadline_reserved;
 
 	struct dsp_ring ring; /* zeroed until HELLO */
 	int doorbell;         /* an eventfd, which the client rings; we only watch it */
 	int notify; /* the writing end of a pipe, which nobody else has, so it never blocks */
-	sd_event_source *doorbell_source;
-	sd_event_source *more_source; /* more entries wait than one turn may take */
-	struct list dirty;            /* broker->dirty, while completions wait to be published */
-	uint32_t in_flight;           /* entries fetched and not yet completed */
+	struct loop_source doorbell_source;
+	struct loop_task more; /* more entries wait than one turn may take */
+	struct list dirty;     /* broker->dirty, while completions wait to be published */
+	uint32_t in_flight;    /* entries fetched and not yet completed */
 
 	struct buffer *arguments;
 	struct idmap sessions, buffers;
@@ -75,6 +77,9 @@ void client_collect(struct client *client);
 void client_send_fds(struct client *client, const void *packet, size_t size, const int *fds,
 	size_t n_fds);
 void client_send(struct client *client, const void *packet, size_t size);
+/* The same for what the client can ask for as well: dropped, and said to be so later, when it does
+ * not read. What a DSP does can so cost no client its connection. */
+void client_send_news(struct client *client, const void *packet, size_t size);
 /* Send the error reply to a request. */
 void client_refuse(struct client *client, uint32_t serial, const struct refusal *refusal,
 	const char *format, ...) _printf_(4, 5);
@@ -94,6 +99,8 @@ void client_close_ring(struct client *client);
 void client_take_entries(struct client *client, uint32_t max);
 /* A call was done: put its completion into the ring, and account for it. */
 void client_complete_call(struct client *client, const struct dsp_completion *completion);
+/* The same for a message that was sent: routine, unless it failed. */
+void client_complete_send(struct client *client, const struct dsp_completion *completion);
 /* Make completions visible. */
 void client_publish(struct client *client);
 

@@ -9,6 +9,7 @@
 #include "daemon/device.h"
 #include "daemon/limits.h"
 #include "daemon/session.h"
+#include "daemon/transport/remoteproc.h"
 #include "daemon/transport/transport.h"
 #include "daemon/user.h"
 
@@ -140,7 +141,7 @@ static void handle_close(struct client *client, const union dsp_request *request
 	struct session *session = idmap_get(&client->sessions, close->session);
 
 	(void)fds;
-	if (!session || (session->state != SESSION_OPEN && session->state != SESSION_DEAD)) {
+	if (!session || session_status(session) == DSP_NOT_FOUND) {
 		client_refuse(client, close->header.serial,
 			&(struct refusal){.status = DSP_NOT_FOUND,
 				.field = offsetof(struct dsp_close, session)},
@@ -263,6 +264,8 @@ static void handle_query_device(struct client *client, const union dsp_request *
 
 	(void)fds;
 	if (device) {
+		if (device->remoteproc)
+			remoteproc_refresh(device->remoteproc);
 		record.id = device->id;
 		wire_string_set(record.name, sizeof(record.name), device->name);
 		wire_string_set(record.transport, sizeof(record.transport), device->ops->name);
@@ -271,6 +274,12 @@ static void handle_query_device(struct client *client, const union dsp_request *
 		record.channels = (uint32_t)device->n_channels;
 		record.sessions = device->sessions;
 		record.domains = device->domains;
+		record.state = device->state;
+		record.isolation = device->isolation;
+		record.coredumps = device->coredumps;
+		if (device->remoteproc)
+			wire_string_set(record.remoteproc, sizeof(record.remoteproc),
+				remoteproc_name(device->remoteproc));
 	}
 	client_send(client, &record, sizeof(record));
 }
@@ -340,6 +349,10 @@ static void handle_query_session(struct client *client, const union dsp_request 
 		record.errors = session->errors;
 		record.busy_ns = session->busy_ns;
 		record.since_us = session->since_us;
+		record.received = session->mailbox.received;
+		record.dropped = session->mailbox.dropped;
+		record.queued = session->mailbox.n_queued;
+		record.kind = session->kind;
 	}
 	client_send(client, &record, sizeof(record));
 }

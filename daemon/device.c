@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/device.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/broker.h"
 #include "daemon/client.h"
 #include "daemon/log.h"
+#include "daemon/transport/remoteproc.h"
 #include "daemon/transport/transport.h"
 
 /* One counter for devices and channels: never reused, so that a list can be walked by id. */
@@ -19,45 +21,131 @@ static uint64_t next_id(void)
 void device_add(struct broker *broker, struct device *device, const struct transport_ops *ops,
 	const char *name)
 {
-	*device = (struct device){.broker = broker, .ops = ops, .id = next_id(), .generation = 1};
+	*device = (struct device){
+		.broker = broker,
+		.ops = ops,
+		.id = next_id(),
+		.generation = 1,
+		.policy = policy_device(broker->policy, name),
+	};
+	list_init(&device->of_remoteproc);
 	wire_string_set(device->name, sizeof(device->name), name);
 	list_append(&broker->devices, &device->link);
 }
 
-int device_add_channel(struct device *device, const char *service, enum dsp_channel_kind kind)
+static void tell_everybody(struct broker *broker, const void *event, size_t size)
+{
+	struct client *client, *following;
+
+	list_for_each_safe (client, following, &broker->clients, link)
+		client_send_news(client, event, size);
+}
+
+static void tell_of_channel(const struct device *device, const struct channel *channel,
+	bool present)
+{
+	struct dsp_event_channel event = {
+		.header.opcode = DSP_EVENT_CHANNEL,
+		.kind = channel->kind,
+		.present = present,
+	};
+
+	snprintf(event.name, sizeof(event.name), "%s/%s", device->name, channel->service);
+	tell_everybody(device->broker, &event, sizeof(event));
+}
+
+static void tell_of_device(const struct device *device)
+{
+	struct dsp_event_device event = {
+		.header.opcode = DSP_EVENT_DEVICE,
+		.up = device->up,
+		.generation = device->generation,
+		.state = device->state,
+	};
+
+	wire_string_set(event.device, sizeof(event.device), device->name);
+	tell_everybody(device->broker, &event, sizeof(event));
+}
+
+struct channel *device_add_channel(struct device *device, const char *service,
+	enum dsp_channel_kind kind)
 {
 	struct channel *channels =
 		reallocarray(device->channels, device->n_channels + 1, sizeof(*channels));
 	struct channel *channel;
 
 	if (!channels)
-		return -ENOMEM;
+		return NULL;
 	device->channels = channels;
 	channel = &channels[device->n_channels++];
 	*channel = (struct channel){.id = next_id(), .kind = kind};
 	wire_string_set(channel->service, sizeof(channel->service), service);
-	return 0;
+	tell_of_channel(device, channel, true);
+	return channel;
 }
 
-void device_set_up(struct device *device, bool up)
+void device_remove_channel(struct device *device, struct channel *channel)
 {
-	struct dsp_event_device event = {
-		.header.opcode = DSP_EVENT_DEVICE,
-		.up = up,
-		.generation = device->generation,
-	};
-	struct client *client, *following;
+	struct channel removed = *channel;
+	size_t after = device->n_channels - (size_t)(channel - device->channels) - 1;
 
-	if (device->up == up)
-		return;
+	memmove(channel, channel + 1, after * sizeof(*channel));
+	device->n_channels--;
+	tell_of_channel(device, &removed, false);
+}
+
+struct channel *device_channel(const struct device *device, const char *service)
+{
+	for (size_t i = 0; i < device->n_channels; i++)
+		if (!strcmp(device->channels[i].service, service))
+			return &device->channels[i];
+	return NULL;
+}
+
+static void set_up(struct device *device, bool up)
+{
+	if (device->up != up)
+		log_notice("device %s (%s) is %s", device->name, device->ops->name,
+			up ? "up" : "down");
 	device->up = up;
-	if (!up)
-		device->generation++;
-	log_notice("device %s (%s) is %s", device->name, device->ops->name, up ? "up" : "down");
-	event.generation = device->generation;
-	wire_string_set(event.device, sizeof(event.device), device->name);
-	list_for_each_safe (client, following, &device->broker->clients, link)
-		client_send(client, &event, sizeof(event));
+	tell_of_device(device);
+}
+
+void device_set_up(struct device *device)
+{
+	if (!device->up)
+		set_up(device, true);
+}
+
+void device_lost_state(struct device *device, bool up)
+{
+	device->generation++;
+	set_up(device, up);
+}
+
+void device_set_state(struct device *device, enum dsp_device_state state)
+{
+	if (device->state != state) {
+		device->state = state;
+		log_info("remote processor of device %s: %s", device->name, wire_state_name(state));
+		tell_of_device(device);
+	}
+	if (device->ops->state_changed)
+		device->ops->state_changed(device);
+}
+
+void device_session_begins(struct device *device)
+{
+	device->sessions++;
+	if (device->remoteproc)
+		remoteproc_use(device->remoteproc);
+}
+
+void device_session_ends(struct device *device)
+{
+	device->sessions--;
+	if (device->remoteproc)
+		remoteproc_unuse(device->remoteproc);
 }
 
 void device_remove_all(struct broker *broker)
@@ -66,6 +154,8 @@ void device_remove_all(struct broker *broker)
 
 	list_for_each_safe (device, following, &broker->devices, link) {
 		list_remove(&device->link);
+		if (device->remoteproc)
+			remoteproc_unbind(device);
 		free(device->channels);
 		device->ops->remove(device);
 	}
@@ -88,14 +178,6 @@ struct device *device_find(struct broker *broker, const char *channel, const cha
 		}
 	}
 	return NULL;
-}
-
-bool device_has_channel(const struct device *device, const char *service)
-{
-	for (size_t i = 0; i < device->n_channels; i++)
-		if (!strcmp(device->channels[i].service, service))
-			return true;
-	return false;
 }
 
 struct device *device_after(struct broker *broker, uint64_t after)

@@ -10,12 +10,17 @@
 #include "protocol/wire.h"
 
 struct broker;
+struct policy_device;
+struct remoteproc;
 struct transport_ops;
 
 struct channel {
 	uint64_t id; /* broker-wide */
 	char service[DSP_CHANNEL_SIZE - DSP_DEVICE_SIZE];
 	enum dsp_channel_kind kind;
+	/* The transport's: */
+	uint32_t address;
+	uint64_t instance; /* tells two of that name apart that were there one after the other */
 };
 
 /* Embedded in what its transport keeps about it. */
@@ -25,26 +30,46 @@ struct device {
 	const struct transport_ops *ops;
 	uint64_t id;
 	char name[DSP_DEVICE_SIZE];
-	bool up;
+	const struct policy_device *policy; /* never NULL */
+	bool up;                            /* sessions can be opened */
+	bool any_service;    /* also on channels that are not listed: what there is shows only when
+			      * the remote processor runs */
 	uint32_t generation; /* changes when state on the DSP was lost */
+	enum dsp_isolation isolation;
+	enum dsp_device_state state;
+	struct remoteproc *remoteproc; /* NULL: none that we know of */
+	struct list of_remoteproc;     /* its devices */
+	uint32_t coredumps;            /* saved so far */
 	struct channel *channels;
 	size_t n_channels;
-	uint32_t sessions, domains; /* for display */
+	uint32_t exclusive_sessions; /* that bear no other on their channel */
+	uint32_t sessions, domains;  /* for display */
 };
 
 /* Make it known; it is down until device_set_up(). */
 void device_add(struct broker *broker, struct device *device, const struct transport_ops *ops,
 	const char *name);
-/* Returns 0 or -ENOMEM. */
-int device_add_channel(struct device *device, const char *service, enum dsp_channel_kind kind);
-/* Tell everybody that it came or went. Its sessions are its transport's concern. */
-void device_set_up(struct device *device, bool up);
+/* A channel came; everybody is told. Returns it, NULL: out of memory. Pointers to channels of the
+ * device are good until the next of these two calls. */
+struct channel *device_add_channel(struct device *device, const char *service,
+	enum dsp_channel_kind kind);
+void device_remove_channel(struct device *device, struct channel *channel);
+struct channel *device_channel(const struct device *device, const char *service);
+/* It came; everybody is told. */
+void device_set_up(struct device *device);
+/* State on the DSP was lost, so its generation changes, and from now on it is up or not. Everybody
+ * is told; its sessions are its transport's concern. */
+void device_lost_state(struct device *device, bool up);
+/* Its remote processor is in another state: everybody is told, then its transport. */
+void device_set_state(struct device *device, enum dsp_device_state state);
+/* Count sessions; the remote processor may have to run for them. */
+void device_session_begins(struct device *device);
+void device_session_ends(struct device *device);
 /* All devices; their transports free them. */
 void device_remove_all(struct broker *broker);
 
 /* The device and, if asked for, the service of "DEVICE/SERVICE"; NULL when there is none. */
 struct device *device_find(struct broker *broker, const char *channel, const char **service);
-bool device_has_channel(const struct device *device, const char *service);
 
 /* The device, or channel with its device, with the lowest id above @after; NULL: none. */
 struct device *device_after(struct broker *broker, uint64_t after);

@@ -7,7 +7,8 @@
 #include "daemon/broker.h"
 #include "daemon/log.h"
 
-#define EXIT_USAGE 2
+#define EXIT_USAGE    2
+#define COREDUMPS_DIR "/var/lib/dspbroker/coredumps"
 
 static const char usage[] =
 	"Usage: dspbrokerd [OPTIONS]\n"
@@ -18,6 +19,8 @@ static const char usage[] =
 	"                     " POLICY_DIR_VENDOR " and " POLICY_DIR_ADMIN "\n"
 	"  --modules DIR      modules of the software DSP [" DSP_MODULES_DIR "]\n"
 	"  --softdsp PROGRAM  the software DSP itself [" DSP_SOFTDSP_PATH "]\n"
+	"  --coredumps DIR    where core dumps of remote processors go\n"
+	"                     [" COREDUMPS_DIR "]\n"
 	"  --user USER        become USER once everything is set up\n"
 	"  --help, --version\n"
 	"\n"
@@ -29,6 +32,7 @@ static const struct option long_options[] = {
 	{"policy", required_argument, NULL, 'p'},
 	{"modules", required_argument, NULL, 'm'},
 	{"softdsp", required_argument, NULL, 'd'},
+	{"coredumps", required_argument, NULL, 'c'},
 	{"user", required_argument, NULL, 'u'},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
@@ -53,6 +57,9 @@ static int parse(struct broker_options *options, int argc, char **argv)
 			break;
 		case 'd':
 			options->softdsp = optarg;
+			break;
+		case 'c':
+			options->coredumps = optarg;
 			break;
 		case 'u':
 			options->user = optarg;
@@ -80,6 +87,9 @@ int main(int argc, char **argv)
 	struct broker_options options = {
 		.modules = DSP_MODULES_DIR,
 		.softdsp = DSP_SOFTDSP_PATH,
+		.coredumps = COREDUMPS_DIR,
+		.sysfs = "/sys",
+		.dev = "/dev",
 	};
 	struct broker broker;
 	int code;

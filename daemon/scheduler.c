@@ -61,8 +61,8 @@ static int submit(struct session *session)
 	r = session->device->ops->submit(call);
 	if (r == -EAGAIN)
 		return r;
-	if (r < 0) {
-		call_fail(call, DSP_NO_RESOURCES);
+	if (r) {
+		call_fail(call, r < 0 ? DSP_NO_RESOURCES : call->outcome);
 		return 0;
 	}
 	if (call->op == DSP_OP_MODULE_CLOSE)
@@ -73,6 +73,16 @@ static int submit(struct session *session)
 	list_remove(&session->turn);
 	update_turn(session);
 	return 0;
+}
+
+int scheduler_try(struct call *call)
+{
+	struct session *session = call->session;
+
+	bool first = list_empty(&session->waiting) && session->lane->ready;
+
+	scheduler_add(call);
+	return first ? submit(session) : -EAGAIN;
 }
 
 void scheduler_run(struct lane *lane)

@@ -26,6 +26,9 @@ void lane_init(struct lane *lane, unsigned int depth);
 
 /* Put a call at the end of its session's queue. */
 void scheduler_add(struct call *call);
+/* The same, and submit it at once, if none waits before it. Returns 0: it is submitted or over;
+ * -EAGAIN: it waits. */
+int scheduler_try(struct call *call);
 /* Put a call that was submitted, and taken back, at the front again. */
 void scheduler_requeue(struct call *call);
 /* Take a call out of whatever queue it is in. */

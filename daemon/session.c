@@ -68,23 +68,54 @@ over:
 	return -EDQUOT;
 }
 
+/* Is there another session on that channel that bears no company, or that would have to? */
+static bool in_use(const struct device *device, const char *channel, bool exclusive)
+{
+	const struct session *session;
+
+	if (!exclusive && !device->exclusive_sessions)
+		return false;
+	list_for_each (session, &device->broker->sessions, of_broker)
+		if (session->device == device && session->state != SESSION_DEAD &&
+			(exclusive || session->exclusive) && !strcmp(session->channel, channel))
+			return true;
+	return false;
+}
+
 /* The channel's device, if it can be opened now; else the client is told why not. */
-static struct device *find_device(struct client *client, const char *channel, uint32_t serial)
+static struct device *find_device(struct client *client, const char *channel,
+	const struct policy_decision *decision, uint32_t serial)
 {
 	const char *service;
 	struct device *device = device_find(client->broker, channel, &service);
 
-	if (!device || !device_has_channel(device, service)) {
+	if (!device || (!device_channel(device, service) && !device->any_service))
 		client_refuse(client, serial, &(struct refusal){.status = DSP_NOT_FOUND},
 			"there is no channel %s", channel);
-		return NULL;
-	}
-	if (!device->up) {
+	else if (device->isolation == DSP_ISOLATION_REFUSED)
+		client_refuse(client, serial, &(struct refusal){.status = DSP_DENIED},
+			"%s may reach all memory, since no IOMMU isolates it; policy can accept "
+			"that with \"without_iommu\": \"accept\" for this device",
+			device->name);
+	else if (!device->up)
 		client_refuse(client, serial, &(struct refusal){.status = DSP_DEVICE_DOWN},
-			"the device of %s is down", channel);
-		return NULL;
-	}
-	return device;
+			"the device of %s is down (remote processor: %s)", channel,
+			wire_state_name(device->state));
+	else if (in_use(device, channel, decision->exclusive))
+		client_refuse(client, serial,
+			&(struct refusal){.status = DSP_BUSY, .rule = decision->rule},
+			"%s is in use, and policy lets one session in at a time", channel);
+	else
+		return device;
+	return NULL;
+}
+
+static enum dsp_channel_kind kind_of(const struct device *device, const char *channel)
+{
+	const struct channel *known = device_channel(device, strchr(channel, '/') + 1);
+
+	/* What is not listed yet can only be announced, so it takes messages. */
+	return known ? known->kind : DSP_KIND_MESSAGE;
 }
 
 static void fill(struct session *session, const char *channel,
@@ -99,7 +130,11 @@ static void fill(struct session *session, const char *channel,
 	if (decision->share_domain)
 		wire_string_set(session->share_domain, sizeof(session->share_domain),
 			decision->share_domain);
+	session->kind = kind_of(session->device, channel);
+	session->exclusive = decision->exclusive;
+	session->device->exclusive_sessions += decision->exclusive;
 	session->calls_max = limits->calls ? limits->calls : LIMIT_SESSION_CALLS;
+	mailbox_init(&session->mailbox, decision);
 	session->timeout_us = (uint32_t)MIN(timeout_ms * 1000, (uint64_t)UINT32_MAX);
 	session->since_us = realtime_us();
 	list_init(&session->waiting);
@@ -121,6 +156,8 @@ static void destroy(struct session *session)
 	list_remove(&session->of_broker);
 	list_remove(&session->of_user);
 	client->n_sessions--;
+	session->device->exclusive_sessions -= session->exclusive;
+	mailbox_deinit(&session->mailbox);
 	discharge(client, session->rule);
 	free(session);
 	client_collect(client);
@@ -170,10 +207,31 @@ static void open_failed(struct session *session, enum dsp_status status, const c
 	session->reply_wanted = false;
 }
 
+/* Give it its id and its place on the device. Returns 0 or -errno. */
+static int attach(struct session *session)
+{
+	struct client *client = session->client;
+	int r;
+
+	r = idmap_add(&client->sessions, session, &session->id);
+	if (r < 0)
+		return r;
+	if (session->kind == DSP_KIND_MESSAGE) {
+		r = buffer_map(client->arguments);
+		if (r < 0)
+			return r;
+	}
+	device_session_begins(session->device);
+	r = session->device->ops->open(session);
+	if (r < 0)
+		device_session_ends(session->device);
+	return r;
+}
+
 void session_open(struct client *client, const char *channel,
 	const struct policy_decision *decision, uint32_t serial)
 {
-	struct device *device = find_device(client, channel, serial);
+	struct device *device = find_device(client, channel, decision, serial);
 	struct session *session;
 
 	if (!device || charge(client, decision, serial) < 0)
@@ -193,15 +251,13 @@ void session_open(struct client *client, const char *channel,
 		.reply_serial = serial,
 	};
 	fill(session, channel, decision);
-	if (idmap_add(&client->sessions, session, &session->id) < 0 ||
-		device->ops->open(session) < 0) {
+	if (attach(session) < 0) {
 		destroy(session); /* first: a reply that cannot be sent ends all that is left */
 		client_refuse(client, serial, &(struct refusal){.status = DSP_NO_RESOURCES},
 			"no room for a session on %s", channel);
 		return;
 	}
-	device->sessions++;
-	if (queue_own(session, DSP_OP_MODULE_OPEN) < 0) {
+	if (session->kind == DSP_KIND_CALL && queue_own(session, DSP_OP_MODULE_OPEN) < 0) {
 		open_failed(session, DSP_NO_RESOURCES, "out of memory");
 		leave(session);
 	}
@@ -212,10 +268,11 @@ static void opened(struct session *session)
 	struct dsp_open_reply message = {
 		.header.opcode = DSP_OPEN | DSP_REPLY,
 		.session = session->id,
-		.kind = DSP_KIND_CALL,
+		.kind = session->kind,
 		.calls_max = session->calls_max,
 		.timeout_max_us = session->timeout_us,
 		.generation = session->device->generation,
+		.mtu = session->mailbox.mtu,
 	};
 
 	session->state = SESSION_OPEN;
@@ -251,7 +308,11 @@ static void unhold(struct session *session)
 static void end_calls(struct session *session, void (*end)(struct call *, enum dsp_status),
 	enum dsp_status status)
 {
-	struct list *const queues[] = {&session->submitted, &session->waiting};
+	struct list *const queues[] = {
+		&session->submitted,
+		&session->waiting,
+		&session->mailbox.receivers,
+	};
 
 	session->holds++;
 	for (size_t i = 0; i < ARRAY_SIZE(queues); i++) {
@@ -268,10 +329,10 @@ static void cancel(struct call *call, enum dsp_status status)
 	call_cancel(call, status);
 }
 
-static void begin_close(struct session *session)
+static void begin_close(struct session *session, enum dsp_status status)
 {
 	session->state = SESSION_CLOSING;
-	end_calls(session, cancel, DSP_CANCELLED);
+	end_calls(session, cancel, status);
 }
 
 void session_close(struct session *session, uint32_t serial)
@@ -280,8 +341,24 @@ void session_close(struct session *session, uint32_t serial)
 	session->reply_serial = serial;
 	if (session->state == SESSION_DEAD)
 		session_closed(session);
-	else
-		begin_close(session);
+	else if (session->state == SESSION_OPEN)
+		begin_close(session, DSP_CANCELLED);
+}
+
+void session_revoke(struct session *session, enum dsp_status status, const char *text)
+{
+	if (session->state != SESSION_OPEN)
+		return;
+	session->revoked = text;
+	session->death = status;
+	begin_close(session, status);
+}
+
+enum dsp_status session_status(const struct session *session)
+{
+	if (session->state == SESSION_OPEN)
+		return DSP_OK;
+	return session->state == SESSION_DEAD || session->revoked ? session->death : DSP_NOT_FOUND;
 }
 
 void session_abandon(struct session *session)
@@ -296,8 +373,23 @@ void session_abandon(struct session *session)
 		session->state = SESSION_CLOSING;
 		leave(session);
 	} else if (session->state != SESSION_CLOSING) {
-		begin_close(session);
+		begin_close(session, DSP_CANCELLED);
 	}
+}
+
+void session_end_calls(struct session *session, enum dsp_status status)
+{
+	end_calls(session, cancel, status);
+}
+
+void session_end_receivers(struct session *session, enum dsp_status status)
+{
+	struct call *call, *following;
+
+	session->holds++;
+	list_for_each_safe (call, following, &session->mailbox.receivers, link)
+		call_fail(call, status);
+	unhold(session);
 }
 
 void session_abort_calls(struct session *session, enum dsp_status status)
@@ -331,23 +423,51 @@ static void open_done(struct session *session, const struct dsp_completion *comp
 	}
 }
 
-static void invoke_done(struct session *session, const struct dsp_completion *completion)
+void session_opened(struct session *session, uint32_t mtu)
+{
+	session->mailbox.mtu = mtu;
+	opened(session);
+}
+
+static void receive_done(struct session *session, const struct dsp_completion *completion)
+{
+	session->mailbox.n_receivers--;
+	client_complete_call(session->client, completion);
+}
+
+static void count(struct session *session, const struct dsp_completion *completion)
 {
 	session->in_flight--;
 	session->calls++;
 	session->errors += completion->status != DSP_OK;
 	session->busy_ns += completion->busy_ns;
+}
+
+static void invoke_done(struct session *session, const struct dsp_completion *completion)
+{
+	count(session, completion);
 	client_complete_call(session->client, completion);
+}
+
+static void send_done(struct session *session, const struct dsp_completion *completion)
+{
+	count(session, completion);
+	client_complete_send(session->client, completion);
 }
 
 void session_call_done(struct session *session, enum dsp_op op,
 	const struct dsp_completion *completion)
 {
+	static void (*const done[])(struct session *, const struct dsp_completion *) = {
+		[DSP_OP_INVOKE] = invoke_done,
+		[DSP_OP_SEND] = send_done,
+		[DSP_OP_RECEIVE] = receive_done,
+		[DSP_OP_MODULE_OPEN] = open_done,
+	};
+
 	session->holds++;
-	if (op == DSP_OP_INVOKE)
-		invoke_done(session, completion);
-	else if (op == DSP_OP_MODULE_OPEN)
-		open_done(session, completion);
+	if (op < ARRAY_SIZE(done) && done[op])
+		done[op](session, completion);
 	unhold(session);
 }
 
@@ -362,6 +482,14 @@ static void announce_death(struct session *session, const char *text)
 	wire_string_set(event.text, sizeof(event.text), text);
 	audit_lost(session, text);
 	client_send(session->client, &event, sizeof(event));
+}
+
+/* The transport has let go of it; what remains is its id, until the client closes it. */
+static void die(struct session *session, const char *text)
+{
+	device_session_ends(session->device);
+	session->state = SESSION_DEAD;
+	announce_death(session, text);
 }
 
 static void lose(struct call *call, enum dsp_status status)
@@ -389,10 +517,8 @@ void session_lost(struct session *session, enum dsp_status status, const char *t
 		open_failed(session, opening_status(session, status), text);
 	end_calls(session, lose, status);
 	if (state == SESSION_OPEN) {
-		session->device->sessions--;
-		session->state = SESSION_DEAD;
 		session->death = status;
-		announce_death(session, text);
+		die(session, text);
 	} else {
 		session_closed(session);
 	}
@@ -407,10 +533,18 @@ void session_closed(struct session *session)
 	session->closed = true;
 	if (session->holds)
 		return;
-	assert(list_empty(&session->waiting) && list_empty(&session->submitted));
-	if (session->state != SESSION_DEAD)
-		session->device->sessions--;
+	assert(list_empty(&session->waiting) && list_empty(&session->submitted) &&
+		list_empty(&session->mailbox.receivers));
 	list_remove(&session->turn);
+	session->lane = NULL;
+	if (session->revoked && session->state == SESSION_CLOSING && !session->reply_wanted &&
+		!client->dead) {
+		session->closed = session->leaving = false;
+		die(session, session->revoked);
+		return;
+	}
+	if (session->state != SESSION_DEAD)
+		device_session_ends(session->device);
 	/* Its id goes first: a reply that cannot be sent ends the client and all it still has. */
 	client->holds++;
 	idmap_remove(&client->sessions, session->id);

@@ -4,13 +4,15 @@
  * calls.
  *
  *   OPENING --> OPEN --> CLOSING --> gone
- *      |          `--> DEAD --> gone      (crashed or revoked; the id stays until CLOSE)
- *      `--> CLOSING --> gone              (its open failed)
+ *      |          |         `--> DEAD --> gone   (revoked)
+ *      |          `--> DEAD --> gone             (crashed; the id stays until CLOSE)
+ *      `--> CLOSING --> gone                     (its open failed)
  */
 #ifndef DSP_SESSION_H
 #define DSP_SESSION_H
 
 #include "daemon/call.h"
+#include "daemon/mailbox.h"
 #include "policy/policy.h"
 #include "protocol/ring.h"
 #include "protocol/util.h"
@@ -32,11 +34,14 @@ struct session {
 	struct device *device;
 	uint32_t id;     /* the client's */
 	uint64_t number; /* broker-wide */
+	enum dsp_channel_kind kind;
 	enum session_state state;
-	enum dsp_status death; /* DEAD: why */
+	enum dsp_status death; /* DEAD, or about to be: why */
+	const char *revoked;   /* the same in words; NULL: not revoked. Static */
 	bool module_open;      /* its module handed out a handle, which must be closed */
 	bool leaving;          /* the transport is asked to close it */
 	bool closed;           /* it is gone as soon as nobody holds it */
+	bool exclusive;        /* nobody else may open its channel */
 	unsigned int holds;    /* code that must not lose it under its feet */
 
 	char channel[DSP_CHANNEL_SIZE];
@@ -50,13 +55,15 @@ struct session {
 	bool reply_wanted;
 	uint32_t reply_serial;
 
-	struct list waiting, submitted; /* calls */
+	struct list waiting, submitted; /* calls, and messages to be sent */
+	struct mailbox mailbox;         /* messages that arrive */
 	uint32_t in_flight;             /* both, the client's own calls only */
 	struct lane *lane;              /* NULL once the transport has let go */
 	struct list turn;               /* lane->sessions */
 	struct list link;               /* the transport's */
 	struct list of_broker, of_user; /* broker->sessions, user->sessions: by number */
 	uint32_t tag;                   /* the transport's */
+	void *endpoint;                 /* the same */
 	uint32_t domain;                /* number of its protection domain, for display */
 
 	uint64_t calls, errors, busy_ns;
@@ -71,16 +78,26 @@ void session_open(struct client *client, const char *channel,
 void session_close(struct session *session, uint32_t serial);
 /* The client is gone: end the session without a word to anybody. */
 void session_abandon(struct session *session);
+/* Take it away from its client, who is told: @text is static. */
+void session_revoke(struct session *session, enum dsp_status status, const char *text);
+/* What an entry for it meets: DSP_OK, or why there is nothing to be had. */
+enum dsp_status session_status(const struct session *session);
 /* End all of its calls in any case. */
 void session_abort_calls(struct session *session, enum dsp_status status);
+/* End those that wait for a message. */
+void session_end_receivers(struct session *session, enum dsp_status status);
 
 /* Called by call_done(). */
 void session_call_done(struct session *session, enum dsp_op op,
 	const struct dsp_completion *completion);
 
-/* Called by transports. The protection domain is gone: its calls end with @status (or their own
- * outcome), and so does the session. */
+/* Called by transports. A session that takes messages is open; @mtu: bytes. */
+void session_opened(struct session *session, uint32_t mtu);
+/* The protection domain, or the endpoint, is gone, or could not be made: its calls end with @status
+ * (or their own outcome), and so does the session. The transport forgets it before. */
 void session_lost(struct session *session, enum dsp_status status, const char *text);
+/* End all of its calls, of which none runs. */
+void session_end_calls(struct session *session, enum dsp_status status);
 /* transport_ops.close() has finished: frees the session. */
 void session_closed(struct session *session);
 

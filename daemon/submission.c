@@ -15,20 +15,37 @@
 /* Methods that open and close the module's handle: the broker's own. */
 #define METHODS_RESERVED 2
 
+static void mark_dirty(struct client *client)
+{
+	if (list_empty(&client->dirty))
+		list_append(&client->broker->dirty, &client->dirty);
+}
+
 static void complete(struct client *client, const struct dsp_completion *completion)
 {
 	client->in_flight--;
 	if (client->dead)
 		return;
 	ring_complete(&client->ring, completion);
-	if (list_empty(&client->dirty))
-		list_append(&client->broker->dirty, &client->dirty);
+	mark_dirty(client);
 }
 
 void client_complete_call(struct client *client, const struct dsp_completion *completion)
 {
 	quota_release(&client->quota, QUOTA_CALLS, 1);
 	complete(client, completion);
+}
+
+void client_complete_send(struct client *client, const struct dsp_completion *completion)
+{
+	if (completion->status != DSP_OK || client->dead) {
+		client_complete_call(client, completion);
+		return;
+	}
+	quota_release(&client->quota, QUOTA_CALLS, 1);
+	client->in_flight--;
+	ring_complete_routine(&client->ring, completion);
+	mark_dirty(client);
 }
 
 void client_publish(struct client *client)
@@ -70,67 +87,178 @@ static int resolve(struct client *client, const struct dsp_arg *arg, struct call
 	return 0;
 }
 
-static void start_call(struct session *session, const struct dsp_entry *entry)
+/* A call for an entry that was charged for; else NULL, and the entry is answered. */
+static struct call *new_call(struct session *session, const struct dsp_entry *entry)
 {
 	struct client *client = session->client;
-	struct call *call = call_new(session, DSP_OP_INVOKE);
+	struct call *call = call_new(session, entry->op);
 	size_t field;
 
 	if (!call) {
 		quota_release(&client->quota, QUOTA_CALLS, 1);
 		answer(client, entry, DSP_NO_RESOURCES, 0);
-		return;
+		return NULL;
 	}
 	for (unsigned int i = 0; i < (unsigned int)(entry->n_in + entry->n_out); i++) {
 		if (resolve(client, &entry->args[i], &call->args[i], &field) < 0) {
 			call_drop(call);
 			quota_release(&client->quota, QUOTA_CALLS, 1);
 			answer(client, entry, DSP_INVALID, ring_arg_offset(i) + field);
-			return;
+			return NULL;
 		}
 		/* What is resolved so far is the call's, so that dropping it drops that. */
 		*(i < entry->n_in ? &call->n_in : &call->n_out) += 1;
 	}
 	call->user_data = entry->user_data;
 	call->method = entry->method;
-	call->timeout_us = entry->timeout_us && entry->timeout_us < session->timeout_us
-				   ? entry->timeout_us
-				   : session->timeout_us;
-	session->in_flight++;
+	call->timeout_us = entry->timeout_us;
+	return call;
+}
+
+/* The longest a call or a message may take: as long as it says, within the session's limit. */
+static void limit_time(struct call *call)
+{
+	uint32_t limit = call->session->timeout_us;
+
+	call->timeout_us = call->timeout_us ? MIN(call->timeout_us, limit) : limit;
 	call_start_clock(call);
+}
+
+static void start_invoke(struct call *call)
+{
+	struct session *session = call->session;
+
+	session->in_flight++;
+	limit_time(call);
 	scheduler_add(call);
 	scheduler_run(session->lane);
 }
 
-static void handle_invoke(struct client *client, const struct dsp_entry *entry)
+static void start_send(struct call *call)
+{
+	struct session *session = call->session;
+
+	session->in_flight++;
+	if (scheduler_try(call) >= 0)
+		return;
+	if (call->method & DSP_SEND_TRY)
+		call_fail(call, DSP_BUSY);
+	else
+		limit_time(call);
+}
+
+static void start_receive(struct call *call)
+{
+	call->session->mailbox.n_receivers++;
+	if (call->timeout_us)
+		call_start_clock(call);
+	mailbox_receive(call);
+}
+
+/* The field of an entry that cannot be right on this session, or 0. */
+static size_t invoke_fault(const struct session *session, const struct dsp_entry *entry)
+{
+	(void)session;
+	return entry->method < METHODS_RESERVED ? offsetof(struct dsp_slot, method) : 0;
+}
+
+/* A message lies in the argument area, where we can reach it. */
+static size_t send_fault(const struct session *session, const struct dsp_entry *entry)
+{
+	const struct dsp_arg *arg = &entry->args[0];
+
+	if (arg->buffer != DSP_ARGUMENT_AREA)
+		return ring_arg_offset(0) + offsetof(struct dsp_arg, buffer);
+	if (!arg->length || arg->length > session->mailbox.mtu)
+		return ring_arg_offset(0) + offsetof(struct dsp_arg, length);
+	return 0;
+}
+
+static size_t receive_fault(const struct session *session, const struct dsp_entry *entry)
+{
+	const struct dsp_arg *arg = &entry->args[0];
+
+	if (arg->buffer != DSP_ARGUMENT_AREA)
+		return ring_arg_offset(0) + offsetof(struct dsp_arg, buffer);
+	if (arg->length < session->mailbox.mtu)
+		return ring_arg_offset(0) + offsetof(struct dsp_arg, length);
+	return 0;
+}
+
+/* How many of the kind are in flight already. */
+static uint32_t in_flight(const struct session *session, const struct dsp_entry *entry)
+{
+	(void)entry;
+	return session->in_flight;
+}
+
+/* One that does not wait takes nobody's place. */
+static uint32_t sending(const struct session *session, const struct dsp_entry *entry)
+{
+	return entry->method & DSP_SEND_TRY ? 0 : session->in_flight;
+}
+
+static uint32_t receiving(const struct session *session, const struct dsp_entry *entry)
+{
+	(void)entry;
+	return session->mailbox.n_receivers;
+}
+
+/* What becomes a call, on which kind of session. */
+static const struct {
+	enum dsp_channel_kind kind;
+	size_t (*fault)(const struct session *session, const struct dsp_entry *entry);
+	uint32_t (*pending)(const struct session *session, const struct dsp_entry *entry);
+	void (*start)(struct call *call);
+} ops[] = {
+	[DSP_OP_INVOKE] = {DSP_KIND_CALL, invoke_fault, in_flight, start_invoke},
+	[DSP_OP_SEND] = {DSP_KIND_MESSAGE, send_fault, sending, start_send},
+	[DSP_OP_RECEIVE] = {DSP_KIND_MESSAGE, receive_fault, receiving, start_receive},
+};
+
+static void handle_call(struct client *client, const struct dsp_entry *entry)
 {
 	struct session *session = idmap_get(&client->sessions, entry->session);
+	enum dsp_status status = session ? session_status(session) : DSP_NOT_FOUND;
 	struct quota_refusal refusal;
+	struct call *call;
 
-	if (!session || (session->state != SESSION_OPEN && session->state != SESSION_DEAD))
-		answer(client, entry, DSP_NOT_FOUND, offsetof(struct dsp_slot, session));
-	else if (session->state == SESSION_DEAD)
-		answer(client, entry, session->death, 0);
+	if (status == DSP_NOT_FOUND)
+		answer(client, entry, status, offsetof(struct dsp_slot, session));
+	else if (ops[entry->op].kind != session->kind)
+		answer(client, entry, DSP_UNSUPPORTED, offsetof(struct dsp_slot, op));
+	else if (status != DSP_OK)
+		answer(client, entry, status, 0);
 	else if (client->broker->stopping)
 		answer(client, entry, DSP_SHUTTING_DOWN, 0);
-	else if (entry->method < METHODS_RESERVED)
-		answer(client, entry, DSP_INVALID, offsetof(struct dsp_slot, method));
-	else if (session->in_flight >= session->calls_max)
+	else if (ops[entry->op].fault(session, entry))
+		answer(client, entry, DSP_INVALID, ops[entry->op].fault(session, entry));
+	else if (ops[entry->op].pending(session, entry) >= session->calls_max)
 		answer(client, entry, DSP_OVER_LIMIT, session->calls_max);
 	else if (quota_charge(&client->quota, QUOTA_CALLS, 1, &refusal) < 0)
 		answer(client, entry, DSP_OVER_LIMIT, refusal.limit);
-	else
-		start_call(session, entry);
+	else if ((call = new_call(session, entry)))
+		ops[entry->op].start(call);
+}
+
+/* The module is opened and closed by calls of the broker's own. */
+static bool is_clients(const struct call *call)
+{
+	return call->op != DSP_OP_MODULE_OPEN && call->op != DSP_OP_MODULE_CLOSE;
 }
 
 static struct call *find_call(struct session *session, uint64_t user_data)
 {
-	struct list *const queues[] = {&session->submitted, &session->waiting};
+	struct list *const queues[] = {
+		&session->submitted,
+		&session->waiting,
+		&session->mailbox.receivers,
+	};
 	struct call *call;
 
 	for (size_t i = 0; i < ARRAY_SIZE(queues); i++)
 		list_for_each (call, queues[i], link)
-			if (call->op == DSP_OP_INVOKE && call->user_data == user_data)
+			if (call->user_data == user_data && is_clients(call))
 				return call;
 	return NULL;
 }
@@ -150,8 +278,10 @@ static void handle_cancel(struct client *client, const struct dsp_entry *entry)
 
 /* What clients may put into their ring. */
 static void (*const handlers[])(struct client *client, const struct dsp_entry *entry) = {
-	[DSP_OP_INVOKE] = handle_invoke,
+	[DSP_OP_INVOKE] = handle_call,
 	[DSP_OP_CANCEL] = handle_cancel,
+	[DSP_OP_SEND] = handle_call,
+	[DSP_OP_RECEIVE] = handle_call,
 };
 
 static void handle_entry(struct client *client, const struct dsp_entry *entry,
@@ -179,6 +309,8 @@ static int room(struct client *client)
 	if (client->in_flight + (uint32_t)r < client->ring.cq_entries)
 		return 1;
 	r = ring_servicer_stall(&client->ring, client->in_flight);
+	if (r > 0)
+		mark_dirty(client);
 	return r < 0 ? r : !r;
 }
 
@@ -214,30 +346,26 @@ void client_take_entries(struct client *client, uint32_t max)
 	if (r < 0)
 		client_kill(client, "its ring makes no sense");
 	else if (r > 0) /* others first, then we go on */
-		sd_event_source_set_enabled(client->more_source, SD_EVENT_ONESHOT);
+		loop_later(client->broker->loop, &client->more);
 }
 
-static int take_turn(struct client *client)
+static void take_turn(struct client *client)
 {
 	client->holds++;
 	client_take_entries(client, CLIENT_ENTRIES_A_TURN);
 	client->holds--;
 	client_collect(client);
-	return 0;
 }
 
-static int on_doorbell(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static void on_doorbell(struct loop_source *source, uint32_t events)
 {
-	(void)source;
-	(void)fd;
 	(void)events;
-	return take_turn(userdata);
+	take_turn(container_of(source, struct client, doorbell_source));
 }
 
-static int on_more(sd_event_source *source, void *userdata)
+static void on_more(struct loop_task *task)
 {
-	(void)source;
-	return take_turn(userdata);
+	take_turn(container_of(task, struct client, more));
 }
 
 static int make_wakeups(struct client *client, int *notify_fd)
@@ -250,22 +378,6 @@ static int make_wakeups(struct client *client, int *notify_fd)
 	*notify_fd = ends[0];
 	client->notify = ends[1];
 	return 0;
-}
-
-static int watch(struct client *client)
-{
-	sd_event *event = client->broker->event;
-	int r;
-
-	/* Edge-triggered: nobody needs to read the doorbell. */
-	r = sd_event_add_io(event, &client->doorbell_source, client->doorbell, EPOLLIN | EPOLLET,
-		on_doorbell, client);
-	if (r < 0)
-		return r;
-	r = sd_event_add_defer(event, &client->more_source, on_more, client);
-	if (r < 0)
-		return r;
-	return sd_event_source_set_enabled(client->more_source, SD_EVENT_OFF);
 }
 
 int client_open_ring(struct client *client, uint32_t sq_slots, int *ring_fd, int *notify_fd)
@@ -281,7 +393,10 @@ int client_open_ring(struct client *client, uint32_t sq_slots, int *ring_fd, int
 	r = buffer_new_arguments(&client->arguments, client, CLIENT_ARGUMENT_BYTES);
 	if (r < 0)
 		return r;
-	r = watch(client);
+	client->more.run = on_more;
+	/* Edge-triggered: nobody needs to read the doorbell. */
+	r = loop_add(client->broker->loop, &client->doorbell_source, client->doorbell,
+		EPOLLIN | EPOLLET, on_doorbell);
 	if (r < 0)
 		return r;
 	ring_servicer_sleep(&client->ring);
@@ -291,8 +406,8 @@ int client_open_ring(struct client *client, uint32_t sq_slots, int *ring_fd, int
 void client_close_ring(struct client *client)
 {
 	list_remove(&client->dirty);
-	client->doorbell_source = sd_event_source_disable_unref(client->doorbell_source);
-	client->more_source = sd_event_source_disable_unref(client->more_source);
+	loop_remove(&client->doorbell_source);
+	list_remove(&client->more.link);
 	ring_unmap(&client->ring);
 	client->doorbell = fd_close(client->doorbell);
 	client->notify = fd_close(client->notify);

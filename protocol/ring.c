@@ -147,24 +147,27 @@ int ring_push(struct dsp_ring *ring, const struct dsp_entry *entry, uint32_t *po
  * the waker moves the queue and then looks at the word. With a full fence between the two steps
  * on both sides, at least one of them sees the other, on arm64 as on x86.
  */
-static bool must_wake(_Atomic uint32_t *sleeps)
+static bool must_wake(_Atomic uint32_t *sleeps, bool routine)
 {
+	uint32_t how;
+
 	atomic_thread_fence(memory_order_seq_cst);
-	if (!atomic_load_explicit(sleeps, memory_order_relaxed))
+	how = atomic_load_explicit(sleeps, memory_order_relaxed);
+	if (how == DSP_AWAKE || (how == DSP_SOUND_ASLEEP && routine))
 		return false;
-	return atomic_exchange_explicit(sleeps, 0, memory_order_relaxed) != 0;
+	return atomic_exchange_explicit(sleeps, DSP_AWAKE, memory_order_relaxed) != DSP_AWAKE;
 }
 
 static void announce_sleep(_Atomic uint32_t *sleeps)
 {
-	atomic_store_explicit(sleeps, 1, memory_order_relaxed);
+	atomic_store_explicit(sleeps, DSP_ASLEEP, memory_order_relaxed);
 	atomic_thread_fence(memory_order_seq_cst);
 }
 
 bool ring_submit(struct dsp_ring *ring)
 {
 	atomic_store_explicit(&ring->shared->sq_tail, ring->sq_tail, memory_order_release);
-	return must_wake(&ring->shared->servicer_sleeps);
+	return must_wake(&ring->shared->servicer_sleeps, false);
 }
 
 bool ring_revoke(struct dsp_ring *ring, uint32_t position)
@@ -204,6 +207,15 @@ bool ring_requester_sleep(struct dsp_ring *ring)
 	return false;
 }
 
+void ring_requester_sleep_soundly(struct dsp_ring *ring)
+{
+	uint32_t expected = DSP_ASLEEP;
+
+	/* If the servicer was faster, somebody is being woken anyway. */
+	atomic_compare_exchange_strong_explicit(&ring->shared->requester_sleeps, &expected,
+		DSP_SOUND_ASLEEP, memory_order_relaxed, memory_order_relaxed);
+}
+
 void ring_requester_wake(struct dsp_ring *ring)
 {
 	atomic_store_explicit(&ring->shared->requester_sleeps, 0, memory_order_relaxed);
@@ -211,7 +223,7 @@ void ring_requester_wake(struct dsp_ring *ring)
 
 bool ring_room_wanted(struct dsp_ring *ring)
 {
-	return must_wake(&ring->shared->servicer_stalls);
+	return must_wake(&ring->shared->servicer_stalls, false);
 }
 
 /* Servicer. */
@@ -220,17 +232,36 @@ bool ring_room_wanted(struct dsp_ring *ring)
  * unknown op has no layout: the servicer, who knows its ops, refuses it. */
 static uint32_t entry_bad_field(const struct dsp_slot *slot, const struct dsp_entry *entry)
 {
+	static const struct {
+		bool known, any_args, target, timeout;
+		uint8_t n_in, n_out;
+		uint32_t methods; /* bits that may be set */
+	} ops[] = {
+		[DSP_OP_INVOKE] = {.known = true,
+			.any_args = true,
+			.timeout = true,
+			.methods = UINT32_MAX},
+		[DSP_OP_CANCEL] = {.known = true, .target = true},
+		[DSP_OP_SEND] = {.known = true,
+			.n_in = 1,
+			.timeout = true,
+			.methods = DSP_SEND_TRY},
+		[DSP_OP_RECEIVE] = {.known = true, .n_out = 1, .timeout = true},
+	};
+
 	if (slot->reserved)
 		return offsetof(struct dsp_slot, reserved);
-	if (entry->op == DSP_OP_INVOKE && entry->target)
-		return offsetof(struct dsp_slot, target);
-	if (entry->op != DSP_OP_CANCEL)
+	if (entry->op >= ARRAY_SIZE(ops) || !ops[entry->op].known)
 		return 0;
-	if (entry->n_in || entry->n_out)
+	if (entry->target && !ops[entry->op].target)
+		return offsetof(struct dsp_slot, target);
+	if (!ops[entry->op].any_args && entry->n_in != ops[entry->op].n_in)
 		return offsetof(struct dsp_slot, n_in);
-	if (entry->method)
+	if (!ops[entry->op].any_args && entry->n_out != ops[entry->op].n_out)
+		return offsetof(struct dsp_slot, n_out);
+	if (entry->method & ~ops[entry->op].methods)
 		return offsetof(struct dsp_slot, method);
-	if (entry->timeout_us)
+	if (entry->timeout_us && !ops[entry->op].timeout)
 		return offsetof(struct dsp_slot, timeout_us);
 	return 0;
 }
@@ -293,16 +324,25 @@ int ring_unreaped(struct dsp_ring *ring)
 	return (int)(ring->cq_tail - ring->cq_head);
 }
 
-void ring_complete(struct dsp_ring *ring, const struct dsp_completion *completion)
+void ring_complete_routine(struct dsp_ring *ring, const struct dsp_completion *completion)
 {
 	ring->cq[ring->cq_tail & (ring->cq_entries - 1)] = *completion;
 	ring->cq_tail++;
 }
 
+void ring_complete(struct dsp_ring *ring, const struct dsp_completion *completion)
+{
+	ring->news = true;
+	ring_complete_routine(ring, completion);
+}
+
 bool ring_publish(struct dsp_ring *ring)
 {
+	bool routine = !ring->news;
+
+	ring->news = false;
 	atomic_store_explicit(&ring->shared->cq_tail, ring->cq_tail, memory_order_release);
-	return must_wake(&ring->shared->requester_sleeps);
+	return must_wake(&ring->shared->requester_sleeps, routine);
 }
 
 bool ring_servicer_sleep(struct dsp_ring *ring)
@@ -327,8 +367,10 @@ int ring_servicer_stall(struct dsp_ring *ring, uint32_t in_flight)
 	unreaped = ring_unreaped(ring);
 	if (unreaped < 0)
 		return unreaped;
-	if (in_flight + (uint32_t)unreaped >= ring->cq_entries)
+	if (in_flight + (uint32_t)unreaped >= ring->cq_entries) {
+		ring->news = true;
 		return true;
+	}
 	atomic_store_explicit(&ring->shared->servicer_stalls, 0, memory_order_relaxed);
 	return false;
 }

@@ -48,6 +48,19 @@ enum dsp_op {
 	DSP_OP_MODULE_OPEN = 3,
 	DSP_OP_MODULE_CLOSE = 4,
 	DSP_OP_UNMAP = 5,
+	/* From clients, on a session that takes messages: */
+	DSP_OP_SEND = 6,    /* send a message */
+	DSP_OP_RECEIVE = 7, /* wait for one */
+};
+
+/* `method` of a SEND. */
+#define DSP_SEND_TRY 1u /* complete with DSP_BUSY rather than wait for room */
+
+/* How the requester sleeps. */
+enum dsp_sleep {
+	DSP_AWAKE = 0,
+	DSP_ASLEEP = 1,
+	DSP_SOUND_ASLEEP = 2, /* to be woken for all but SENDs that went well */
 };
 
 /* State of an entry, in its first slot. The requester may revoke what nobody has claimed. */
@@ -65,11 +78,12 @@ struct dsp_slot {
 	uint8_t n_out; /* output arguments */
 	uint32_t session;
 	uint64_t user_data;     /* returned in the completion */
-	uint32_t method;        /* INVOKE */
-	uint32_t timeout_us;    /* INVOKE; 0: the longest the session may take */
+	uint32_t method;        /* INVOKE; SEND: flags */
+	uint32_t timeout_us;    /* INVOKE, SEND; 0: the longest the session may take. RECEIVE; 0: as
+				 * long as it takes */
 	_Atomic uint32_t claim; /* enum dsp_claim */
 	uint32_t reserved;
-	uint64_t target; /* CANCEL: user_data of the call to end; UNMAP: the buffer */
+	uint64_t target; /* CANCEL: user_data of the entry to end; UNMAP: the buffer */
 	struct dsp_arg args[DSP_ARGS_FIRST];
 };
 static_assert(sizeof(struct dsp_slot) == DSP_CACHE_LINE, "ring layout");
@@ -83,8 +97,9 @@ static_assert(sizeof(struct dsp_slot_more) == sizeof(struct dsp_slot), "ring lay
 struct dsp_completion {
 	uint64_t user_data;
 	uint32_t status; /* enum dsp_status of wire.h */
-	int32_t result;  /* what the module returned, as it is */
-	uint32_t detail; /* DSP_INVALID: byte offset in the entry; DSP_OVER_LIMIT: the limit */
+	int32_t result;  /* INVOKE: what the module returned, as it is; RECEIVE: bytes */
+	uint32_t detail; /* DSP_INVALID: byte offset in the entry; DSP_OVER_LIMIT: the limit;
+			  * RECEIVE: messages that were dropped before this one */
 	uint32_t reserved;
 	uint64_t busy_ns; /* time the call ran on the DSP */
 };
@@ -129,6 +144,7 @@ struct dsp_ring {
 	size_t size;
 	uint32_t sq_slots, cq_entries;
 	uint32_t sq_head, sq_tail, cq_head, cq_tail; /* positions; those of the peer as last seen */
+	bool news; /* servicer: something completed that is not mere routine */
 };
 
 /* Bytes of the memfd of such a ring. */
@@ -156,6 +172,8 @@ bool ring_revoke(struct dsp_ring *ring, uint32_t position);
 int ring_reap(struct dsp_ring *ring, struct dsp_completion *out);
 /* Announce sleep. False: completions are there, do not sleep. */
 bool ring_requester_sleep(struct dsp_ring *ring);
+/* Asleep: do not be woken for routine any more. */
+void ring_requester_sleep_soundly(struct dsp_ring *ring);
 void ring_requester_wake(struct dsp_ring *ring);
 /* After reaping: true if the servicer waits for room in the completion queue; ring its doorbell. */
 bool ring_room_wanted(struct dsp_ring *ring);
@@ -178,13 +196,16 @@ int ring_fetch(struct dsp_ring *ring, struct dsp_entry *out, struct dsp_entry_fa
 int ring_unreaped(struct dsp_ring *ring);
 /* Put a completion into the queue; the caller keeps (in flight + unreaped) <= cq_entries. */
 void ring_complete(struct dsp_ring *ring, const struct dsp_completion *completion);
+/* The same for a SEND that went well: it wakes nobody who sleeps soundly. */
+void ring_complete_routine(struct dsp_ring *ring, const struct dsp_completion *completion);
 /* Make completions visible. True: the requester sleeps, ring its notify fd. */
 bool ring_publish(struct dsp_ring *ring);
 /* Announce sleep. False: entries are there, do not sleep. */
 bool ring_servicer_sleep(struct dsp_ring *ring);
 void ring_servicer_wake(struct dsp_ring *ring);
 /* The completion queue has no room for @in_flight calls and one more: announce that the doorbell
- * must be rung when something is reaped. False: there is room by now. -EPROTO as above. */
+ * must be rung when something is reaped, and that the requester must be woken for it however
+ * soundly it sleeps: publish. False: there is room by now. -EPROTO as above. */
 int ring_servicer_stall(struct dsp_ring *ring, uint32_t in_flight);
 
 /*

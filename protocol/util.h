@@ -102,6 +102,18 @@ static inline void list_remove(struct list *node)
 	list_init(node);
 }
 
+/* Move all of @from, which is empty after, to the end of @list. */
+static inline void list_move(struct list *list, struct list *from)
+{
+	if (list_empty(from))
+		return;
+	from->next->prev = list->prev;
+	list->prev->next = from->next;
+	from->prev->next = list;
+	list->prev = from->prev;
+	list_init(from);
+}
+
 #define list_first(list, type, member) \
 	(list_empty(list) ? NULL : container_of((list)->next, type, member))
 

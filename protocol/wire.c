@@ -48,6 +48,8 @@ static const struct {
 	[DSP_EVENT_SESSION & ~DSP_EVENT] = {"EVENT_SESSION", sizeof(struct dsp_event_session)},
 	[DSP_EVENT_DEVICE & ~DSP_EVENT] = {"EVENT_DEVICE", sizeof(struct dsp_event_device)},
 	[DSP_EVENT_SHUTDOWN & ~DSP_EVENT] = {"EVENT_SHUTDOWN", sizeof(struct dsp_event_shutdown)},
+	[DSP_EVENT_CHANNEL & ~DSP_EVENT] = {"EVENT_CHANNEL", sizeof(struct dsp_event_channel)},
+	[DSP_EVENT_LOST & ~DSP_EVENT] = {"EVENT_LOST", sizeof(struct dsp_event_lost)},
 };
 
 static const char *const status_names[DSP_STATUS_COUNT] = {
@@ -66,6 +68,7 @@ static const char *const status_names[DSP_STATUS_COUNT] = {
 	[DSP_NO_RESOURCES] = "broker is out of resources",
 	[DSP_SHUTTING_DOWN] = "broker is shutting down",
 	[DSP_LOAD_FAILED] = "module could not be loaded",
+	[DSP_WITHDRAWN] = "service was withdrawn",
 };
 
 static int refuse(struct dsp_wire_fault *fault, enum dsp_status status, size_t field,
@@ -182,4 +185,40 @@ bool wire_string_valid(const char *field, size_t size)
 		if (field[i])
 			return false;
 	return true;
+}
+
+static const char *const state_names[DSP_STATE_COUNT] = {
+	[DSP_STATE_NONE] = "-",
+	[DSP_STATE_OFFLINE] = "offline",
+	[DSP_STATE_SUSPENDED] = "suspended",
+	[DSP_STATE_RUNNING] = "running",
+	[DSP_STATE_CRASHED] = "crashed",
+	[DSP_STATE_ATTACHED] = "attached",
+	[DSP_STATE_DETACHED] = "detached",
+	[DSP_STATE_UNKNOWN] = "unknown",
+};
+
+const char *wire_state_name(uint32_t state)
+{
+	return state_names[state < DSP_STATE_COUNT ? state : DSP_STATE_UNKNOWN];
+}
+
+enum dsp_device_state wire_state_from_name(const char *name)
+{
+	for (int i = DSP_STATE_NONE + 1; i < DSP_STATE_COUNT; i++)
+		if (!strcmp(name, state_names[i]))
+			return (enum dsp_device_state)i;
+	return DSP_STATE_UNKNOWN;
+}
+
+const char *wire_isolation_name(uint32_t isolation)
+{
+	static const char *const names[DSP_ISOLATION_COUNT] = {
+		[DSP_ISOLATION_SOFTWARE] = "software",
+		[DSP_ISOLATION_IOMMU] = "iommu",
+		[DSP_ISOLATION_ACCEPTED] = "none, accepted",
+		[DSP_ISOLATION_REFUSED] = "none, refused",
+	};
+
+	return isolation < DSP_ISOLATION_COUNT ? names[isolation] : "unknown";
 }

@@ -47,6 +47,7 @@ enum dsp_status {
 	DSP_NO_RESOURCES = 12,  /* the broker itself is out of memory or descriptors */
 	DSP_SHUTTING_DOWN = 13, /* the broker is stopping */
 	DSP_LOAD_FAILED = 14,   /* the module cannot be loaded, or its open failed */
+	DSP_WITHDRAWN = 15,     /* the remote processor withdrew the service */
 	DSP_STATUS_COUNT,
 };
 
@@ -70,6 +71,8 @@ enum dsp_opcode {
 	DSP_EVENT_SESSION = DSP_EVENT | 1,
 	DSP_EVENT_DEVICE = DSP_EVENT | 2,
 	DSP_EVENT_SHUTDOWN = DSP_EVENT | 3,
+	DSP_EVENT_CHANNEL = DSP_EVENT | 4,
+	DSP_EVENT_LOST = DSP_EVENT | 5,
 };
 
 struct dsp_header {
@@ -119,11 +122,12 @@ enum dsp_channel_kind {
 struct dsp_open_reply {
 	struct dsp_header header;
 	uint32_t session;
-	uint32_t kind;           /* enum dsp_channel_kind */
-	uint32_t calls_max;      /* calls that may be in flight on this session */
-	uint32_t timeout_max_us; /* longest time a call may take, and the default */
-	uint32_t generation;     /* of the device; changes when DSP-side state was lost */
-	uint32_t reserved;
+	uint32_t kind;            /* enum dsp_channel_kind */
+	uint32_t calls_max;       /* calls that may be in flight on this session; of messages, as
+				   * many SENDs and as many RECEIVEs */
+	uint32_t timeout_max_us;  /* longest time a call, or a SEND, may take, and the default */
+	uint32_t generation;      /* of the device; changes when DSP-side state was lost */
+	uint32_t mtu;             /* bytes of the largest message; 0: takes calls */
 	char rule[DSP_RULE_SIZE]; /* the policy rule that allowed it */
 };
 static_assert(sizeof(struct dsp_open_reply) == 96, "wire");
@@ -184,19 +188,44 @@ struct dsp_query {
 };
 static_assert(sizeof(struct dsp_query) == 16, "wire");
 
+/* What the kernel's remoteproc says of a device's remote processor. */
+enum dsp_device_state {
+	DSP_STATE_NONE = 0, /* nothing controls it that we know of */
+	DSP_STATE_OFFLINE = 1,
+	DSP_STATE_SUSPENDED = 2,
+	DSP_STATE_RUNNING = 3,
+	DSP_STATE_CRASHED = 4,
+	DSP_STATE_ATTACHED = 5, /* it runs, and somebody else started it */
+	DSP_STATE_DETACHED = 6, /* it runs without us */
+	DSP_STATE_UNKNOWN = 7,  /* the kernel says something else */
+	DSP_STATE_COUNT,
+};
+
+/* What keeps a device from memory that is not meant for it. */
+enum dsp_isolation {
+	DSP_ISOLATION_SOFTWARE = 0, /* it is no hardware */
+	DSP_ISOLATION_IOMMU = 1,
+	DSP_ISOLATION_ACCEPTED = 2, /* nothing, and policy accepts that */
+	DSP_ISOLATION_REFUSED = 3,  /* nothing, so nobody may open it */
+	DSP_ISOLATION_COUNT,
+};
+
 struct dsp_device_record {
 	struct dsp_header header;
 	uint64_t id;
 	char name[DSP_DEVICE_SIZE];
 	char transport[DSP_DEVICE_SIZE];
-	uint32_t up; /* 1 when it takes calls */
+	uint32_t up; /* 1 when channels can be opened on it */
 	uint32_t generation;
 	uint32_t channels;
 	uint32_t sessions;
 	uint32_t domains;
-	uint32_t reserved;
+	uint32_t state;                   /* enum dsp_device_state */
+	uint32_t isolation;               /* enum dsp_isolation */
+	uint32_t coredumps;               /* that were saved since the broker started */
+	char remoteproc[DSP_DEVICE_SIZE]; /* "remoteproc0"; "": none */
 };
-static_assert(sizeof(struct dsp_device_record) == 104, "wire");
+static_assert(sizeof(struct dsp_device_record) == 144, "wire");
 
 struct dsp_channel_record {
 	struct dsp_header header;
@@ -222,8 +251,12 @@ struct dsp_session_record {
 	uint64_t errors;   /* those that did not end with DSP_OK */
 	uint64_t busy_ns;  /* time on the DSP */
 	uint64_t since_us; /* CLOCK_REALTIME of its opening */
+	uint64_t received; /* messages that arrived; `calls` counts those sent */
+	uint64_t dropped;  /* of them those that found the queue full, or were too long */
+	uint32_t queued;   /* of them those that nobody has asked for yet */
+	uint32_t kind;     /* enum dsp_channel_kind */
 };
-static_assert(sizeof(struct dsp_session_record) == 256, "wire");
+static_assert(sizeof(struct dsp_session_record) == 280, "wire");
 
 struct dsp_error {
 	struct dsp_header header;
@@ -249,8 +282,24 @@ struct dsp_event_device {
 	char device[DSP_DEVICE_SIZE];
 	uint32_t up;
 	uint32_t generation;
+	uint32_t state; /* enum dsp_device_state */
+	uint32_t reserved;
 };
-static_assert(sizeof(struct dsp_event_device) == 48, "wire");
+static_assert(sizeof(struct dsp_event_device) == 56, "wire");
+
+/* A channel came or went. */
+struct dsp_event_channel {
+	struct dsp_header header;
+	char name[DSP_CHANNEL_SIZE];
+	uint32_t kind; /* enum dsp_channel_kind */
+	uint32_t present;
+};
+static_assert(sizeof(struct dsp_event_channel) == 144, "wire");
+
+/* The client did not read, so news of devices and channels were not sent: ask for lists. */
+struct dsp_event_lost {
+	struct dsp_header header;
+};
 
 /* Calls that run are waited for, at most grace_ms; what is submitted from now on ends with
  * DSP_SHUTTING_DOWN. */
@@ -295,6 +344,10 @@ size_t wire_reply_fds(uint16_t opcode);
 /* Words for people; never NULL. */
 const char *wire_status_name(uint32_t status);
 const char *wire_opcode_name(uint16_t opcode);
+/* The kernel's own words for the state of a remote processor, and back. */
+const char *wire_state_name(uint32_t state);
+enum dsp_device_state wire_state_from_name(const char *name);
+const char *wire_isolation_name(uint32_t isolation);
 
 /* Copy a string into a fixed field, cut if need be, padded with NULs. */
 void wire_string_set(char *field, size_t size, const char *value);

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 # Completion of dspctl(1) for bash.
 
+# The channels of kind $1: call or message.
 _dspctl_channels()
 {
-	dspctl channels 2>/dev/null | awk 'NR > 1 { print $1 }'
+	dspctl channels 2>/dev/null | awk -v kind="$1" '$2 == kind { print $1 }'
 }
 
 # Complete word number $1 after the command $2 (1: the first).
@@ -11,7 +12,10 @@ _dspctl_argument()
 {
 	case $2:$1 in
 	call:1 | run:1)
-		mapfile -t COMPREPLY < <(compgen -W "$(_dspctl_channels)" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "$(_dspctl_channels call)" -- "$cur")
+		;;
+	send:1 | receive:1)
+		mapfile -t COMPREPLY < <(compgen -W "$(_dspctl_channels message)" -- "$cur")
 		;;
 	call:2)
 		;;
@@ -43,6 +47,11 @@ _dspctl_options()
 	case $1 in
 	call) echo "--help --version --json --socket --timeout" ;;
 	run) echo "--help --version --json --socket --block --in-flight --suppress --rate" ;;
+	send)
+		echo "--help --version --json --socket --timeout --follow --hex --raw --receive --try"
+		;;
+	receive) echo "--help --version --json --socket --timeout --follow --hex --raw --count" ;;
+	devices) echo "--help --version --json --socket --follow" ;;
 	policy) echo "--help --version --json" ;;
 	*) echo "--help --version --json --socket" ;;
 	esac
@@ -55,7 +64,8 @@ _dspctl()
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--socket | --timeout | --block | --in-flight | --suppress | --rate)
+		--socket | --timeout | --block | --in-flight | --suppress | --rate | --count | \
+			--receive)
 			((i++))
 			;;
 		-*) ;;
@@ -73,7 +83,7 @@ _dspctl()
 		mapfile -t COMPREPLY < <(compgen -W "$(_dspctl_options "$command")" -- "$cur")
 	elif [[ -z $command ]]; then
 		mapfile -t COMPREPLY < <(compgen -W \
-			"devices channels sessions call run policy" -- "$cur")
+			"devices channels sessions call run send receive policy" -- "$cur")
 	else
 		_dspctl_argument $((words + 1)) "$command"
 	fi

@@ -52,7 +52,7 @@ static void supervisor_gone(struct soft_device *soft)
 		if (!domain->sock_source)
 			soft_domain_gone(domain, SIGKILL);
 	}
-	device_set_up(&soft->device, false);
+	device_lost_state(&soft->device, false);
 	broker_stop(soft->device.broker, EXIT_FAILURE);
 }
 
@@ -184,8 +184,9 @@ static int add_channels(struct device *device, const char *directory)
 	for (int i = 0; i < n; i++) {
 		char name[SOFT_MODULE_SIZE];
 
-		if (r >= 0 && module_name(entries[i]->d_name, name, sizeof(name)))
-			r = device_add_channel(device, name, DSP_KIND_CALL);
+		if (r >= 0 && module_name(entries[i]->d_name, name, sizeof(name)) &&
+			!device_add_channel(device, name, DSP_KIND_CALL))
+			r = -ENOMEM;
 		free(entries[i]);
 	}
 	free(entries);
@@ -209,7 +210,7 @@ static int soft_probe(struct broker *broker)
 	r = start_supervisor(soft, broker->options);
 	if (r < 0)
 		return r;
-	device_set_up(&soft->device, true);
+	device_set_up(&soft->device);
 	return 0;
 }
 

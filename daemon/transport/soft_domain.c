@@ -255,23 +255,20 @@ static int reap(struct soft_domain *domain)
 	return r;
 }
 
-static int on_notify(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static void on_notify(struct loop_source *source, uint32_t events)
 {
-	struct soft_domain *domain = userdata;
+	struct soft_domain *domain = container_of(source, struct soft_domain, notify_source);
 
-	(void)source;
-	(void)fd;
 	(void)events;
 	do {
 		ring_requester_wake(&domain->ring);
 		if (reap(domain) < 0) {
 			soft_domain_end(domain, DSP_DOMAIN_CRASHED, BROKE_PROTOCOL);
-			return 0;
+			return;
 		}
 	} while (!ring_requester_sleep(&domain->ring));
 	push_unmaps(domain);
 	scheduler_run(&domain->lane);
-	return 0;
 }
 
 void soft_domain_flush(struct soft_domain *domain)
@@ -356,15 +353,16 @@ static int spawn(struct soft_domain *domain, int *ring_fd)
 
 static int watch(struct soft_domain *domain)
 {
-	sd_event *event = domain->soft->device.broker->event;
+	struct broker *broker = domain->soft->device.broker;
 	int r;
 
-	r = sd_event_add_io(event, &domain->sock_source, domain->sock, EPOLLIN, on_socket, domain);
+	r = sd_event_add_io(broker->event, &domain->sock_source, domain->sock, EPOLLIN, on_socket,
+		domain);
 	if (r < 0)
 		return r;
 	/* Edge-triggered: nobody needs to read it. */
-	return sd_event_add_io(event, &domain->notify_source, domain->notify, EPOLLIN | EPOLLET,
-		on_notify, domain);
+	return loop_add(broker->loop, &domain->notify_source, domain->notify, EPOLLIN | EPOLLET,
+		on_notify);
 }
 
 static struct soft_domain *domain_free(struct soft_domain *domain)
@@ -372,7 +370,7 @@ static struct soft_domain *domain_free(struct soft_domain *domain)
 	list_remove(&domain->link);
 	list_remove(&domain->dirty);
 	sd_event_source_disable_unref(domain->sock_source);
-	sd_event_source_disable_unref(domain->notify_source);
+	loop_remove(&domain->notify_source);
 	ring_unmap(&domain->ring);
 	closer_close(domain->sock);
 	fd_close(domain->doorbell);

@@ -8,6 +8,7 @@
 #include "daemon/buffer.h"
 #include "daemon/device.h"
 #include "daemon/limits.h"
+#include "daemon/loop.h"
 #include "daemon/scheduler.h"
 #include "daemon/transport/softdsp.h"
 #include "protocol/ring.h"
@@ -49,7 +50,8 @@ struct soft_domain {
 	int sock;
 	int doorbell; /* the writing end of a pipe, which the domain cannot make blocking */
 	int notify;   /* an eventfd, which the domain rings; we only watch it */
-	sd_event_source *sock_source, *notify_source;
+	sd_event_source *sock_source;
+	struct loop_source notify_source;
 	struct dsp_ring ring;
 	struct lane lane;
 	struct list sessions;

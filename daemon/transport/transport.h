@@ -4,7 +4,7 @@
  * which one it talks to.
  *
  * All functions run on the broker's loop and none blocks. What takes time ends in one of
- * session_closed(), session_lost(), call_done(), import_deinit().
+ * session_opened(), session_closed(), session_lost(), call_done(), import_deinit().
  */
 #ifndef DSP_TRANSPORT_H
 #define DSP_TRANSPORT_H
@@ -26,9 +26,13 @@ struct transport_ops {
 	int (*probe)(struct broker *broker);
 	/* The broker ends: free the device, which has no sessions any more. */
 	void (*remove)(struct device *device);
+	/* The same, when all devices are removed: undo probe(), which may not have been called.
+	 * NULL: nothing to do. */
+	void (*deinit)(struct broker *broker);
 
-	/* Attach a session to a protection domain: set session->lane. Its MODULE_OPEN call is
-	 * submitted next. Returns 0 or -errno. */
+	/* Attach a session: set session->lane. Returns 0 or -errno. On a channel that takes calls
+	 * it is in a protection domain now, and its MODULE_OPEN call is submitted next. On one that
+	 * takes messages this ends in session_opened() or session_lost(), maybe later. */
 	int (*open)(struct session *session);
 	/* Detach it; it ends in session_closed(), when nothing on the DSP belongs to it any more.
 	 * Its calls, if there are any left, end before that. */
@@ -40,8 +44,9 @@ struct transport_ops {
 	/* No call will use it any more; ends in import_deinit(). */
 	void (*release)(struct import *import);
 
-	/* Take a call. Returns 0, -EAGAIN as above, or another -errno: it will never do. Ends in
-	 * call_done(), once nobody writes to its arguments any more. */
+	/* Take a call, or send a message. Returns 0: it ends in call_done(), once nobody writes to
+	 * its arguments any more; 1: it is over already, with call->outcome; -EAGAIN as above; or
+	 * another -errno: it will never do. */
 	int (*submit)(struct call *call);
 	/* Take a submitted call back. True: it has not begun and never will. */
 	bool (*cancel)(struct call *call);
@@ -49,10 +54,17 @@ struct transport_ops {
 	 * call->outcome. */
 	void (*abort)(struct call *call);
 
-	/* A turn of the loop is over: make what was submitted visible. */
+	/* A turn of the loop is over: make what was submitted visible. NULL: nothing to do. */
 	void (*flush)(struct device *device);
+
+	/* Ask whoever sends messages to this session to stop for a while, or to go on. NULL where
+	 * there is no way. */
+	void (*pace)(struct session *session, bool stop);
+	/* The state of the device's remote processor has changed. NULL: does not matter. */
+	void (*state_changed)(struct device *device);
 };
 
 extern const struct transport_ops soft_transport;
+extern const struct transport_ops rpmsg_transport;
 
 #endif

@@ -167,6 +167,7 @@ void harness_prepare(struct harness *harness)
 	snprintf(harness->socket, sizeof(harness->socket), "%.90s/broker.sock", harness->dir);
 	snprintf(harness->policy, sizeof(harness->policy), "%s/policy.d", harness->dir);
 	snprintf(harness->log, sizeof(harness->log), "%s/log", harness->dir);
+	snprintf(harness->coredumps, sizeof(harness->coredumps), "%s/coredumps", harness->dir);
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify", harness->dir);
 	harness->notify = must(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -209,11 +210,12 @@ static const char *either(const char *given, const char *otherwise)
 /* In the child. */
 static void exec_broker(const struct harness *harness, const struct harness_options *options)
 {
-	const char *argv[12] = {harness_program("dspbrokerd"), "--policy", harness->policy,
+	const char *argv[14] = {harness_program("dspbrokerd"), "--policy", harness->policy,
 		"--modules", either(options->modules, harness_program("modules")), "--softdsp",
-		either(options->softdsp, harness_program("softdsp"))};
+		either(options->softdsp, harness_program("softdsp")), "--coredumps",
+		either(options->coredumps, harness->coredumps)};
 	char address[PATH_MAX];
-	size_t n = 7;
+	size_t n = 9;
 	int log = must(open(harness->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
 
 	must(dup2(log, STDOUT_FILENO));

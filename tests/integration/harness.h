@@ -119,12 +119,13 @@ void harness_wait_a_little(const char *file, int line, const char *condition, ui
 /* A broker. */
 
 struct harness_options {
-	const char *policy;  /* text of its only policy file; NULL: no file */
-	const char *socket;  /* where to listen; NULL: at harness->socket, which is fresh */
-	const char *modules; /* NULL: the build's */
-	const char *softdsp; /* the same */
-	const char *user;    /* start it as root, to become that account; NULL: as BROKER_UID */
-	int activated;       /* a listening socket to be handed over instead; 0: none */
+	const char *policy;    /* text of its only policy file; NULL: no file */
+	const char *socket;    /* where to listen; NULL: at harness->socket, which is fresh */
+	const char *modules;   /* NULL: the build's */
+	const char *softdsp;   /* the same */
+	const char *user;      /* start it as root, to become that account; NULL: as BROKER_UID */
+	const char *coredumps; /* where to save core dumps; NULL: at harness->coredumps */
+	int activated;         /* a listening socket to be handed over instead; 0: none */
 };
 
 struct harness {
@@ -133,6 +134,7 @@ struct harness {
 	char socket[108];
 	char policy[112]; /* the folder of its policy */
 	char log[112];
+	char coredumps[112]; /* the folder for its core dumps, which it makes */
 	int notify;
 	char notified[4096]; /* all that it told its service manager so far, line by line */
 };

@@ -103,6 +103,8 @@ static uint32_t count_sessions(struct raw *observer)
 	do {
 		request.header = raw_header(observer, DSP_QUERY_SESSION);
 		raw_exchange(observer, &request, sizeof(request), NULL, 0, &reply);
+		while (reply.header.opcode & DSP_EVENT) /* of what the attack did to a device */
+			require(raw_receive(observer, &reply, NULL));
 		require_eq(reply.header.opcode, DSP_QUERY_SESSION | DSP_REPLY);
 		request.after = reply.session_record.id;
 		n += request.after != 0;

@@ -29,7 +29,7 @@ static void refused(struct raw *raw, const struct dsp_slot *slots, enum dsp_stat
 static void submit_wrong_fields(void *harness)
 {
 	static const uint8_t unknown_ops[] = {
-		0, DSP_OP_MODULE_OPEN, DSP_OP_MODULE_CLOSE, DSP_OP_UNMAP, 6, 127, 128, 255};
+		0, DSP_OP_MODULE_OPEN, DSP_OP_MODULE_CLOSE, DSP_OP_UNMAP, 8, 127, 128, 255};
 	struct dsp_slot good, slot;
 	struct raw raw;
 
@@ -56,12 +56,19 @@ static void submit_wrong_fields(void *harness)
 	refused(&raw, &slot, DSP_INVALID, FIELD(method));
 	slot.method = 0;
 	slot.n_out = 1;
-	refused(&raw, &slot, DSP_INVALID, FIELD(n_in));
+	refused(&raw, &slot, DSP_INVALID, FIELD(n_out));
 	slot.n_out = 0;
 	slot.timeout_us = 1;
 	refused(&raw, &slot, DSP_INVALID, FIELD(timeout_us));
 	slot.timeout_us = 0;
 	refused(&raw, &slot, DSP_NOT_FOUND, FIELD(target));
+
+	/* A message is for another kind of channel. */
+	slot.op = DSP_OP_SEND;
+	slot.n_in = 1;
+	slot.args[0] = (struct dsp_arg){DSP_ARGUMENT_AREA, 0, 1};
+	slot.target = 0;
+	refused(&raw, &slot, DSP_UNSUPPORTED, FIELD(op));
 	raw_close(&raw);
 }
 

@@ -110,6 +110,8 @@ static const int always[] = {
 	SCMP_SYS(write),
 	SCMP_SYS(poll),
 	SCMP_SYS(ppoll),
+	SCMP_SYS(epoll_wait),
+	SCMP_SYS(epoll_pwait),
 	SCMP_SYS(futex),
 	SCMP_SYS(mmap),
 	SCMP_SYS(munmap),

@@ -1,45 +1,20 @@
 // SPDX-License-Identifier: MIT
-#include "tests/unit/fake_broker.h"
-
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#include "protocol/ring.h"
 #include "protocol/sock.h"
-#include "protocol/util.h"
-#include "protocol/wire.h"
+#include "tests/unit/fake_private.h"
 
-/* Check's own asserts are for the thread that runs the test. */
-#define MUST(condition) ((condition) ? (void)0 : abort())
-
-struct fake_broker {
-	enum fake_hello hello;
-	int sock, doorbell, notify, quit;
-	struct dsp_ring ring;
-	char *area;
-	size_t area_size;
-	char *buffers[8]; /* index: id - 1 */
-	uint64_t buffer_size[8];
-	unsigned int n_buffers;
-	struct dsp_entry held[FAKE_CQ_ENTRIES];
-	unsigned int n_held, in_flight;
-	struct dsp_open later; /* its serial is 0 when there is none */
-	uint32_t n_sessions;
-	bool deaf, hung_up;
-	pthread_t thread;
-};
-
-static void send_packet(struct fake_broker *fake, const void *packet, size_t size)
+void fake_send(struct fake_broker *fake, const void *packet, size_t size)
 {
 	sock_send(fake->sock, packet, size, NULL, 0, 0); /* the client may be gone */
 }
 
-static void hang_up(struct fake_broker *fake)
+void fake_hang_up(struct fake_broker *fake)
 {
 	shutdown(fake->sock, SHUT_RDWR);
 	fake->hung_up = true;
@@ -71,7 +46,7 @@ static void refuse(struct fake_broker *fake, uint32_t serial, enum dsp_status st
 
 	wire_string_set(error.rule, sizeof(error.rule), rule);
 	wire_string_set(error.text, sizeof(error.text), text);
-	send_packet(fake, &error, sizeof(error));
+	fake_send(fake, &error, sizeof(error));
 }
 
 static void handle_hello(struct fake_broker *fake, const struct dsp_hello *hello)
@@ -88,7 +63,7 @@ static void handle_hello(struct fake_broker *fake, const struct dsp_hello *hello
 
 	if (lie == FAKE_HELLO_REFUSED) {
 		refuse(fake, hello->header.serial, DSP_OVER_LIMIT, "", 3, "too many connections");
-		hang_up(fake);
+		fake_hang_up(fake);
 		return;
 	}
 	MUST(ring_create(&fake->ring, &fds[0], FAKE_SQ_SLOTS, FAKE_CQ_ENTRIES) == 0);
@@ -122,8 +97,10 @@ static void open_channel(struct fake_broker *fake, const struct dsp_open *open)
 		.timeout_max_us = 1000000,
 	};
 
+	if (fake_message_open(fake, open))
+		return;
 	wire_string_set(reply.rule, sizeof(reply.rule), open->channel);
-	send_packet(fake, &reply, sizeof(reply));
+	fake_send(fake, &reply, sizeof(reply));
 }
 
 static void doom(struct fake_broker *fake, const struct dsp_open *open)
@@ -136,7 +113,7 @@ static void doom(struct fake_broker *fake, const struct dsp_open *open)
 
 	open_channel(fake, open);
 	event.session = fake->n_sessions;
-	send_packet(fake, &event, sizeof(event));
+	fake_send(fake, &event, sizeof(event));
 }
 
 static void deny(struct fake_broker *fake, const struct dsp_open *open)
@@ -194,7 +171,7 @@ static void answer_wrongly(struct fake_broker *fake, const struct dsp_open *open
 static void leave(struct fake_broker *fake, const struct dsp_open *open)
 {
 	(void)open;
-	hang_up(fake);
+	fake_hang_up(fake);
 }
 
 static void handle_open(struct fake_broker *fake, const struct dsp_open *open)
@@ -252,13 +229,15 @@ static void handle_buffer(struct fake_broker *fake, const union dsp_request *req
 	sock_send(fake->sock, &reply, sizeof(reply), &fd, opcode == DSP_ALLOC, 0);
 }
 
-/* Three of each kind: 1, 2, 3. After 100 the list goes back. */
+/* Three of each kind: 1, 2, 3; the last device is in a state that there is not. After 100 the list
+ * goes back. */
 static void handle_query(struct fake_broker *fake, const union dsp_request *request)
 {
 	uint16_t opcode = request->header.opcode | DSP_REPLY;
 	union {
 		struct dsp_header header;
 		struct dsp_device_record device;
+		struct dsp_session_record session;
 		char bytes[DSP_MESSAGE_MAX];
 	} record = {.header = {.opcode = opcode, .serial = request->header.serial}};
 
@@ -267,12 +246,24 @@ static void handle_query(struct fake_broker *fake, const union dsp_request *requ
 	else if (request->query.after >= 100)
 		record.device.id = 1;
 	wire_string_set(record.device.name, sizeof(record.device.name), "soft0");
-	send_packet(fake, &record, wire_reply_size(opcode));
+	if (request->header.opcode == DSP_QUERY_DEVICE) {
+		record.device.state = record.device.id == 3 ? UINT32_MAX : DSP_STATE_CRASHED;
+		record.device.isolation = record.device.id == 3 ? UINT32_MAX : DSP_ISOLATION_IOMMU;
+		record.device.coredumps = 7;
+		strcpy(record.device.remoteproc, "remoteproc5");
+	}
+	if (request->header.opcode == DSP_QUERY_SESSION) {
+		record.session.kind = DSP_KIND_MESSAGE;
+		record.session.received = UINT64_MAX;
+		record.session.dropped = 3;
+		record.session.queued = 2;
+	}
+	fake_send(fake, &record, wire_reply_size(opcode));
 }
 
 /* Calls. */
 
-static void complete(struct fake_broker *fake, const struct dsp_entry *entry, uint32_t status,
+void fake_complete(struct fake_broker *fake, const struct dsp_entry *entry, uint32_t status,
 	int32_t result, uint32_t detail)
 {
 	struct dsp_completion completion = {
@@ -285,10 +276,13 @@ static void complete(struct fake_broker *fake, const struct dsp_entry *entry, ui
 
 	MUST(fake->in_flight > 0);
 	fake->in_flight--;
-	ring_complete(&fake->ring, &completion);
+	if (entry->op == DSP_OP_SEND && status == DSP_OK)
+		ring_complete_routine(&fake->ring, &completion);
+	else
+		ring_complete(&fake->ring, &completion);
 }
 
-static char *memory_of(struct fake_broker *fake, const struct dsp_arg *arg)
+char *fake_memory(struct fake_broker *fake, const struct dsp_arg *arg)
 {
 	uint64_t size = FAKE_ARGUMENT_BYTES;
 	char *memory = fake->area;
@@ -307,31 +301,33 @@ static void echo(struct fake_broker *fake, const struct dsp_entry *entry)
 	const struct dsp_arg *in = &entry->args[0], *out = &entry->args[entry->n_in];
 
 	if (entry->n_in && entry->n_out)
-		memmove(memory_of(fake, out), memory_of(fake, in), MIN(in->length, out->length));
-	complete(fake, entry, DSP_OK, 0, 0);
+		memmove(fake_memory(fake, out), fake_memory(fake, in),
+			MIN(in->length, out->length));
+	fake_complete(fake, entry, DSP_OK, 0, 0);
 }
 
 static void fail(struct fake_broker *fake, const struct dsp_entry *entry)
 {
 	uint32_t words[3];
 
-	memcpy(words, memory_of(fake, &entry->args[0]), sizeof(words));
-	complete(fake, entry, words[0], (int32_t)words[1], words[2]);
+	memcpy(words, fake_memory(fake, &entry->args[0]), sizeof(words));
+	fake_complete(fake, entry, words[0], (int32_t)words[1], words[2]);
 }
 
-static void hold(struct fake_broker *fake, const struct dsp_entry *entry)
+void fake_hold(struct fake_broker *fake, const struct dsp_entry *entry)
 {
 	fake->held[fake->n_held++] = *entry;
 }
 
 /* End what is held, or only what is held of one session, the newest first. */
-static void let_go(struct fake_broker *fake, uint32_t session, enum dsp_status status)
+void fake_let_go(struct fake_broker *fake, uint32_t session, enum dsp_status status)
 {
 	unsigned int kept = 0;
 
 	for (unsigned int i = fake->n_held; i-- > 0;)
 		if (!session || fake->held[i].session == session) {
-			complete(fake, &fake->held[i], status, (int32_t)fake->held[i].method, 0);
+			fake_complete(fake, &fake->held[i], status, (int32_t)fake->held[i].method,
+				0);
 			fake->held[i].session = 0;
 		}
 	for (unsigned int i = 0; i < fake->n_held; i++)
@@ -340,10 +336,18 @@ static void let_go(struct fake_broker *fake, uint32_t session, enum dsp_status s
 	fake->n_held = kept;
 }
 
+bool fake_holds(const struct fake_broker *fake, uint32_t session)
+{
+	for (unsigned int i = 0; i < fake->n_held; i++)
+		if (fake->held[i].session == session)
+			return true;
+	return false;
+}
+
 static void release(struct fake_broker *fake, const struct dsp_entry *entry)
 {
-	let_go(fake, 0, DSP_OK);
-	complete(fake, entry, DSP_OK, 0, 0);
+	fake_let_go(fake, 0, DSP_OK);
+	fake_complete(fake, entry, DSP_OK, 0, 0);
 	fake->deaf = false;
 }
 
@@ -355,10 +359,43 @@ static void send_events(struct fake_broker *fake, const struct dsp_entry *entry)
 	};
 	uint32_t n;
 
-	memcpy(&n, memory_of(fake, &entry->args[0]), sizeof(n));
+	memcpy(&n, fake_memory(fake, &entry->args[0]), sizeof(n));
 	for (event.generation = 1; event.generation <= n; event.generation++)
-		send_packet(fake, &event, sizeof(event));
-	complete(fake, entry, DSP_OK, 0, 0);
+		fake_send(fake, &event, sizeof(event));
+	fake_complete(fake, entry, DSP_OK, 0, 0);
+}
+
+/* A device in a state, and one in none that there is; a channel that comes and one that goes; lost
+ * events. */
+static void send_news(struct fake_broker *fake, const struct dsp_entry *entry)
+{
+	struct dsp_event_device device = {
+		.header = {.opcode = DSP_EVENT_DEVICE},
+		.device = "rpmsg0",
+		.up = 1,
+		.generation = 4,
+		.state = DSP_STATE_ATTACHED,
+	};
+	struct dsp_event_channel channel = {
+		.header = {.opcode = DSP_EVENT_CHANNEL},
+		.name = "rpmsg0/new",
+		.kind = DSP_KIND_MESSAGE,
+		.present = 1,
+	};
+	const struct dsp_event_lost lost = {.header = {.opcode = DSP_EVENT_LOST}};
+
+	fake_send(fake, &device, sizeof(device));
+	device.state = UINT32_MAX;
+	fake_send(fake, &device, sizeof(device));
+	fake_send(fake, &channel, sizeof(channel));
+	channel = (struct dsp_event_channel){
+		.header = {.opcode = DSP_EVENT_CHANNEL},
+		.name = "soft0/old",
+		.kind = DSP_KIND_CALL,
+	};
+	fake_send(fake, &channel, sizeof(channel));
+	fake_send(fake, &lost, sizeof(lost));
+	fake_complete(fake, entry, DSP_OK, 0, 0);
 }
 
 static void lie_in_ring(struct fake_broker *fake, const struct dsp_entry *entry)
@@ -367,10 +404,10 @@ static void lie_in_ring(struct fake_broker *fake, const struct dsp_entry *entry)
 
 	other.user_data += entry->method == FAKE_LIE_CALL ? UINT64_C(1) << 32 : 0;
 	other.user_data |= entry->method == FAKE_LIE_TABLE ? UINT32_MAX : 0;
-	complete(fake, &other, entry->method == FAKE_LIE_STATUS ? UINT32_MAX : DSP_OK, 0, 0);
+	fake_complete(fake, &other, entry->method == FAKE_LIE_STATUS ? UINT32_MAX : DSP_OK, 0, 0);
 	if (entry->method == FAKE_LIE_TWICE) {
 		fake->in_flight++;
-		complete(fake, &other, DSP_OK, 0, 0);
+		fake_complete(fake, &other, DSP_OK, 0, 0);
 	}
 	if (entry->method == FAKE_LIE_INDEX)
 		fake->ring.cq_tail += FAKE_CQ_ENTRIES;
@@ -401,21 +438,21 @@ static void lie_on_socket(struct fake_broker *fake, const struct dsp_entry *entr
 
 static void complete_and_leave(struct fake_broker *fake, const struct dsp_entry *entry)
 {
-	complete(fake, entry, DSP_OK, 0, 0);
+	fake_complete(fake, entry, DSP_OK, 0, 0);
 	ring_publish(&fake->ring); /* the end of the connection must do as a wake-up */
-	hang_up(fake);
+	fake_hang_up(fake);
 }
 
 static void lie_about_room(struct fake_broker *fake, const struct dsp_entry *entry)
 {
 	atomic_store(&fake->ring.shared->sq_head, fake->ring.sq_head + 2 * FAKE_SQ_SLOTS);
-	complete(fake, entry, DSP_OK, 0, 0);
+	fake_complete(fake, entry, DSP_OK, 0, 0);
 }
 
 static void end_connection(struct fake_broker *fake, const struct dsp_entry *entry)
 {
 	(void)entry;
-	hang_up(fake);
+	fake_hang_up(fake);
 }
 
 static void cancel(struct fake_broker *fake, const struct dsp_entry *entry)
@@ -426,26 +463,27 @@ static void cancel(struct fake_broker *fake, const struct dsp_entry *entry)
 		if (held->user_data != entry->target)
 			continue;
 		if (held->method == FAKE_HOLD_FIRMLY) {
-			complete(fake, entry, DSP_BUSY, 0, 0);
+			fake_complete(fake, entry, DSP_BUSY, 0, 0);
 			return;
 		}
-		complete(fake, held, DSP_CANCELLED, 0, 0);
-		complete(fake, entry, DSP_OK, 0, 0);
+		fake_complete(fake, held, DSP_CANCELLED, 0, 0);
+		fake_complete(fake, entry, DSP_OK, 0, 0);
 		fake->n_held--;
 		memmove(held, held + 1, (fake->n_held - i) * sizeof(*held));
 		return;
 	}
-	complete(fake, entry, DSP_NOT_FOUND, 0, 0);
+	fake_complete(fake, entry, DSP_NOT_FOUND, 0, 0);
 }
 
 static void (*const methods[FAKE_METHODS_END])(struct fake_broker *fake,
 	const struct dsp_entry *entry) = {
 	[FAKE_ECHO] = echo,
-	[FAKE_HOLD] = hold,
-	[FAKE_HOLD_FIRMLY] = hold,
+	[FAKE_HOLD] = fake_hold,
+	[FAKE_HOLD_FIRMLY] = fake_hold,
 	[FAKE_RELEASE] = release,
 	[FAKE_FAIL] = fail,
 	[FAKE_EVENTS] = send_events,
+	[FAKE_NEWS] = send_news,
 	[FAKE_LAST] = complete_and_leave,
 	[FAKE_LIE_ROOM] = lie_about_room,
 	[FAKE_LIE_INDEX] = lie_in_ring,
@@ -462,9 +500,10 @@ static void (*const methods[FAKE_METHODS_END])(struct fake_broker *fake,
 	[FAKE_HANG_UP] = end_connection,
 };
 
-static void publish(struct fake_broker *fake)
+void fake_publish(struct fake_broker *fake)
 {
-	if (ring_publish(&fake->ring))
+	if (fake->ring.cq_tail != atomic_load(&fake->ring.shared->cq_tail) &&
+		ring_publish(&fake->ring))
 		ring_kick(fake->notify);
 }
 
@@ -480,9 +519,11 @@ static void serve_ring(struct fake_broker *fake)
 		MUST((int)fake->in_flight + ring_unreaped(&fake->ring) <= FAKE_CQ_ENTRIES);
 		if (entry.op == DSP_OP_CANCEL)
 			cancel(fake, &entry);
+		else if (entry.op != DSP_OP_INVOKE)
+			fake_message(fake, &entry);
 		else
 			methods[entry.method](fake, &entry);
-		publish(fake);
+		fake_publish(fake);
 	}
 }
 
@@ -491,9 +532,10 @@ static void close_session(struct fake_broker *fake, const struct dsp_close *clos
 	struct dsp_header reply = {.opcode = DSP_CLOSE | DSP_REPLY, .serial = close->header.serial};
 
 	serve_ring(fake);
-	let_go(fake, close->session, DSP_CANCELLED);
-	publish(fake);
-	send_packet(fake, &reply, sizeof(reply));
+	fake_let_go(fake, close->session, DSP_CANCELLED);
+	fake_message_close(fake, close->session);
+	fake_publish(fake);
+	fake_send(fake, &reply, sizeof(reply));
 }
 
 static void serve_socket(struct fake_broker *fake)
@@ -526,7 +568,7 @@ static void serve_socket(struct fake_broker *fake)
 		else if (request.header.opcode == DSP_CLOSE)
 			close_session(fake, &request.close);
 		else if (request.header.opcode == DSP_FREE)
-			send_packet(fake, &reply, sizeof(reply));
+			fake_send(fake, &reply, sizeof(reply));
 		else if (request.header.opcode >= DSP_QUERY_DEVICE)
 			handle_query(fake, &request);
 		else
@@ -553,6 +595,7 @@ static void *run(void *data)
 		}
 		fds[1].fd = fake->hung_up || fake->deaf ? -1 : fake->sock;
 		MUST(poll(fds, ARRAY_SIZE(fds), -1) > 0);
+		fake->kicks += fds[2].revents != 0;
 		if (fds[2].revents)
 			MUST(read(fake->doorbell, &count, sizeof(count)) == sizeof(count));
 	}
@@ -568,6 +611,7 @@ struct fake_broker *fake_broker_start(enum fake_hello hello, int *client_fd)
 	MUST(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
 	*client_fd = ends[0];
 	fake->sock = ends[1];
+	list_init(&fake->message_sessions);
 	fake->hello = hello;
 	fake->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	fake->notify = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -577,12 +621,18 @@ struct fake_broker *fake_broker_start(enum fake_hello hello, int *client_fd)
 	return fake;
 }
 
+unsigned int fake_broker_kicks(const struct fake_broker *fake)
+{
+	return fake->kicks;
+}
+
 struct fake_broker *fake_broker_stop(struct fake_broker *fake)
 {
 	if (!fake)
 		return NULL;
 	ring_kick(fake->quit);
 	pthread_join(fake->thread, NULL);
+	fake_message_end(fake);
 	for (unsigned int i = 0; i < fake->n_buffers; i++)
 		munmap(fake->buffers[i], fake->buffer_size[i]);
 	if (fake->area)

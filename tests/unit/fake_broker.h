@@ -2,7 +2,8 @@
 /*
  * A broker for tests of the client library: honest where not asked otherwise, and able to lie in
  * ways that the real one never would. It runs in a thread of the test's process. What it does with
- * a call is chosen by the method, and with a request to open a channel by the channel's name.
+ * a call is chosen by the method, with a message by what it says, and with a request to open a
+ * channel by the channel's name.
  */
 #ifndef DSP_TESTS_FAKE_BROKER_H
 #define DSP_TESTS_FAKE_BROKER_H
@@ -16,8 +17,9 @@ enum fake_method {
 	FAKE_RELEASE,     /* completes first what is held, the newest first, then itself */
 	FAKE_FAIL,        /* input 0: status, result, detail */
 	FAKE_EVENTS,      /* sends as many device events as the u32 of input 0 says */
-	FAKE_LAST,        /* hangs up as soon as it is complete */
-	FAKE_LIE_ROOM,    /* the submission queue looks full from now on */
+	FAKE_NEWS,     /* sends one each of the events that carry no session; see fake_broker.c */
+	FAKE_LAST,     /* hangs up as soon as it is complete */
+	FAKE_LIE_ROOM, /* the submission queue looks full from now on */
 	/* Each of these ends the connection: */
 	FAKE_LIE_INDEX,  /* a completion index far ahead */
 	FAKE_LIE_BACK,   /* one behind what was reaped */
@@ -49,6 +51,41 @@ enum fake_method {
 #define FAKE_PRESENT "soft0/present" /* a right reply, but with a descriptor */
 #define FAKE_GONE    "soft0/gone"    /* no reply; closes the connection */
 
+/* Channels that take messages. */
+#define FAKE_MESSAGES "rpmsg0/messages"
+#define FAKE_SINGLE   "rpmsg0/single" /* one SEND and one RECEIVE at a time */
+#define FAKE_WIDE     "rpmsg0/wide"   /* of messages that take a good part of the argument area */
+#define FAKE_VAST     "rpmsg0/vast"   /* of messages that do not fit into it */
+/* These are of no kind that there is: */
+#define FAKE_NO_MTU  "rpmsg0/no-mtu"
+#define FAKE_NO_KIND "rpmsg0/no-kind"
+#define FAKE_BOTH    "rpmsg0/both"
+
+#define FAKE_MTU      64
+#define FAKE_WIDE_MTU 20000
+
+/* A message that does not begin with one of these comes back. */
+enum fake_word {
+	FAKE_SAY_COUNT = 1, /* @a messages arrive, a u32 each, from @b on */
+	FAKE_SAY_DROP,      /* the next one that arrives comes after @a that were dropped */
+	FAKE_SAY_HOLD,      /* there is no room for it until RELEASE; a TRY is told so meanwhile */
+	FAKE_SAY_RELEASE,   /* there is room again */
+	FAKE_SAY_FAIL,      /* the SEND fails with status @a, detail @b */
+	FAKE_SAY_DIE,       /* so does the session, with status @a, and news of it unless @b */
+	FAKE_SAY_LAST,      /* comes back, and then the connection ends */
+	FAKE_SAY_KEEP,      /* CLOSE of this session leaves its RECEIVEs alone */
+	/* Each of these ends the connection: */
+	FAKE_SAY_LONG,     /* a message longer than mtu arrives */
+	FAKE_SAY_NEGATIVE, /* one of a negative length */
+	FAKE_SAY_TWICE,    /* the same RECEIVE completes twice */
+	FAKE_SAY_STRANGER, /* one completes that is none */
+	FAKE_SAY_END,
+};
+struct fake_saying {
+	uint32_t word; /* enum fake_word */
+	uint32_t a, b;
+};
+
 #define FAKE_LYING_SIZE (64u << 20) /* ALLOC of this is answered with a buffer that is smaller */
 
 enum fake_hello {
@@ -70,14 +107,16 @@ enum fake_hello {
 	FAKE_HELLO_END,
 };
 
-#define FAKE_SQ_SLOTS       16
-#define FAKE_CQ_ENTRIES     32
+#define FAKE_SQ_SLOTS       64
+#define FAKE_CQ_ENTRIES     128
 #define FAKE_ARGUMENT_BYTES (128 * 1024)
 
 struct fake_broker;
 
 /* Start one; *@client_fd is the client's end of its connection, the caller's. */
 struct fake_broker *fake_broker_start(enum fake_hello hello, int *client_fd);
+/* How often its doorbell woke it up. */
+unsigned int fake_broker_kicks(const struct fake_broker *fake);
 /* Ends its thread; NULL-safe, returns NULL. */
 struct fake_broker *fake_broker_stop(struct fake_broker *fake);
 

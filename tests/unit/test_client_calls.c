@@ -237,7 +237,7 @@ static void *submit_much(void *data)
 	return NULL;
 }
 
-/* The ring has 16 slots and the argument area 128 KiB: there is contention for everything. */
+/* The ring has few slots and the argument area 128 KiB: there is contention for everything. */
 START_TEST(calls_of_many_threads_all_reach_their_callers)
 {
 	pthread_t threads[6];

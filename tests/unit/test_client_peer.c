@@ -195,6 +195,67 @@ START_TEST(a_list_that_goes_in_circles_is_left)
 }
 END_TEST
 
+START_TEST(a_record_tells_of_hardware_and_of_messages)
+{
+	struct dspbroker_device_info device;
+	struct dspbroker_session_record record;
+
+	ck_assert_int_eq(dspbroker_next_device(broker, 0, &device), 1);
+	ck_assert_int_eq(device.state, DSPBROKER_STATE_CRASHED);
+	ck_assert_int_eq(device.isolation, DSPBROKER_ISOLATION_IOMMU);
+	ck_assert_uint_eq(device.coredumps, 7);
+	ck_assert_str_eq(device.remoteproc, "remoteproc5");
+	ck_assert_int_eq(dspbroker_next_session(broker, 0, &record), 1);
+	ck_assert_int_eq(record.message, 1);
+	ck_assert_uint_eq(record.received, UINT64_MAX);
+	ck_assert_uint_eq(record.dropped, 3);
+	ck_assert_uint_eq(record.queued, 2);
+}
+END_TEST
+
+START_TEST(what_a_newer_broker_calls_a_device_is_unknown_and_no_protection)
+{
+	struct dspbroker_device_info device;
+
+	ck_assert_int_eq(dspbroker_next_device(broker, 2, &device), 1);
+	ck_assert_int_eq(device.state, DSPBROKER_STATE_UNKNOWN);
+	ck_assert_int_eq(device.isolation, DSPBROKER_ISOLATION_REFUSED);
+	ck_assert_str_eq(dspbroker_state_name(device.state), "unknown");
+	ck_assert_str_eq(dspbroker_state_name(DSPBROKER_STATE_ATTACHED), "attached");
+	ck_assert_str_eq(dspbroker_isolation_name(DSPBROKER_ISOLATION_IOMMU), "iommu");
+	ck_assert_str_eq(dspbroker_isolation_name((enum dspbroker_isolation) - 1), "unknown");
+}
+END_TEST
+
+START_TEST(news_of_devices_and_channels_are_told_in_their_order)
+{
+	struct dspbroker_device_info device;
+	struct dspbroker_event event;
+
+	ck_assert_int_eq(invoke(FAKE_NEWS), 0);
+	ck_assert_int_eq(dspbroker_next_device(broker, 0, &device), 1); /* they are here before */
+	ck_assert_int_eq(dspbroker_next_event(broker, &event), 1);
+	ck_assert_int_eq(event.type, DSPBROKER_EVENT_DEVICE);
+	ck_assert_str_eq(event.device, "rpmsg0");
+	ck_assert_int_eq(event.up, 1);
+	ck_assert_uint_eq(event.generation, 4);
+	ck_assert_int_eq(event.state, DSPBROKER_STATE_ATTACHED);
+	ck_assert_int_eq(dspbroker_next_event(broker, &event), 1);
+	ck_assert_int_eq(event.state, DSPBROKER_STATE_UNKNOWN);
+	ck_assert_int_eq(dspbroker_next_event(broker, &event), 1);
+	ck_assert_int_eq(event.type, DSPBROKER_EVENT_CHANNEL);
+	ck_assert_str_eq(event.channel, "rpmsg0/new");
+	ck_assert(event.up && event.message);
+	ck_assert_int_eq(dspbroker_next_event(broker, &event), 1);
+	ck_assert_int_eq(event.type, DSPBROKER_EVENT_CHANNEL);
+	ck_assert_str_eq(event.channel, "soft0/old");
+	ck_assert(!event.up && !event.message);
+	ck_assert_int_eq(dspbroker_next_event(broker, &event), 1);
+	ck_assert_int_eq(event.type, DSPBROKER_EVENT_LOST);
+	ck_assert_int_eq(dspbroker_next_event(broker, &event), 0);
+}
+END_TEST
+
 START_TEST(a_refusal_carries_its_rule_and_its_limit)
 {
 	struct dspbroker_session *never;
@@ -346,6 +407,9 @@ static Suite *suite(void)
 	tcase_add_test(connected, what_was_completed_before_the_end_counts);
 	tcase_add_test(connected, a_buffer_smaller_than_promised_is_not_mapped);
 	tcase_add_test(connected, a_list_that_goes_in_circles_is_left);
+	tcase_add_test(connected, a_record_tells_of_hardware_and_of_messages);
+	tcase_add_test(connected, what_a_newer_broker_calls_a_device_is_unknown_and_no_protection);
+	tcase_add_test(connected, news_of_devices_and_channels_are_told_in_their_order);
 	tcase_add_test(connected, a_refusal_carries_its_rule_and_its_limit);
 	tcase_add_test(connected, news_of_a_session_right_behind_its_opening_is_not_lost);
 	tcase_add_test(connected, news_of_a_closed_session_is_never_told);

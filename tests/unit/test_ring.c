@@ -285,9 +285,21 @@ START_TEST(what_the_layout_forbids_is_named_and_the_framing_goes_on)
 		{32, DSP_OP_INVOKE, 0, 1, 32},
 		{39, DSP_OP_INVOKE, 0, 1, 32},
 		{2, DSP_OP_CANCEL, 0, 1, 2},
-		{3, DSP_OP_CANCEL, 0, 2, 2},
+		{3, DSP_OP_CANCEL, 0, 2, 3},
 		{16, DSP_OP_CANCEL, 0, 1, 16},
 		{20, DSP_OP_CANCEL, 0, 1, 20},
+		{2, DSP_OP_SEND, 1, 0, 2},
+		{2, DSP_OP_SEND, 1, 2, 2},
+		{3, DSP_OP_SEND, 1, 1, 3},
+		{16, DSP_OP_SEND, 1, DSP_SEND_TRY << 1, 16},
+		{19, DSP_OP_SEND, 1, 0x80, 16},
+		{31, DSP_OP_SEND, 1, 1, 28},
+		{32, DSP_OP_SEND, 1, 1, 32},
+		{2, DSP_OP_RECEIVE, 0, 1, 2},
+		{3, DSP_OP_RECEIVE, 0, 0, 3},
+		{3, DSP_OP_RECEIVE, 0, 2, 3},
+		{16, DSP_OP_RECEIVE, 0, 1, 16},
+		{39, DSP_OP_RECEIVE, 0, 1, 32},
 		{64 + 60, DSP_OP_INVOKE, 3, 1, 64 + 60},
 		{6 * 64 + 63, DSP_OP_INVOKE, 32, 1, 6 * 64 + 60},
 	};
@@ -296,7 +308,11 @@ START_TEST(what_the_layout_forbids_is_named_and_the_framing_goes_on)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		start_at(0);
-		entry = (struct dsp_entry){.op = cases[i].op, .n_in = cases[i].n_in};
+		entry = (struct dsp_entry){
+			.op = cases[i].op,
+			.n_in = cases[i].n_in,
+			.n_out = cases[i].op == DSP_OP_RECEIVE,
+		};
 		push_and_submit(&entry);
 		((unsigned char *)servicer.sq)[cases[i].byte] = cases[i].value;
 		push_and_submit(&good);
@@ -315,10 +331,32 @@ START_TEST(an_unknown_op_is_handed_on_for_the_servicer_to_refuse)
 	struct dsp_entry got;
 
 	for (unsigned int op = 0; op <= UINT8_MAX; op++) {
+		if (op == DSP_OP_SEND || op == DSP_OP_RECEIVE)
+			continue;
 		push_and_submit(&(struct dsp_entry){.op = (uint8_t)op});
 		ck_assert_int_eq(ring_fetch(&servicer, &got, &fault), 1);
 		ck_assert_uint_eq(fault.field, 0);
 		ck_assert_uint_eq(got.op, op);
+	}
+}
+END_TEST
+
+START_TEST(a_send_has_one_input_and_a_receive_one_output)
+{
+	static const struct dsp_entry entries[] = {
+		{.op = DSP_OP_SEND, .n_in = 1, .session = 1, .args = {{0, 64, 496}}},
+		{.op = DSP_OP_SEND, .n_in = 1, .method = DSP_SEND_TRY, .timeout_us = 7},
+		{.op = DSP_OP_RECEIVE, .n_out = 1, .session = 2, .args = {{0, 128, 496}}},
+		{.op = DSP_OP_RECEIVE, .n_out = 1, .timeout_us = UINT32_MAX},
+	};
+	struct dsp_entry_fault fault;
+	struct dsp_entry got;
+
+	for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
+		push_and_submit(&entries[i]);
+		ck_assert_int_eq(ring_fetch(&servicer, &got, &fault), 1);
+		ck_assert_uint_eq(fault.field, 0);
+		assert_same(&got, &entries[i]);
 	}
 }
 END_TEST
@@ -339,7 +377,7 @@ END_TEST
 static void *scribble(void *stop)
 {
 	static const uint32_t first_words[] = {0x00000101, 0x10100701, 0x00ff0101, 0x01020201,
-		0x21000701, 0xff020101, 0x00000102, 0x00030201};
+		0x21000701, 0xff020101, 0x00000102, 0x00030201, 0x00010106, 0x01000107, 0x01010106};
 	_Atomic uint32_t *words = (_Atomic uint32_t *)requester.shared;
 	_Atomic uint32_t *slot = (_Atomic uint32_t *)requester.sq;
 	unsigned int seed = 1;
@@ -366,6 +404,10 @@ static bool in_contract(const struct dsp_entry *got, uint32_t field, uint32_t sl
 		return false;
 	if (field)
 		return field < slots * sizeof(struct dsp_slot);
+	if (got->op == DSP_OP_SEND)
+		return got->n_in == 1 && !got->n_out && !(got->method & ~DSP_SEND_TRY);
+	if (got->op == DSP_OP_RECEIVE)
+		return !got->n_in && got->n_out == 1 && !got->method;
 	return got->op == DSP_OP_INVOKE ? !got->target : got->op != DSP_OP_CANCEL || !n_args;
 }
 
@@ -680,6 +722,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, a_completion_index_that_lies_is_found_out);
 	tcase_add_test(tcase, what_the_layout_forbids_is_named_and_the_framing_goes_on);
 	tcase_add_test(tcase, an_unknown_op_is_handed_on_for_the_servicer_to_refuse);
+	tcase_add_test(tcase, a_send_has_one_input_and_a_receive_one_output);
 	tcase_add_test(tcase, an_argument_lies_where_its_offset_says);
 	tcase_add_test(tcase, a_peer_that_scribbles_over_the_ring_gets_nothing_past_the_checks);
 	tcase_add_test(tcase, whoever_announces_sleep_is_woken_once_and_by_news_alone);

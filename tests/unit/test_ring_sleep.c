@@ -8,26 +8,28 @@
  * through all choices of who moves next and which store becomes visible next, replaying the
  * program from its start for each path, and cutting a path off where it meets a known state.
  */
-#define ring_size            model_ring_size
-#define ring_create          model_ring_create
-#define ring_map             model_ring_map
-#define ring_unmap           model_ring_unmap
-#define ring_push            model_ring_push
-#define ring_submit          model_ring_submit
-#define ring_revoke          model_ring_revoke
-#define ring_reap            model_ring_reap
-#define ring_requester_sleep model_ring_requester_sleep
-#define ring_requester_wake  model_ring_requester_wake
-#define ring_room_wanted     model_ring_room_wanted
-#define ring_fetch           model_ring_fetch
-#define ring_unreaped        model_ring_unreaped
-#define ring_complete        model_ring_complete
-#define ring_publish         model_ring_publish
-#define ring_servicer_sleep  model_ring_servicer_sleep
-#define ring_servicer_wake   model_ring_servicer_wake
-#define ring_servicer_stall  model_ring_servicer_stall
-#define ring_arg_offset      model_ring_arg_offset
-#define ring_kick            model_ring_kick
+#define ring_size                    model_ring_size
+#define ring_create                  model_ring_create
+#define ring_map                     model_ring_map
+#define ring_unmap                   model_ring_unmap
+#define ring_push                    model_ring_push
+#define ring_submit                  model_ring_submit
+#define ring_revoke                  model_ring_revoke
+#define ring_reap                    model_ring_reap
+#define ring_requester_sleep         model_ring_requester_sleep
+#define ring_requester_wake          model_ring_requester_wake
+#define ring_requester_sleep_soundly model_ring_requester_sleep_soundly
+#define ring_room_wanted             model_ring_room_wanted
+#define ring_fetch                   model_ring_fetch
+#define ring_unreaped                model_ring_unreaped
+#define ring_complete                model_ring_complete
+#define ring_complete_routine        model_ring_complete_routine
+#define ring_publish                 model_ring_publish
+#define ring_servicer_sleep          model_ring_servicer_sleep
+#define ring_servicer_wake           model_ring_servicer_wake
+#define ring_servicer_stall          model_ring_servicer_stall
+#define ring_arg_offset              model_ring_arg_offset
+#define ring_kick                    model_ring_kick
 
 #include "protocol/ring.h"
 #include "tests/suite.h"
@@ -258,6 +260,84 @@ static void publish_items(void)
 	}
 }
 
+/* Who sleeps soundly is woken by the last, which is news. */
+static void reap_items_with_the_news(void)
+{
+	struct dsp_completion completion;
+
+	for (unsigned int i = 0; i < ITEMS;) {
+		if (ring_reap(&running->ring, &completion) == 1) {
+			i++;
+		} else if (ring_requester_sleep(&running->ring)) {
+			ring_requester_sleep_soundly(&running->ring);
+			wait_for_kick();
+			ring_requester_wake(&running->ring);
+		}
+	}
+}
+
+static void publish_routine_and_news(void)
+{
+	for (unsigned int i = 0; i < ITEMS; i++) {
+		if (i + 1 < ITEMS)
+			ring_complete_routine(&running->ring, &(struct dsp_completion){});
+		else
+			ring_complete(&running->ring, &(struct dsp_completion){});
+		if (ring_publish(&running->ring))
+			kick(&actors[0]);
+	}
+}
+
+/* Who has slept soundly, and then sleeps as usual, misses no routine. */
+static void reap_after_sound_sleep(void)
+{
+	if (ring_requester_sleep(&running->ring))
+		ring_requester_sleep_soundly(&running->ring);
+	reap_items();
+}
+
+static void publish_routine(void)
+{
+	for (unsigned int i = 0; i < ITEMS; i++) {
+		ring_complete_routine(&running->ring, &(struct dsp_completion){});
+		if (ring_publish(&running->ring))
+			kick(&actors[0]);
+	}
+}
+
+/* However soundly it sleeps, it is woken to make room; all but one place is for what is in flight.
+ */
+static void reap_and_make_room(void)
+{
+	struct dsp_completion completion;
+
+	for (unsigned int i = 0; i < ITEMS;) {
+		if (ring_reap(&running->ring, &completion) == 1) {
+			i++;
+			if (ring_room_wanted(&running->ring))
+				kick(&actors[1]);
+		} else if (ring_requester_sleep(&running->ring)) {
+			ring_requester_sleep_soundly(&running->ring);
+			wait_for_kick();
+		}
+	}
+}
+
+static void publish_when_there_is_room(void)
+{
+	ring_complete_routine(&running->ring, &(struct dsp_completion){});
+	if (ring_publish(&running->ring))
+		kick(&actors[0]);
+	while (ring_servicer_stall(&running->ring, ENTRIES - 1)) {
+		if (ring_publish(&running->ring))
+			kick(&actors[0]);
+		wait_for_kick();
+	}
+	ring_complete(&running->ring, &(struct dsp_completion){});
+	if (ring_publish(&running->ring))
+		kick(&actors[0]);
+}
+
 /* Here the completion queue is full at the start. */
 static void make_room(void)
 {
@@ -288,7 +368,10 @@ static const struct program {
 } programs[] = {
 	{{submit_items, fetch_items}, 0},
 	{{reap_items, publish_items}, 0},
+	{{reap_items_with_the_news, publish_routine_and_news}, 0},
+	{{reap_after_sound_sleep, publish_routine}, 0},
 	{{make_room, wait_for_room}, ENTRIES},
+	{{reap_and_make_room, publish_when_there_is_room}, 0},
 };
 
 /* The explorer. */

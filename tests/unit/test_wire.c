@@ -23,9 +23,9 @@ static const struct request {
 	{DSP_ALLOC, 24, 0, 24, 1, {16, 20}, 0, 0},
 	{DSP_IMPORT, 24, 1, 24, 0, {16, 20}, 0, 0},
 	{DSP_FREE, 16, 0, 8, 0, {12}, 0, 0},
-	{DSP_QUERY_DEVICE, 16, 0, 104, 0, {0}, 0, 0},
+	{DSP_QUERY_DEVICE, 16, 0, 144, 0, {0}, 0, 0},
 	{DSP_QUERY_CHANNEL, 16, 0, 216, 0, {0}, 0, 0},
-	{DSP_QUERY_SESSION, 16, 0, 256, 0, {0}, 0, 0},
+	{DSP_QUERY_SESSION, 16, 0, 280, 0, {0}, 0, 0},
 };
 
 /* A packet that nothing is wrong with: every byte that may have a value has one. */
@@ -193,21 +193,23 @@ START_TEST(replies_and_events_have_the_sizes_of_the_specification)
 	}
 	ck_assert_uint_eq(wire_reply_size(DSP_ERROR), 344);
 	ck_assert_uint_eq(wire_reply_size(DSP_EVENT_SESSION), 272);
-	ck_assert_uint_eq(wire_reply_size(DSP_EVENT_DEVICE), 48);
+	ck_assert_uint_eq(wire_reply_size(DSP_EVENT_DEVICE), 56);
 	ck_assert_uint_eq(wire_reply_size(DSP_EVENT_SHUTDOWN), 16);
+	ck_assert_uint_eq(wire_reply_size(DSP_EVENT_CHANNEL), 144);
+	ck_assert_uint_eq(wire_reply_size(DSP_EVENT_LOST), 8);
 	for (uint32_t opcode = 0; opcode <= UINT16_MAX; opcode++) {
 		ck_assert_uint_le(wire_reply_size((uint16_t)opcode), DSP_MESSAGE_MAX);
 		ck_assert_uint_le(wire_reply_fds((uint16_t)opcode), DSP_FDS_MAX);
 		known += wire_reply_size((uint16_t)opcode) > 0;
 	}
-	ck_assert_uint_eq(known, ARRAY_SIZE(requests) + 4);
+	ck_assert_uint_eq(known, ARRAY_SIZE(requests) + 6);
 }
 END_TEST
 
 START_TEST(every_status_and_opcode_has_a_name_of_its_own)
 {
-	static const uint16_t others[] = {
-		DSP_ERROR, DSP_EVENT_SESSION, DSP_EVENT_DEVICE, DSP_EVENT_SHUTDOWN};
+	static const uint16_t others[] = {DSP_ERROR, DSP_EVENT_SESSION, DSP_EVENT_DEVICE,
+		DSP_EVENT_SHUTDOWN, DSP_EVENT_CHANNEL, DSP_EVENT_LOST};
 	const char *unknown = wire_opcode_name(0);
 
 	for (uint32_t a = 0; a < DSP_STATUS_COUNT; a++)
@@ -225,9 +227,35 @@ START_TEST(every_status_and_opcode_has_a_name_of_its_own)
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		ck_assert_str_ne(wire_opcode_name(others[i]), unknown);
 	ck_assert_str_eq(wire_opcode_name(DSP_EVENT), unknown);
-	ck_assert_str_eq(wire_opcode_name(DSP_EVENT | 4), unknown);
+	ck_assert_str_eq(wire_opcode_name(DSP_EVENT | 6), unknown);
 	ck_assert_str_eq(wire_opcode_name(DSP_EVENT | DSP_REPLY | 1), unknown);
 	ck_assert_str_eq(wire_opcode_name(UINT16_MAX), unknown);
+}
+END_TEST
+
+START_TEST(a_state_of_the_kernel_has_its_name_and_any_other_is_unknown)
+{
+	static const char *const names[] = {
+		"offline", "suspended", "running", "crashed", "attached", "detached"};
+
+	for (uint32_t i = 0; i < ARRAY_SIZE(names); i++) {
+		ck_assert_str_eq(wire_state_name(DSP_STATE_OFFLINE + i), names[i]);
+		ck_assert_uint_eq(wire_state_from_name(names[i]), DSP_STATE_OFFLINE + i);
+	}
+	ck_assert_uint_eq(wire_state_from_name("invalid"), DSP_STATE_UNKNOWN);
+	ck_assert_uint_eq(wire_state_from_name(""), DSP_STATE_UNKNOWN);
+	ck_assert_uint_eq(wire_state_from_name(wire_state_name(DSP_STATE_NONE)), DSP_STATE_UNKNOWN);
+	ck_assert_str_eq(wire_state_name(DSP_STATE_COUNT), wire_state_name(DSP_STATE_UNKNOWN));
+	ck_assert_str_eq(wire_state_name(UINT32_MAX), wire_state_name(DSP_STATE_UNKNOWN));
+}
+END_TEST
+
+START_TEST(every_isolation_has_a_name_of_its_own)
+{
+	for (uint32_t a = 0; a <= DSP_ISOLATION_COUNT; a++)
+		for (uint32_t b = 0; b < a; b++)
+			ck_assert_str_ne(wire_isolation_name(a), wire_isolation_name(b));
+	ck_assert_str_eq(wire_isolation_name(UINT32_MAX), wire_isolation_name(DSP_ISOLATION_COUNT));
 }
 END_TEST
 
@@ -262,6 +290,8 @@ static Suite *suite(void)
 	tcase_add_test(tcase, every_unknown_opcode_is_unsupported);
 	tcase_add_test(tcase, replies_and_events_have_the_sizes_of_the_specification);
 	tcase_add_test(tcase, every_status_and_opcode_has_a_name_of_its_own);
+	tcase_add_test(tcase, a_state_of_the_kernel_has_its_name_and_any_other_is_unknown);
+	tcase_add_test(tcase, every_isolation_has_a_name_of_its_own);
 	tcase_add_test(tcase, a_string_that_was_set_is_valid_and_cut_to_its_field);
 	suite_add_tcase(suite, tcase);
 	return suite;

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/loop.h"
+
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <time.h>
+
+/* Handled before anybody looks for more. */
+#define EVENTS_A_TURN 64
+
+struct loop {
+	int epoll;
+	sd_event *event;
+	struct loop_source event_source, timer_source;
+	struct loop_task event_task; /* sd-event has more than one turn may handle */
+	uint64_t timer_us;           /* when it rings; UINT64_MAX: never */
+	void (*rings)(void *userdata);
+	void *rings_for;
+	uint64_t now_us; /* 0: nobody has asked yet */
+	struct list tasks;
+	struct epoll_event batch[EVENTS_A_TURN];
+	int n_batch;
+};
+
+static uint64_t clock_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* What sd-event has taken from the kernel does not show in its descriptor any more. */
+static void run_event(struct loop *loop)
+{
+	for (int i = 0; i < EVENTS_A_TURN; i++)
+		if (sd_event_run(loop->event, 0) <= 0)
+			return;
+	loop_later(loop, &loop->event_task);
+}
+
+/* It has no timers or deferred work here, so that all that is new shows in its descriptor. */
+static void on_event(struct loop_source *source, uint32_t events)
+{
+	(void)events;
+	run_event(container_of(source, struct loop, event_source));
+}
+
+static void on_event_task(struct loop_task *task)
+{
+	run_event(container_of(task, struct loop, event_task));
+}
+
+static void on_timer(struct loop_source *source, uint32_t events)
+{
+	struct loop *loop = container_of(source, struct loop, timer_source);
+
+	(void)events;
+	loop->timer_us = UINT64_MAX;
+	loop->rings(loop->rings_for);
+}
+
+DEFINE_CLEANUP(struct loop *, loop_free);
+
+int loop_new(struct loop **out)
+{
+	_cleanup_(loop_freep) struct loop *loop = calloc(1, sizeof(*loop));
+	int r, timer;
+
+	if (!loop)
+		return -ENOMEM;
+	loop->timer_us = UINT64_MAX;
+	loop->timer_source.fd = -1;
+	list_init(&loop->tasks);
+	list_init(&loop->event_task.link);
+	loop->event_task.run = on_event_task;
+	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (loop->epoll < 0)
+		return -errno;
+	r = sd_event_new(&loop->event);
+	if (r < 0)
+		return r;
+	r = loop_add(loop, &loop->event_source, sd_event_get_fd(loop->event), EPOLLIN, on_event);
+	if (r < 0)
+		return r;
+	timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (timer < 0)
+		return -errno;
+	/* Edge-triggered: nobody needs to read it. */
+	r = loop_add(loop, &loop->timer_source, timer, EPOLLIN | EPOLLET, on_timer);
+	if (r < 0) {
+		fd_close(timer);
+		return r;
+	}
+	*out = TAKE_PTR(loop);
+	return 0;
+}
+
+struct loop *loop_free(struct loop *loop)
+{
+	if (!loop)
+		return NULL;
+	fd_close(loop->timer_source.fd);
+	sd_event_unref(loop->event);
+	fd_close(loop->epoll);
+	free(loop);
+	return NULL;
+}
+
+sd_event *loop_event(const struct loop *loop)
+{
+	return loop->event;
+}
+
+static int control(struct loop *loop, int op, struct loop_source *source, uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data.ptr = source};
+
+	return epoll_ctl(loop->epoll, op, source->fd, &event) < 0 ? -errno : 0;
+}
+
+int loop_add(struct loop *loop, struct loop_source *source, int fd, uint32_t events,
+	void (*ready)(struct loop_source *source, uint32_t events))
+{
+	int r;
+
+	*source = (struct loop_source){.fd = fd, .ready = ready};
+	r = control(loop, EPOLL_CTL_ADD, source, events);
+	if (r >= 0)
+		source->loop = loop;
+	return r;
+}
+
+int loop_modify(struct loop_source *source, uint32_t events)
+{
+	return control(source->loop, EPOLL_CTL_MOD, source, events);
+}
+
+void loop_remove(struct loop_source *source)
+{
+	struct loop *loop = source->loop;
+
+	if (!loop)
+		return;
+	control(loop, EPOLL_CTL_DEL, source, 0);
+	source->loop = NULL;
+	/* It may be among those whose turn is still to come. */
+	for (int i = 0; i < loop->n_batch; i++)
+		if (loop->batch[i].data.ptr == source)
+			loop->batch[i].data.ptr = NULL;
+}
+
+void loop_later(struct loop *loop, struct loop_task *task)
+{
+	if (list_empty(&task->link))
+		list_append(&loop->tasks, &task->link);
+}
+
+int loop_set_timer(struct loop *loop, uint64_t when_us)
+{
+	const struct itimerspec setting = {
+		.it_value = {.tv_sec = (time_t)(when_us / 1000000),
+			.tv_nsec = (long)(when_us % 1000000) * 1000},
+	};
+
+	if (when_us >= loop->timer_us)
+		return 0;
+	if (timerfd_settime(loop->timer_source.fd, TFD_TIMER_ABSTIME, &setting, NULL) < 0)
+		return -errno;
+	loop->timer_us = when_us;
+	return 0;
+}
+
+void loop_on_timer(struct loop *loop, void (*rings)(void *userdata), void *userdata)
+{
+	loop->rings = rings;
+	loop->rings_for = userdata;
+}
+
+uint64_t loop_now(struct loop *loop)
+{
+	if (!loop->now_us)
+		loop->now_us = clock_us();
+	return loop->now_us;
+}
+
+/* Those that came before this turn; what they ask for comes in the next. */
+static void run_tasks(struct list *tasks)
+{
+	struct loop_task *task;
+
+	while ((task = list_first(tasks, struct loop_task, link))) {
+		list_remove(&task->link);
+		task->run(task);
+	}
+}
+
+int loop_turn(struct loop *loop, bool wait)
+{
+	struct list tasks;
+	int n;
+
+	wait = wait && list_empty(&loop->tasks);
+	n = epoll_wait(loop->epoll, loop->batch, EVENTS_A_TURN, wait ? -1 : 0);
+	loop->now_us = 0;
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	list_init(&tasks);
+	list_move(&tasks, &loop->tasks);
+	loop->n_batch = n;
+	for (int i = 0; i < n; i++) {
+		struct loop_source *source = loop->batch[i].data.ptr;
+
+		if (source)
+			source->ready(source, loop->batch[i].events);
+	}
+	loop->n_batch = 0;
+	run_tasks(&tasks);
+	return 0;
+}

@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/transport/rpmsg_node.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+
+#include "daemon/broker.h"
+#include "daemon/log.h"
+
+/* How long udev may take. */
+#define ACCESS_PATIENCE_MS 5000
+/* Endpoint devices of one control device that are looked through. */
+#define NODES_MAX 16384
+/* Idle ones; when there are more nobody gets a new one. */
+#define IDLE_MAX 4096
+/* When an idle one is destroyed: after that time, and so long after the one before. */
+#define IDLE_US    (1000ull * 1000)
+#define DESTROY_US (100ull * 1000)
+
+/* The kernel does not say which endpoint device it has made, so that one is made at a time. */
+static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
+
+/* The rest is the loop's. */
+static struct list idle = {&idle, &idle}; /* the longest first */
+static unsigned int n_idle;
+static struct deadline next_destruction;
+static bool over; /* the broker ends */
+
+/* Fail with a text. */
+static int fail(struct rpmsg_node *node, int error, const char *format, ...) _printf_(3, 4);
+
+static int fail(struct rpmsg_node *node, int error, const char *format, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, format);
+	n = vsnprintf(node->text, sizeof(node->text), format, ap);
+	va_end(ap);
+	if (n >= 0 && (size_t)n < sizeof(node->text))
+		snprintf(node->text + n, sizeof(node->text) - (size_t)n, ": %s", strerror(-error));
+	return error;
+}
+
+/* Where it is. */
+
+static struct path ctrl_path(const struct rpmsg_node *node)
+{
+	return path_join("%s/class/rpmsg/%s", node->broker->options->sysfs, node->ctrl);
+}
+
+static struct path node_path(const struct rpmsg_node *node)
+{
+	return path_join("%s/%s", ctrl_path(node).text, node->name);
+}
+
+/* What tells things of sysfs apart that have the same name one after the other; 0: not there. */
+static uint64_t instance_of(const struct path *path)
+{
+	struct stat st;
+
+	return lstat(path->text, &st) < 0 ? 0 : st.st_ino;
+}
+
+/* Is it (still) made? */
+static bool is_made(const struct rpmsg_node *node)
+{
+	const struct path path = node_path(node);
+
+	return *node->name && instance_of(&path) == node->instance;
+}
+
+static bool is_link_alive(const struct rpmsg_node *node)
+{
+	return rpmsg_scan_is_alive(node->broker->options->sysfs, node->ctrl, node->ctrl_instance);
+}
+
+/* Opening. */
+
+static int try_open(const char *path)
+{
+	int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Wait until something happens in the folder that is watched. False: nothing did, in time. */
+static bool await_change(int inotify, int64_t until_ms)
+{
+	struct pollfd pollfd = {.fd = inotify, .events = POLLIN};
+	char events[4096];
+	int64_t left = until_ms - now_ms();
+
+	if (left <= 0 || poll(&pollfd, 1, (int)left) <= 0)
+		return false;
+	return read(inotify, events, sizeof(events)) > 0;
+}
+
+int rpmsg_node_open(const char *path, int patience_ms)
+{
+	_cleanup_(fd_closep) int inotify = -1;
+	struct path folder = path_join("%s", path);
+	char *slash = strrchr(folder.text, '/');
+	int r = try_open(path);
+
+	if (r != -EACCES || !slash)
+		return r;
+	*slash = '\0';
+	/* The node itself can be watched only by who may read it. */
+	inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (inotify < 0 || inotify_add_watch(inotify, folder.text, IN_ATTRIB | IN_DELETE) < 0)
+		return -errno;
+	/* Again, since it may have changed before it was watched. */
+	for (int64_t until_ms = now_ms() + patience_ms;;) {
+		r = try_open(path);
+		if (r != -EACCES || !await_change(inotify, until_ms))
+			return r;
+	}
+}
+
+/* The same for a node in /dev, with a text. */
+static int open_ours(struct rpmsg_node *node, const char *name, int patience_ms)
+{
+	const struct path path = path_join("%s/%s", node->broker->options->dev, name);
+	int fd = rpmsg_node_open(path.text, patience_ms);
+
+	if (fd == -EACCES)
+		return fail(node, fd,
+			"%s is not the broker's to open; a rule of udev must make it so",
+			path.text);
+	return fd < 0 ? fail(node, fd, "%s", path.text) : fd;
+}
+
+/* Making it. */
+
+static ssize_t list_nodes(const struct rpmsg_node *node, struct sysfs_entry **out)
+{
+	return sysfs_list(ctrl_path(node).text, "rpmsg", out, NODES_MAX);
+}
+
+static bool is_among(const struct sysfs_entry *entry, const struct sysfs_entry *entries, ssize_t n)
+{
+	for (ssize_t i = 0; i < n; i++)
+		if (entries[i].id == entry->id)
+			return true;
+	return false;
+}
+
+/* Does it have the name and address that were asked for? */
+static bool is_wanted(const struct rpmsg_node *node)
+{
+	const struct path path = node_path(node);
+	const struct path name_path = path_join("%s/name", path.text);
+	const struct path address_path = path_join("%s/dst", path.text);
+	char name[RPMSG_NAME_BYTES];
+	uint32_t address;
+
+	return sysfs_read(name_path.text, name, sizeof(name)) == 0 &&
+	       strcmp(name, node->info.name) == 0 &&
+	       rpmsg_read_address(address_path.text, &address) == 0 && address == node->info.dst;
+}
+
+/* Look for a device that was not there before. Returns 0 or -errno. */
+static int find_new(struct rpmsg_node *node, const struct sysfs_entry *before, ssize_t n_before)
+{
+	_cleanup_(freep) struct sysfs_entry *entries = NULL;
+	ssize_t n = list_nodes(node, &entries);
+
+	for (ssize_t i = 0; i < n; i++) {
+		if (is_among(&entries[i], before, n_before) ||
+			strlen(entries[i].name) >= sizeof(node->name))
+			continue;
+		strcpy(node->name, entries[i].name);
+		node->instance = entries[i].id;
+		if (is_wanted(node))
+			return 0;
+	}
+	*node->name = '\0';
+	return n < 0 ? (int)n : -ENODEV;
+}
+
+/* The kernel (up to 6.1) makes endpoints for a link that goes as well. It never takes those away,
+ * and crashes when they are opened. */
+static int make_locked(struct rpmsg_node *node, int ctrl)
+{
+	_cleanup_(freep) struct sysfs_entry *before = NULL;
+	ssize_t n = list_nodes(node, &before);
+	int r;
+
+	if (n < 0 || !is_link_alive(node))
+		return fail(node, n < 0 ? (int)n : -ENODEV, "%s", node->ctrl);
+	if (ioctl(ctrl, RPMSG_CREATE_EPT_IOCTL, &node->info) < 0)
+		return fail(node, -errno, "%s makes no endpoint", node->ctrl);
+	r = find_new(node, before, n);
+	if (r < 0)
+		return fail(node, r, "cannot find the endpoint made by %s", node->ctrl);
+	if (is_link_alive(node))
+		return 0;
+	*node->name = '\0';
+	return fail(node, -ENODEV, "%s", node->ctrl);
+}
+
+static int make(struct rpmsg_node *node)
+{
+	/* It is closed soon: while it is open the kernel would not use its number again. */
+	_cleanup_(fd_closep) int ctrl = open_ours(node, node->ctrl, ACCESS_PATIENCE_MS);
+	int r;
+
+	if (ctrl < 0)
+		return ctrl;
+	pthread_mutex_lock(&making);
+	r = make_locked(node, ctrl);
+	pthread_mutex_unlock(&making);
+	return r;
+}
+
+/* Is that descriptor the device that was made? Its number may have gone to another one. */
+static bool is_it(int fd, const struct rpmsg_node *node)
+{
+	const struct path numbers_path = path_join("%s/dev", node_path(node).text);
+	char numbers[32], expected[32];
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode))
+		return false;
+	snprintf(expected, sizeof(expected), "%u:%u", major(st.st_rdev), minor(st.st_rdev));
+	return sysfs_read(numbers_path.text, numbers, sizeof(numbers)) == 0 &&
+	       strcmp(numbers, expected) == 0 && is_made(node);
+}
+
+/* Returns the descriptor or -errno. */
+static int open_made(struct rpmsg_node *node, int patience_ms)
+{
+	_cleanup_(fd_closep) int fd = open_ours(node, node->name, patience_ms);
+
+	if (fd < 0)
+		return fd;
+	return is_it(fd, node) ? TAKE_FD(fd) : fail(node, -ENODEV, "%s", node->name);
+}
+
+/* Idle ones. */
+
+static void destroy(struct rpmsg_node *node)
+{
+	_cleanup_(fd_closep) int fd = open_made(node, 0);
+
+	if (fd >= 0 && is_link_alive(node))
+		ioctl(fd, RPMSG_DESTROY_EPT_IOCTL);
+	/* Once is enough for what cannot be. */
+	node->destroyable = false;
+}
+
+static void node_free(struct rpmsg_node *node)
+{
+	n_idle -= !list_empty(&node->link);
+	list_remove(&node->link);
+	free(node);
+}
+
+static void on_destruction(struct deadline *deadline);
+
+/* The first one that may be destroyed; NULL: none. */
+static struct rpmsg_node *first_destroyable(void)
+{
+	struct rpmsg_node *node;
+
+	list_for_each (node, &idle, link)
+		if (node->destroyable)
+			return node;
+	return NULL;
+}
+
+static void plan_destruction(uint64_t not_before_us)
+{
+	struct rpmsg_node *node = first_destroyable();
+
+	if (node && !next_destruction.position)
+		deadline_set(&node->broker->deadlines, &next_destruction,
+			MAX(node->idle_from_us + IDLE_US, not_before_us), on_destruction);
+}
+
+/* Nobody uses it now. */
+static void retire(struct rpmsg_node *node)
+{
+	if (over && node->destroyable && *node->name)
+		destroy(node);
+	if (over || !is_made(node)) {
+		node_free(node);
+		return;
+	}
+	node->idle_from_us = broker_now(node->broker);
+	list_append(&idle, &node->link);
+	n_idle++;
+	plan_destruction(0);
+}
+
+static void destroy_run(struct job *job)
+{
+	destroy(container_of(job, struct rpmsg_node, job));
+}
+
+static void destroy_done(struct job *job)
+{
+	retire(container_of(job, struct rpmsg_node, job));
+}
+
+static void on_destruction(struct deadline *deadline)
+{
+	struct rpmsg_node *node = first_destroyable();
+	struct broker *broker;
+
+	(void)deadline;
+	if (!node)
+		return;
+	broker = node->broker;
+	if (broker_now(broker) >= node->idle_from_us + IDLE_US) {
+		list_remove(&node->link);
+		n_idle--;
+		node->job.run = destroy_run;
+		node->job.done = destroy_done;
+		workers_run(broker->workers, &node->job);
+	}
+	plan_destruction(broker_now(broker) + DESTROY_US);
+}
+
+/* The jobs. */
+
+static int open_run_once(struct rpmsg_node *node)
+{
+	int r = is_made(node) ? 0 : make(node);
+
+	return r < 0 ? r : open_made(node, ACCESS_PATIENCE_MS);
+}
+
+static void open_run(struct job *job)
+{
+	struct rpmsg_node *node = container_of(job, struct rpmsg_node, job);
+	int r = open_run_once(node);
+
+	/* Somebody else took what was idle, or took it for theirs. */
+	if (r == -EBUSY) {
+		*node->name = '\0';
+		r = open_run_once(node);
+	}
+	node->error = MIN(r, 0);
+	node->fd = MAX(r, -1);
+}
+
+static void close_run(struct job *job)
+{
+	struct rpmsg_node *node = container_of(job, struct rpmsg_node, job);
+
+	node->fd = fd_close(node->fd);
+}
+
+static void close_done(struct job *job)
+{
+	/* The threads may have ended, and it never ran. */
+	close_run(job);
+	retire(container_of(job, struct rpmsg_node, job));
+}
+
+static void start_close(struct rpmsg_node *node)
+{
+	node->job.run = close_run;
+	node->job.done = close_done;
+	if (node->fd >= 0)
+		workers_run(node->broker->workers, &node->job);
+	else
+		retire(node);
+}
+
+static void open_done(struct job *job)
+{
+	struct rpmsg_node *node = container_of(job, struct rpmsg_node, job);
+
+	node->running = false;
+	if (node->error == -EACCES)
+		log_warning("%s", node->text);
+	if (node->owner)
+		node->opened(node->owner);
+	else
+		start_close(node);
+}
+
+/* One that is idle, or a new one; NULL: out of memory. */
+static struct rpmsg_node *find(const struct rpmsg_link *link,
+	const struct rpmsg_endpoint_info *info)
+{
+	struct rpmsg_node *node;
+
+	list_for_each (node, &idle, link) {
+		if (node->ctrl_instance == link->instance && node->info.dst == info->dst &&
+			strcmp(node->info.name, info->name) == 0) {
+			list_remove(&node->link);
+			n_idle--;
+			return node;
+		}
+	}
+	if (n_idle >= IDLE_MAX)
+		return NULL;
+	node = calloc(1, sizeof(*node));
+	if (!node)
+		return NULL;
+	list_init(&node->link);
+	node->ctrl_instance = link->instance;
+	node->info = *info;
+	wire_string_set(node->ctrl, sizeof(node->ctrl), link->ctrl);
+	return node;
+}
+
+int rpmsg_node_get(struct rpmsg_node **out, struct broker *broker, const struct rpmsg_link *link,
+	bool keep, const char *name, uint32_t address, void (*opened)(void *owner), void *owner)
+{
+	struct rpmsg_endpoint_info info = {.src = RPMSG_ADDR_ANY, .dst = address};
+	struct rpmsg_node *node;
+
+	wire_string_set(info.name, sizeof(info.name), name);
+	node = find(link, &info);
+	if (!node)
+		return -ENOMEM;
+	node->job.run = open_run;
+	node->job.done = open_done;
+	node->broker = broker;
+	node->opened = opened;
+	node->owner = owner;
+	node->running = true;
+	/* Others than virtio tell the remote processor when one is opened. */
+	node->destroyable = link->virtio && !keep;
+	node->fd = -1;
+	node->error = -ECANCELED; /* in case it never runs */
+	*out = node;
+	workers_run(broker->workers, &node->job);
+	return 0;
+}
+
+struct rpmsg_node *rpmsg_node_put(struct rpmsg_node *node)
+{
+	if (!node)
+		return NULL;
+	node->owner = NULL;
+	if (!node->running)
+		start_close(node);
+	return NULL;
+}
+
+void rpmsg_nodes_prune(void)
+{
+	struct rpmsg_node *node, *following;
+
+	list_for_each_safe (node, following, &idle, link)
+		if (!is_made(node))
+			node_free(node);
+}
+
+int rpmsg_nodes_init(struct broker *broker)
+{
+	over = false;
+	return deadline_reserve(&broker->deadlines);
+}
+
+void rpmsg_nodes_deinit(struct broker *broker)
+{
+	struct rpmsg_node *node;
+
+	over = true;
+	deadline_clear(&broker->deadlines, &next_destruction);
+	deadline_unreserve(&broker->deadlines);
+	while ((node = list_first(&idle, struct rpmsg_node, link))) {
+		list_remove(&node->link);
+		n_idle--;
+		retire(node);
+	}
+}
