@@ -274,7 +274,7 @@ int dspbroker_submit_send(struct dspbroker_session *session, const void *data, s
  * and once the session is dead and what had arrived is taken: why it died (DSPBROKER_DEVICE_DOWN,
  * _WITHDRAWN, _DENIED, _OVER_LIMIT: its queue overflowed, and policy closes it then).
  * @dropped, unless NULL, is how many messages were lost just before this one because the queue was
- * full (or they were longer than mtu).
+ * full (or they were empty, or longer than mtu).
  */
 int dspbroker_receive(struct dspbroker_session *session, void *data, size_t size, size_t *length,
 	uint32_t *dropped, int timeout_ms);

@@ -134,7 +134,7 @@ void mailbox_arrived(struct session *session, size_t size)
 	uint32_t lost = mailbox->lost;
 
 	mailbox->received++;
-	if (size > mailbox->mtu) {
+	if (!size || size > mailbox->mtu) {
 		drop(session);
 	} else if (call) {
 		mailbox->lost = 0;

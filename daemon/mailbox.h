@@ -41,7 +41,7 @@ void mailbox_receive(struct call *call);
 /* For transports. Where the next message goes: room for mtu bytes, good until the next call of any
  * function here; never NULL. */
 void *mailbox_place(struct session *session);
-/* It is there, and has @size bytes; more than mtu: it did not fit, and counts as dropped. The
+/* It is there, and has @size bytes. An empty one, or one of more than mtu, counts as dropped. The
  * session may be gone after this. */
 void mailbox_arrived(struct session *session, size_t size);
 

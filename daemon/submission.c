@@ -216,6 +216,13 @@ static const struct {
 	[DSP_OP_RECEIVE] = {DSP_KIND_MESSAGE, receive_fault, receiving, start_receive},
 };
 
+/* What had arrived when a session died is still its client's. */
+static bool has_left(const struct session *session, const struct dsp_entry *entry)
+{
+	return entry->op == DSP_OP_RECEIVE && session->state == SESSION_DEAD &&
+	       session->mailbox.n_queued;
+}
+
 static void handle_call(struct client *client, const struct dsp_entry *entry)
 {
 	struct session *session = idmap_get(&client->sessions, entry->session);
@@ -227,7 +234,7 @@ static void handle_call(struct client *client, const struct dsp_entry *entry)
 		answer(client, entry, status, offsetof(struct dsp_slot, session));
 	else if (ops[entry->op].kind != session->kind)
 		answer(client, entry, DSP_UNSUPPORTED, offsetof(struct dsp_slot, op));
-	else if (status != DSP_OK)
+	else if (status != DSP_OK && !has_left(session, entry))
 		answer(client, entry, status, 0);
 	else if (client->broker->stopping)
 		answer(client, entry, DSP_SHUTTING_DOWN, 0);

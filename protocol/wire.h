@@ -252,7 +252,7 @@ struct dsp_session_record {
 	uint64_t busy_ns;  /* time on the DSP */
 	uint64_t since_us; /* CLOCK_REALTIME of its opening */
 	uint64_t received; /* messages that arrived; `calls` counts those sent */
-	uint64_t dropped;  /* of them those that found the queue full, or were too long */
+	uint64_t dropped;  /* of them those that found the queue full, were empty or too long */
 	uint32_t queued;   /* of them those that nobody has asked for yet */
 	uint32_t kind;     /* enum dsp_channel_kind */
 };

@@ -425,17 +425,18 @@ START_TEST(what_finds_the_queue_full_is_dropped_and_counted_where_it_is_missing)
 }
 END_TEST
 
-START_TEST(a_message_longer_than_the_mtu_counts_as_dropped)
+START_TEST(a_message_that_is_empty_or_longer_than_the_mtu_counts_as_dropped)
 {
 	uint32_t session = open_channel("test/drop");
 	uint64_t waiting = receive(session, 0);
 
 	arrives_sized("too long", MTU + 1);
+	arrives_sized("", 0);
 	turn();
 	nothing_completes();
 	arrives("fits");
 	turn();
-	gets(waiting, 0, "fits", 1);
+	gets(waiting, 0, "fits", 2);
 }
 END_TEST
 
@@ -450,7 +451,10 @@ START_TEST(policy_may_end_a_session_whose_queue_overflows)
 	next_packet(&event, sizeof(event), DSP_EVENT_SESSION, NULL);
 	ck_assert_uint_eq(event.session, session);
 	ck_assert_uint_eq(event.status, DSP_OVER_LIMIT);
+	for (int i = 0; i < QUEUE; i++)
+		gets(receive(session, 0), 0, "x", 0);
 	completes(receive(session, 0), DSP_OVER_LIMIT);
+	completes(send_text(session, 0, "late"), DSP_OVER_LIMIT);
 	close_session(session);
 	again = open_channel("test/close");
 	arrives("fresh");
@@ -740,7 +744,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, a_message_goes_straight_to_who_waits_for_it);
 	tcase_add_test(tcase, what_nobody_waits_for_is_kept_in_order);
 	tcase_add_test(tcase, what_finds_the_queue_full_is_dropped_and_counted_where_it_is_missing);
-	tcase_add_test(tcase, a_message_longer_than_the_mtu_counts_as_dropped);
+	tcase_add_test(tcase, a_message_that_is_empty_or_longer_than_the_mtu_counts_as_dropped);
 	tcase_add_test(tcase, policy_may_end_a_session_whose_queue_overflows);
 	tcase_add_test(tcase, the_sender_is_asked_to_stop_at_half_and_to_go_on_when_all_is_taken);
 	tcase_add_test(tcase, messages_that_find_no_room_wait_and_keep_their_order);
