@@ -146,6 +146,18 @@ static void on_timer(void *userdata)
 	deadline_run(&broker->deadlines, broker_now(broker));
 }
 
+/* After all else: who was woken by a completion may have gone on already, and has not had to ring.
+ */
+static void rest_all(struct broker *broker)
+{
+	struct client *client;
+
+	while ((client = list_first(&broker->drowsy, struct client, drowsy))) {
+		list_remove(&client->drowsy);
+		client_rest(client);
+	}
+}
+
 static int flush(struct broker *broker)
 {
 	struct device *device;
@@ -154,6 +166,7 @@ static int flush(struct broker *broker)
 		if (device->ops->flush)
 			device->ops->flush(device);
 	publish_all(broker);
+	rest_all(broker);
 	return loop_set_timer(broker->loop, deadline_next(&broker->deadlines));
 }
 
@@ -312,6 +325,7 @@ int broker_init(struct broker *broker, const struct broker_options *options)
 	list_init(&broker->devices);
 	list_init(&broker->clients);
 	list_init(&broker->dirty);
+	list_init(&broker->drowsy);
 	list_init(&broker->sessions);
 	call_pool_init(&broker->calls, &broker->deadlines);
 	r = deadline_reserve(&broker->deadlines);

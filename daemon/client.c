@@ -312,6 +312,7 @@ int client_new(struct broker *broker, int sock)
 	*client = (struct client){.broker = broker, .sock = sock, .doorbell = -1, .notify = -1};
 	list_init(&client->output);
 	list_init(&client->dirty);
+	list_init(&client->drowsy);
 	list_init(&client->more.link);
 	r = identity_init(&client->identity, sock);
 	if (r < 0)

@@ -46,6 +46,7 @@ struct client {
 	struct loop_source doorbell_source;
 	struct loop_task more; /* more entries wait than one turn may take */
 	struct list dirty;     /* broker->dirty, while completions wait to be published */
+	struct list drowsy;    /* broker->drowsy, while its ring is empty and it need not ring */
 	uint32_t in_flight;    /* entries fetched and not yet completed */
 
 	struct buffer *arguments;
@@ -103,5 +104,7 @@ void client_complete_call(struct client *client, const struct dsp_completion *co
 void client_complete_send(struct client *client, const struct dsp_completion *completion);
 /* Make completions visible. */
 void client_publish(struct client *client);
+/* Let the client ring for what it submits from now on. */
+void client_rest(struct client *client);
 
 #endif

@@ -322,7 +322,8 @@ static int room(struct client *client)
 }
 
 /* Take entries, at most @max, while there are some and their completions have room. Returns 0 when
- * the client must ring again, 1 when there is more to do, -EPROTO when its ring makes no sense. */
+ * there are none; 1 when there are more; -EAGAIN when there may be more, but no room, and the
+ * client rings; -EPROTO when its ring makes no sense. */
 static int fetch(struct client *client, uint32_t max)
 {
 	struct dsp_entry_fault fault;
@@ -332,14 +333,13 @@ static int fetch(struct client *client, uint32_t max)
 	for (uint32_t i = 0; i < max; i++) {
 		r = room(client);
 		if (r <= 0)
-			return r;
+			return r ? r : -EAGAIN;
 		r = ring_fetch(&client->ring, &entry, &fault);
-		if (r == 0 && ring_servicer_sleep(&client->ring))
-			return 0;
-		if (r > 0)
-			handle_entry(client, &entry, &fault);
-		if (r < 0 || client->dead)
-			return r < 0 ? r : 0;
+		if (r <= 0)
+			return r;
+		handle_entry(client, &entry, &fault);
+		if (client->dead)
+			return -EAGAIN;
 	}
 	return 1;
 }
@@ -350,9 +350,18 @@ void client_take_entries(struct client *client, uint32_t max)
 
 	ring_servicer_wake(&client->ring);
 	r = fetch(client, max);
-	if (r < 0)
+	if (r == -EPROTO)
 		client_kill(client, "its ring makes no sense");
 	else if (r > 0) /* others first, then we go on */
+		loop_later(client->broker->loop, &client->more);
+	else if (r == 0 && list_empty(&client->drowsy))
+		list_append(&client->broker->drowsy, &client->drowsy);
+}
+
+void client_rest(struct client *client)
+{
+	/* It may have gone on when it saw what had been completed. */
+	if (!ring_servicer_sleep(&client->ring))
 		loop_later(client->broker->loop, &client->more);
 }
 
@@ -413,6 +422,7 @@ int client_open_ring(struct client *client, uint32_t sq_slots, int *ring_fd, int
 void client_close_ring(struct client *client)
 {
 	list_remove(&client->dirty);
+	list_remove(&client->drowsy);
 	loop_remove(&client->doorbell_source);
 	list_remove(&client->more.link);
 	ring_unmap(&client->ring);

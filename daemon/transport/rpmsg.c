@@ -224,8 +224,8 @@ static void on_scan(struct deadline *deadline)
 	scan();
 }
 
-/* Scan soon, not from within whatever calls this. */
-static void request_scan(void)
+/* Not from within whatever calls this. */
+void rpmsg_request_scan(void)
 {
 	uint64_t now_us = broker_now(rpmsg.broker);
 
@@ -237,7 +237,7 @@ static void request_scan(void)
 static void on_hotplug(struct hotplug_watch *watch)
 {
 	(void)watch;
-	request_scan();
+	rpmsg_request_scan();
 }
 
 static int rpmsg_probe(struct broker *broker)
@@ -341,7 +341,7 @@ static void rpmsg_state_changed(struct device *device)
 	wire_string_set(trouble, sizeof(trouble), remoteproc_trouble(device->remoteproc));
 	if (*trouble)
 		rpmsg_device_does_not_start(rpmsg_device_of(device), trouble);
-	request_scan();
+	rpmsg_request_scan();
 }
 
 const struct transport_ops rpmsg_transport = {

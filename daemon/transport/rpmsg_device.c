@@ -88,7 +88,7 @@ void rpmsg_device_update(struct rpmsg_device *rpmsg)
 	/* As long as one session waits for its service others may do so as well. */
 	const bool starts = is_on_demand(rpmsg) && (!rpmsg->linked || !list_empty(&rpmsg->opening));
 
-	rpmsg->device.any_service = starts || rpmsg->settle.position;
+	rpmsg->device.any_service = starts || (rpmsg->linked && rpmsg->settle.position);
 }
 
 /* Channels. */
@@ -267,35 +267,6 @@ static void set_mtu(struct rpmsg_device *rpmsg)
 	rpmsg->mtu = mtu ? mtu : MTU_DEFAULT;
 }
 
-/* What was not announced until now is not there. */
-static void on_settled(struct deadline *deadline)
-{
-	struct rpmsg_device *rpmsg = container_of(deadline, struct rpmsg_device, settle);
-
-	rpmsg_device_update(rpmsg);
-	if (!is_on_demand(rpmsg))
-		lose_waiting(rpmsg, DSP_NOT_FOUND, "the remote processor does not announce it");
-}
-
-void rpmsg_device_found(struct rpmsg_device *rpmsg, const struct rpmsg_link *link, bool fresh)
-{
-	struct device *device = &rpmsg->device;
-
-	/* What is known of it may be older than its link. */
-	if (device->remoteproc)
-		remoteproc_refresh(device->remoteproc);
-	rpmsg->link = *link;
-	rpmsg->linked = true;
-	if (fresh)
-		broker_deadline(device->broker, &rpmsg->settle, SETTLE_US, on_settled);
-	if (!device->remoteproc)
-		judge_isolation(rpmsg, link->folder.text);
-	rpmsg_device_update(rpmsg);
-	rpmsg_device_scan(rpmsg);
-	if (rpmsg->linked)
-		device_set_up(device);
-}
-
 /* Why a link went, as far as the remote processor's state tells. */
 static const char *reason(const struct device *device)
 {
@@ -311,13 +282,54 @@ static const char *reason(const struct device *device)
 	}
 }
 
-/* Who waits for a remote processor that is started for it goes on waiting. */
-static void wait_again(struct rpmsg_device *rpmsg)
+/* What has not come until now does not come. */
+static void on_settled(struct deadline *deadline)
+{
+	struct rpmsg_device *rpmsg = container_of(deadline, struct rpmsg_device, settle);
+
+	rpmsg_device_update(rpmsg);
+	if (is_on_demand(rpmsg))
+		return;
+	if (rpmsg->linked)
+		lose_waiting(rpmsg, DSP_NOT_FOUND, "the remote processor does not announce it");
+	else
+		lose_waiting(rpmsg, DSP_DEVICE_DOWN, reason(&rpmsg->device));
+}
+
+static void settle(struct rpmsg_device *rpmsg)
+{
+	broker_deadline(rpmsg->device.broker, &rpmsg->settle, SETTLE_US, on_settled);
+}
+
+void rpmsg_device_found(struct rpmsg_device *rpmsg, const struct rpmsg_link *link, bool fresh)
+{
+	struct device *device = &rpmsg->device;
+
+	/* What is known of it may be older than its link. */
+	if (device->remoteproc)
+		remoteproc_refresh(device->remoteproc);
+	rpmsg->link = *link;
+	rpmsg->linked = true;
+	if (fresh)
+		settle(rpmsg);
+	if (!device->remoteproc)
+		judge_isolation(rpmsg, link->folder.text);
+	rpmsg_device_update(rpmsg);
+	rpmsg_device_scan(rpmsg);
+	if (rpmsg->linked)
+		device_set_up(device);
+}
+
+/* Who is about to open has still lost nothing, and waits for the next link: it may be there
+ * already, as with a crash that we hear of late. */
+static void wait_for_next(struct rpmsg_device *rpmsg)
 {
 	struct rpmsg_endpoint *endpoint;
 
 	list_for_each (endpoint, &rpmsg->opening, link)
 		rpmsg_endpoint_wait(endpoint);
+	settle(rpmsg);
+	rpmsg_request_scan();
 }
 
 void rpmsg_device_lost(struct rpmsg_device *rpmsg)
@@ -328,15 +340,11 @@ void rpmsg_device_lost(struct rpmsg_device *rpmsg)
 	if (!rpmsg->linked)
 		return;
 	rpmsg->linked = false;
-	deadline_clear(&device->broker->deadlines, &rpmsg->settle);
 	if (device->remoteproc)
 		remoteproc_refresh(device->remoteproc);
 	rpmsg_device_update(rpmsg);
 	take_endpoints(&lost, &rpmsg->endpoints, is_any, 0);
-	if (is_on_demand(rpmsg))
-		wait_again(rpmsg);
-	else
-		take_endpoints(&lost, &rpmsg->opening, is_any, 0);
+	wait_for_next(rpmsg);
 	lose_all(&lost, DSP_DEVICE_DOWN, reason(device));
 	rpmsg_nodes_prune();
 	remove_channels(rpmsg, NULL, 0);

@@ -18,7 +18,8 @@ struct rpmsg_device {
 	struct rpmsg_link link; /* instance stays when it is gone: that one never comes back */
 	bool linked;
 	bool held; /* endpoints wait until it is clear whether the remote processor stops */
-	struct deadline settle; /* set while it has only just come, and may have more to announce */
+	struct deadline settle; /* set while it has only just come, and may have more to announce,
+				 * or has only just gone, and may come again */
 	uint32_t mtu;
 	bool crowded; /* there are more services than channels; it was logged */
 	struct log_bucket log;
@@ -60,6 +61,9 @@ void rpmsg_device_does_not_start(struct rpmsg_device *rpmsg, const char *why);
 void rpmsg_device_update(struct rpmsg_device *rpmsg);
 /* The turn is over: end what broke, free what has ended. */
 void rpmsg_device_flush(struct rpmsg_device *rpmsg);
+
+/* In rpmsg.c: look what there is, soon. */
+void rpmsg_request_scan(void);
 
 /* A message went out. */
 void rpmsg_device_sent(struct rpmsg_device *rpmsg);

@@ -58,12 +58,14 @@ void rpmsg_endpoint_lose(struct rpmsg_endpoint *endpoint, enum dsp_status status
 	session_lost(end(endpoint), status, text);
 }
 
+/* The kernel takes all endpoints of a link away when the link goes, and no others. EIO: virtio
+ * knows already that nobody is at the other end, which is for good. */
 static bool is_link_gone(int error)
 {
-	return error == -EPIPE || error == -ENODEV || error == -ENXIO || error == -ENETRESET;
+	return error == -EPIPE || error == -ENODEV || error == -ENXIO || error == -ENETRESET ||
+	       error == -EIO;
 }
 
-/* The kernel takes all endpoints of a link away when the link goes, and no others. */
 void rpmsg_endpoint_break(struct rpmsg_endpoint *endpoint)
 {
 	char text[DSP_TEXT_SIZE];

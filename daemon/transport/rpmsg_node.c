@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <time.h>
@@ -20,18 +21,25 @@
 #define ACCESS_PATIENCE_MS 5000
 /* Endpoint devices of one control device that are looked through. */
 #define NODES_MAX 16384
-/* Idle ones; when there are more nobody gets a new one. */
-#define IDLE_MAX 4096
+/* An idle one is used again after that time, or when there are that many of its kind. */
+#define REUSE_US (5ull * 1000 * 1000)
+#define KIND_MAX 64
 /* When an idle one is destroyed: after that time, and so long after the one before. */
 #define IDLE_US    (1000ull * 1000)
-#define DESTROY_US (100ull * 1000)
+#define DESTROY_US (50ull * 1000)
+/* Our addresses: above those that the kernel gives away, which begin at 1024, and below where some
+ * remote processors' software ends. */
+#define ADDRESS_MIN 0x8000u
+#define ADDRESS_MAX 0xffffu
+/* How often another one is tried when somebody has it already. */
+#define ADDRESS_TRIES 4
 
 /* The kernel does not say which endpoint device it has made, so that one is made at a time. */
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
+static uint32_t last_address; /* guarded by it; 0: none yet */
 
 /* The rest is the loop's. */
 static struct list idle = {&idle, &idle}; /* the longest first */
-static unsigned int n_idle;
 static struct deadline next_destruction;
 static bool over; /* the broker ends */
 
@@ -163,18 +171,23 @@ static bool is_among(const struct sysfs_entry *entry, const struct sysfs_entry *
 	return false;
 }
 
-/* Does it have the name and address that were asked for? */
-static bool is_wanted(const struct rpmsg_node *node)
+static bool has_address(const struct rpmsg_node *node, const char *attribute, uint32_t expected)
 {
-	const struct path path = node_path(node);
-	const struct path name_path = path_join("%s/name", path.text);
-	const struct path address_path = path_join("%s/dst", path.text);
-	char name[RPMSG_NAME_BYTES];
+	const struct path path = path_join("%s/%s", node_path(node).text, attribute);
 	uint32_t address;
 
-	return sysfs_read(name_path.text, name, sizeof(name)) == 0 &&
-	       strcmp(name, node->info.name) == 0 &&
-	       rpmsg_read_address(address_path.text, &address) == 0 && address == node->info.dst;
+	return rpmsg_read_address(path.text, &address) == 0 && address == expected;
+}
+
+/* Is it what was asked for? */
+static bool is_wanted(const struct rpmsg_node *node)
+{
+	const struct path path = path_join("%s/name", node_path(node).text);
+	char name[RPMSG_NAME_BYTES];
+
+	return sysfs_read(path.text, name, sizeof(name)) == 0 &&
+	       strcmp(name, node->info.name) == 0 && has_address(node, "src", node->info.src) &&
+	       has_address(node, "dst", node->info.dst);
 }
 
 /* Look for a device that was not there before. Returns 0 or -errno. */
@@ -196,6 +209,17 @@ static int find_new(struct rpmsg_node *node, const struct sysfs_entry *before, s
 	return n < 0 ? (int)n : -ENODEV;
 }
 
+/* One that was not used for long, neither by us nor by the broker before us. */
+static uint32_t fresh_address(void)
+{
+	const uint32_t n = ADDRESS_MAX - ADDRESS_MIN + 1;
+
+	if (!last_address && getrandom(&last_address, sizeof(last_address), GRND_NONBLOCK) < 0)
+		last_address = (uint32_t)now_ms();
+	last_address = ADDRESS_MIN + (last_address - ADDRESS_MIN + 1) % n;
+	return last_address;
+}
+
 /* The kernel (up to 6.1) makes endpoints for a link that goes as well. It never takes those away,
  * and crashes when they are opened. */
 static int make_locked(struct rpmsg_node *node, int ctrl)
@@ -206,6 +230,7 @@ static int make_locked(struct rpmsg_node *node, int ctrl)
 
 	if (n < 0 || !is_link_alive(node))
 		return fail(node, n < 0 ? (int)n : -ENODEV, "%s", node->ctrl);
+	node->info.src = node->virtio ? fresh_address() : RPMSG_ADDR_ANY;
 	if (ioctl(ctrl, RPMSG_CREATE_EPT_IOCTL, &node->info) < 0)
 		return fail(node, -errno, "%s makes no endpoint", node->ctrl);
 	r = find_new(node, before, n);
@@ -269,7 +294,6 @@ static void destroy(struct rpmsg_node *node)
 
 static void node_free(struct rpmsg_node *node)
 {
-	n_idle -= !list_empty(&node->link);
 	list_remove(&node->link);
 	free(node);
 }
@@ -307,7 +331,6 @@ static void retire(struct rpmsg_node *node)
 	}
 	node->idle_from_us = broker_now(node->broker);
 	list_append(&idle, &node->link);
-	n_idle++;
 	plan_destruction(0);
 }
 
@@ -332,7 +355,6 @@ static void on_destruction(struct deadline *deadline)
 	broker = node->broker;
 	if (broker_now(broker) >= node->idle_from_us + IDLE_US) {
 		list_remove(&node->link);
-		n_idle--;
 		node->job.run = destroy_run;
 		node->job.done = destroy_done;
 		workers_run(broker->workers, &node->job);
@@ -349,13 +371,18 @@ static int open_run_once(struct rpmsg_node *node)
 	return r < 0 ? r : open_made(node, ACCESS_PATIENCE_MS);
 }
 
+/* EBUSY: somebody else has opened it. EINVAL: somebody else has its address. It is not for us. */
+static bool is_anothers(const struct rpmsg_node *node, int error)
+{
+	return error == -EBUSY || (error == -EINVAL && node->virtio);
+}
+
 static void open_run(struct job *job)
 {
 	struct rpmsg_node *node = container_of(job, struct rpmsg_node, job);
 	int r = open_run_once(node);
 
-	/* Somebody else took what was idle, or took it for theirs. */
-	if (r == -EBUSY) {
+	for (int i = 1; i < ADDRESS_TRIES && is_anothers(node, r); i++) {
 		*node->name = '\0';
 		r = open_run_once(node);
 	}
@@ -400,26 +427,46 @@ static void open_done(struct job *job)
 		start_close(node);
 }
 
-/* One that is idle, or a new one; NULL: out of memory. */
-static struct rpmsg_node *find(const struct rpmsg_link *link,
+static bool is_of_kind(const struct rpmsg_node *node, const struct rpmsg_link *link,
 	const struct rpmsg_endpoint_info *info)
 {
-	struct rpmsg_node *node;
+	return node->ctrl_instance == link->instance && node->info.dst == info->dst &&
+	       strcmp(node->info.name, info->name) == 0;
+}
+
+/* One that is idle; NULL: none that should be used. What comes late to an address that was a
+ * session's must not reach another one, so it rests for a while. GLINK has no addresses. */
+static struct rpmsg_node *take_idle(const struct broker *broker, const struct rpmsg_link *link,
+	const struct rpmsg_endpoint_info *info)
+{
+	struct rpmsg_node *node, *first = NULL;
+	unsigned int n = 0;
 
 	list_for_each (node, &idle, link) {
-		if (node->ctrl_instance == link->instance && node->info.dst == info->dst &&
-			strcmp(node->info.name, info->name) == 0) {
-			list_remove(&node->link);
-			n_idle--;
-			return node;
-		}
+		if (!is_of_kind(node, link, info))
+			continue;
+		if (!first)
+			first = node;
+		if (++n == KIND_MAX)
+			break;
 	}
-	if (n_idle >= IDLE_MAX)
+	if (!first || (link->virtio && n < KIND_MAX &&
+			      broker_now(broker) < first->idle_from_us + REUSE_US))
 		return NULL;
-	node = calloc(1, sizeof(*node));
+	list_remove(&first->link);
+	return first;
+}
+
+static struct rpmsg_node *node_new(struct broker *broker, const struct rpmsg_link *link,
+	const struct rpmsg_endpoint_info *info)
+{
+	struct rpmsg_node *node = calloc(1, sizeof(*node));
+
 	if (!node)
 		return NULL;
 	list_init(&node->link);
+	node->broker = broker;
+	node->virtio = link->virtio;
 	node->ctrl_instance = link->instance;
 	node->info = *info;
 	wire_string_set(node->ctrl, sizeof(node->ctrl), link->ctrl);
@@ -429,21 +476,22 @@ static struct rpmsg_node *find(const struct rpmsg_link *link,
 int rpmsg_node_get(struct rpmsg_node **out, struct broker *broker, const struct rpmsg_link *link,
 	bool keep, const char *name, uint32_t address, void (*opened)(void *owner), void *owner)
 {
-	struct rpmsg_endpoint_info info = {.src = RPMSG_ADDR_ANY, .dst = address};
+	struct rpmsg_endpoint_info info = {.dst = address};
 	struct rpmsg_node *node;
 
 	wire_string_set(info.name, sizeof(info.name), name);
-	node = find(link, &info);
+	node = take_idle(broker, link, &info);
+	if (!node)
+		node = node_new(broker, link, &info);
 	if (!node)
 		return -ENOMEM;
 	node->job.run = open_run;
 	node->job.done = open_done;
-	node->broker = broker;
 	node->opened = opened;
 	node->owner = owner;
 	node->running = true;
 	/* Others than virtio tell the remote processor when one is opened. */
-	node->destroyable = link->virtio && !keep;
+	node->destroyable = node->virtio && !keep;
 	node->fd = -1;
 	node->error = -ECANCELED; /* in case it never runs */
 	*out = node;
@@ -485,7 +533,6 @@ void rpmsg_nodes_deinit(struct broker *broker)
 	deadline_unreserve(&broker->deadlines);
 	while ((node = list_first(&idle, struct rpmsg_node, link))) {
 		list_remove(&node->link);
-		n_idle--;
 		retire(node);
 	}
 }

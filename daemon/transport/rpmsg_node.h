@@ -4,12 +4,15 @@
  * may take the kernel seconds, so it happens in threads (daemon/worker.h), on a node that knows all
  * it needs and that stays until it is done, whoever wanted it.
  *
+ * Each session has an address of its own that was nobody's for a while, so that it does not get
+ * what was meant for the one before.
+ *
  * To destroy one while its link goes crashes the kernel (at least up to 6.1: rpmsg_char.c does not
  * see that it is at it already). We look whether it goes, but it may begin to in the next moment.
  * What is closed has lost its address and its messages, and that is what matters: the device stays
- * idle, serves the next session on its service, and goes with the link. It is destroyed only when
- * it was idle for long, one after the other, and where the broker stops no link itself: so this
- * hardly ever meets a link that goes, whatever clients do.
+ * idle, serves another session on its service later, and goes with the link. It is destroyed only
+ * when it was idle for long, one after the other, and where the broker stops no link itself: so
+ * this hardly ever meets a link that goes, whatever clients do.
  */
 #ifndef DSP_RPMSG_NODE_H
 #define DSP_RPMSG_NODE_H
@@ -31,6 +34,7 @@ struct rpmsg_node {
 	void *owner; /* NULL: nobody wants it any more */
 	bool running;
 	bool destroyable;
+	bool virtio;
 
 	/* What is wanted. */
 	char ctrl[RPMSG_NAME_BYTES];

@@ -147,11 +147,16 @@ static void turn(void)
 	struct client *client;
 
 	/* What one turn leaves to the next comes in the next. */
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 3; i++) {
 		ck_assert_int_eq(loop_turn(broker.loop, false), 0);
-	while ((client = list_first(&broker.dirty, struct client, dirty))) {
-		list_remove(&client->dirty);
-		client_publish(client);
+		while ((client = list_first(&broker.dirty, struct client, dirty))) {
+			list_remove(&client->dirty);
+			client_publish(client);
+		}
+		while ((client = list_first(&broker.drowsy, struct client, drowsy))) {
+			list_remove(&client->drowsy);
+			client_rest(client);
+		}
 	}
 }
 
@@ -328,6 +333,7 @@ static void setup(void)
 	list_init(&broker.devices);
 	list_init(&broker.clients);
 	list_init(&broker.dirty);
+	list_init(&broker.drowsy);
 	list_init(&broker.sessions);
 	call_pool_init(&broker.calls, &broker.deadlines);
 	ck_assert_int_eq(loop_new(&broker.loop), 0);
