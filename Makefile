@@ -19,6 +19,7 @@ pkgconfigdir  ?= $(libdir)/pkgconfig
 unitdir       ?= $(prefix)/lib/systemd/system
 sysusersdir   ?= $(prefix)/lib/sysusers.d
 tmpfilesdir   ?= $(prefix)/lib/tmpfiles.d
+udevrulesdir  ?= $(prefix)/lib/udev/rules.d
 modulesdir    ?= $(libdir)/dspbroker/modules
 bashcompdir   ?= $(datadir)/bash-completion/completions
 zshcompdir    ?= $(datadir)/zsh/site-functions
@@ -87,6 +88,8 @@ SOFTDSP  := $(wildcard daemon/softdsp/*.c)
 LIBRARY  := $(filter-out client/dspctl%,$(wildcard client/*.c))
 DSPCTL   := $(wildcard client/dspctl*.c)
 BENCH    := $(wildcard tests/bench/*.c)
+KERNEL_BENCH := $(wildcard tests/kernel/bench/*.c) \
+	$(filter-out %/bench.c %/measure.c,$(BENCH))
 
 # A module is daemon/softdsp/modules/NAME_skel.c and, where it has more, MODULE_NAME.
 MODULE_DIR     := daemon/softdsp/modules
@@ -109,6 +112,7 @@ INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/test
 INTEGRATION_HELP  := $(filter-out tests/integration/test_%,$(wildcard tests/integration/*.c))
 SCRIPT_TESTS      := $(wildcard tests/integration/test_*.sh)
 KERNEL_TESTS      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/kernel/test_*.c))
+KERNEL_SCRIPTS    := $(wildcard tests/kernel/test_*.sh)
 KERNEL_HELP       := $(filter-out tests/kernel/test_%,$(wildcard tests/kernel/*.c))
 REMOTE            := $(BUILD)/tests/kernel/remote
 FUZZERS           := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -126,8 +130,8 @@ all: $(PROGRAMS) $(LIBRARIES) $(SKELETONS) $(GENERATED) ## build everything (the
 
 # The rest installs what it needs first, where that is allowed; then it calls make again, because
 # only then can pkg-config be asked. $(WAV), $(TIME) and $(BUILD) reach it by themselves.
-.PHONY: demo check check-unit check-integration check-asan check-kernel kernel-shell bench fuzz \
-	lint format
+.PHONY: demo check check-unit check-integration check-asan check-kernel kernel-shell bench \
+	bench-kernel fuzz lint format
 demo: ## send a voice recording through the software DSP [WAV=file]
 	@tests/deps demo
 	@$(MAKE) all $(BUILD)/tests/demo/reference
@@ -159,8 +163,9 @@ check-kernel: ## tests on real kernel drivers, in a guest [TEST=name]
 	@tests/deps kernel
 	@$(MAKE) all kernel-tests
 	@tests/kernel/build >/dev/null
-	@BOOT_LOGS=$(BUILD)/tests/kernel TEST_RUNNER=tests/kernel/boot tests/run \
-		$(if $(TEST),$(filter %/test_$(TEST:test_%=%),$(KERNEL_TESTS)),$(KERNEL_TESTS))
+	@DSP_BUILD=$(BUILD) BOOT_LOGS=$(BUILD)/tests/kernel TEST_RUNNER=tests/kernel/boot tests/run \
+		$(filter $(if $(TEST),%/test_$(TEST:test_%=%) %/test_$(TEST:test_%=%).sh,%), \
+			$(KERNEL_TESTS) $(KERNEL_SCRIPTS))
 
 kernel-shell: ## a shell in that guest
 	@tests/deps kernel
@@ -171,6 +176,12 @@ bench: ## measure, and write build/bench.json
 	@tests/deps build
 	@$(MAKE) all $(BUILD)/bench
 	@DSP_BUILD=$(BUILD) $(BUILD)/bench
+
+bench-kernel: ## the same for rpmsg on a real kernel driver; writes build/bench-kernel.json
+	@tests/deps kernel
+	@$(MAKE) all $(REMOTE) $(BUILD)/bench-kernel
+	@tests/kernel/build >/dev/null
+	@DSP_BUILD=$(BUILD) $(BUILD)/bench-kernel
 
 fuzz: ## run the fuzzers [TIME=60] seconds altogether
 	@tests/deps fuzz
@@ -224,13 +235,14 @@ $(BUILD)/softdsp: $(call objects,$(SOFTDSP) $(PROTOCOL))
 $(BUILD)/dspctl: private PACKAGES := json-c sndfile
 $(BUILD)/dspctl: $(call objects,$(DSPCTL) $(POLICY)) $(BUILD)/libdspbroker.a
 
-$(BUILD)/bench: private PACKAGES := json-c
+$(BUILD)/bench $(BUILD)/bench-kernel: private PACKAGES := json-c
 $(BUILD)/bench: $(call objects,$(BENCH)) $(BUILD)/libdspbroker.a
+$(BUILD)/bench-kernel: $(call objects,$(KERNEL_BENCH)) $(BUILD)/libdspbroker.a
 
 $(BUILD)/tests/demo/reference: private PACKAGES := speexdsp sndfile
 $(BUILD)/tests/demo/reference: $(call objects,tests/demo/reference.c)
 
-$(PROGRAMS) $(BUILD)/bench $(BUILD)/tests/demo/reference:
+$(PROGRAMS) $(BUILD)/bench $(BUILD)/bench-kernel $(BUILD)/tests/demo/reference:
 	@mkdir -p $(@D)
 	$(call say,LINK)$(LINK) -pie -o $@ $(INPUTS)
 
@@ -309,6 +321,7 @@ LAYOUT = \
 	$(call into,644,$(unitdir),$(filter %.service,$(GENERATED)) $(wildcard systemd/*.socket)) \
 	644:systemd/dspbroker.sysusers:$(sysusersdir)/dspbroker.conf \
 	644:systemd/dspbroker.tmpfiles:$(tmpfilesdir)/dspbroker.conf \
+	$(call into,644,$(udevrulesdir),$(wildcard systemd/*.rules)) \
 	$(call into,644,$(mandir)/man1,$(wildcard client/*.1)) \
 	$(call into,644,$(mandir)/man3,$(wildcard client/*.3)) \
 	$(call into,644,$(mandir)/man5,$(wildcard policy/*.5)) \

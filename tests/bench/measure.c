@@ -5,11 +5,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "protocol/util.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/sample.h"
 
 #define LATENCY_CALLS   4000
 #define SOCKET_BYTES    64
@@ -23,27 +23,6 @@
 /* Methods of the example module. */
 #define METHOD_NOP   9
 #define METHOD_TOUCH 10
-
-uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-uint64_t percentile(uint64_t *samples, size_t n, double percent)
-{
-	qsort(samples, n, sizeof(*samples), compare);
-	return samples[(size_t)((double)(n - 1) * percent / 100)];
-}
 
 /* A bare round trip between two processes. */
 static void measure_socket(double *figures)

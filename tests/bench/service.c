@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "tests/bench/service.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -14,18 +16,6 @@
 #include <unistd.h>
 
 #include "protocol/util.h"
-#include "tests/bench/bench.h"
-
-#define BROKER_UID 60701 /* belongs to nobody, see systemd's UIDS-GIDS */
-
-static const char policy[] =
-	"{ \"version\": 1, \"rules\": [\n"
-	"  { \"name\": \"shared\", \"action\": \"allow\", \"match\": { \"users\": [\"*\"] },\n"
-	"    \"channels\": [\"soft0/example\"], \"share_domain\": \"bench\",\n"
-	"    \"limits\": { \"sessions\": 1000, \"calls\": 64 } },\n"
-	"  { \"name\": \"private\", \"action\": \"allow\", \"match\": { \"users\": [\"*\"] },\n"
-	"    \"channels\": [\"soft0/denoise\"],\n"
-	"    \"limits\": { \"sessions\": 1000, \"calls\": 64 } } ] }\n";
 
 static void die(const char *what)
 {
@@ -33,7 +23,7 @@ static void die(const char *what)
 	exit(EXIT_FAILURE);
 }
 
-static void write_policy(const struct service *service)
+static void write_policy(const struct service *service, const char *policy)
 {
 	char path[128];
 	FILE *file;
@@ -48,7 +38,7 @@ static void write_policy(const struct service *service)
 }
 
 /* In the child: become the broker. */
-static void exec_broker(const struct service *service, const char *notify)
+static void exec_broker(const struct service *service, const char *notify, uid_t uid)
 {
 	const char *build = getenv("DSP_BUILD");
 	char program[PATH_MAX], modules[PATH_MAX], softdsp[PATH_MAX], directory[128];
@@ -60,9 +50,8 @@ static void exec_broker(const struct service *service, const char *notify)
 	snprintf(softdsp, sizeof(softdsp), "%s/softdsp", build);
 	snprintf(directory, sizeof(directory), "%s/policy", service->directory);
 	setenv("NOTIFY_SOCKET", notify, 1);
-	if (geteuid() == 0 &&
-		(setgroups(0, NULL) < 0 || setresgid(BROKER_UID, BROKER_UID, BROKER_UID) < 0 ||
-			setresuid(BROKER_UID, BROKER_UID, BROKER_UID) < 0))
+	if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 ||
+				      setresuid(uid, uid, uid) < 0))
 		die("cannot become another user");
 	execl(program, program, "--socket", service->socket, "--policy", directory, "--modules",
 		modules, "--softdsp", softdsp, NULL);
@@ -89,7 +78,7 @@ static void wait_ready(int sock, pid_t pid)
 	}
 }
 
-void service_start(struct service *service)
+void service_start(struct service *service, const char *policy, uid_t uid)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int sock;
@@ -98,11 +87,11 @@ void service_start(struct service *service)
 	if (!mkdtemp(service->directory))
 		die("cannot make a directory");
 	if (chmod(service->directory, 0755) < 0 ||
-		(geteuid() == 0 && chown(service->directory, BROKER_UID, BROKER_UID) < 0))
+		(geteuid() == 0 && chown(service->directory, uid, uid) < 0))
 		die(service->directory);
 	snprintf(service->socket, sizeof(service->socket), "%s/socket", service->directory);
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify", service->directory);
-	write_policy(service);
+	write_policy(service, policy);
 	sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (sock < 0 || bind(sock, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 		chmod(address.sun_path, 0666) < 0)
@@ -111,7 +100,7 @@ void service_start(struct service *service)
 	if (service->pid < 0)
 		die("cannot fork");
 	if (service->pid == 0)
-		exec_broker(service, address.sun_path);
+		exec_broker(service, address.sun_path, uid);
 	wait_ready(sock, service->pid);
 	fd_close(sock);
 }

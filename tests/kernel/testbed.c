@@ -3,14 +3,20 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <linux/rpmsg.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/klog.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 #define CONTROL         "/dev/ttyS0" /* init made it raw */
 #define KLOG_READ_ALL   3
@@ -18,6 +24,8 @@
 #define ANSWER_MAX      1024
 #define NEVER_MS        (HARNESS_PATIENCE_S * 1000)
 #define SYSFS_ENDPOINTS "/sys/class/rpmsg"
+#define UEVENTS_KERNEL  1 /* netlink group of the kernel's own events */
+#define UEVENT_MAX      8192
 
 static void await(int fd, const char *what)
 {
@@ -136,6 +144,46 @@ static bool find_node(const char *name, struct rpmsg_node *node)
 	return found;
 }
 
+size_t count_nodes(void)
+{
+	DIR *folder = opendir(SYSFS_ENDPOINTS);
+	const struct dirent *entry;
+	unsigned int number;
+	size_t n = 0;
+
+	require(folder);
+	while ((entry = readdir(folder)))
+		n += sscanf(entry->d_name, "rpmsg%u", &number) == 1;
+	closedir(folder);
+	return n;
+}
+
+/* What tells a link from the one before: the number of its control device's folder; 0: none. */
+static ino_t link_instance(void)
+{
+	static const char prefix[] = "rpmsg_ctrl";
+	DIR *folder = opendir(SYSFS_ENDPOINTS);
+	const struct dirent *entry;
+	ino_t instance = 0;
+
+	require(folder);
+	while ((entry = readdir(folder)))
+		if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
+			instance = entry->d_ino;
+	closedir(folder);
+	return instance;
+}
+
+void crash_and_recover(void)
+{
+	ino_t before = link_instance(), now;
+
+	require(before != 0);
+	remote("crash");
+	require_soon((now = link_instance()) != 0 && now != before);
+	require_soon(strcmp(read_file(REMOTEPROC "/state"), "running") == 0);
+}
+
 struct rpmsg_node rpmsg_node(const char *name, uint32_t address)
 {
 	struct rpmsg_endpoint_info info = {.src = RPMSG_ADDR_ANY, .dst = address};
@@ -191,4 +239,88 @@ bool kernel_said(const char *text)
 	require(n >= 0);
 	log[n] = '\0';
 	return harness_contains(log, text);
+}
+
+/* What udev would do. */
+
+/* One that has gone again needs no owner. */
+static void give_to_broker(const char *name)
+{
+	char path[64];
+
+	if (strncmp(name, "rpmsg", 5) != 0 && strncmp(name, "remoteproc", 10) != 0)
+		return;
+	snprintf(path, sizeof(path), "/dev/%.50s", name);
+	if (chown(path, BROKER_UID, BROKER_UID) < 0 && errno != ENOENT)
+		perror(path);
+}
+
+static void give_all_to_broker(void)
+{
+	DIR *folder = opendir("/dev");
+	const struct dirent *entry;
+
+	while (folder && (entry = readdir(folder)))
+		give_to_broker(entry->d_name);
+	if (folder)
+		closedir(folder);
+}
+
+/* An event is strings, one after the other. */
+static void handle_uevent(const char *event, size_t size)
+{
+	static const char key[] = "DEVNAME=";
+
+	for (const char *at = event; at < event + size; at += strlen(at) + 1)
+		if (strncmp(at, key, strlen(key)) == 0)
+			give_to_broker(at + strlen(key));
+}
+
+static noreturn void be_udev(int events)
+{
+	char event[UEVENT_MAX];
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		ssize_t n = recv(events, event, sizeof(event) - 1, 0);
+
+		if (n < 0) {
+			give_all_to_broker(); /* some were lost */
+			continue;
+		}
+		event[n] = '\0';
+		handle_uevent(event, (size_t)n);
+	}
+}
+
+static pid_t start_udev(void)
+{
+	const struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = UEVENTS_KERNEL};
+	int events = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
+	pid_t pid = -1;
+
+	if (events >= 0 && bind(events, (const struct sockaddr *)&address, sizeof(address)) == 0) {
+		give_all_to_broker();
+		pid = fork();
+	}
+	if (pid == 0)
+		be_udev(events);
+	fd_close(events);
+	return pid;
+}
+
+int testbed_main(Suite *suite)
+{
+	pid_t udev = start_udev();
+	int code = EXIT_FAILURE;
+
+	if (udev < 0 || chmod(CONTROL, 0666) < 0)
+		perror("testbed");
+	else
+		code = harness_main(suite);
+	if (udev > 0) {
+		kill(udev, SIGKILL);
+		waitpid(udev, NULL, 0);
+	}
+	return code;
 }

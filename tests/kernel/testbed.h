@@ -50,7 +50,21 @@ size_t rpmsg_receive(int fd, void *buffer);
 /* Send a message of that size to an echo; it must come back as it was. */
 void rpmsg_echo(int fd, size_t size);
 
+/* How many endpoint devices there are. One that belonged to a broker that was killed stays. */
+size_t count_nodes(void);
+
+/* Have the remote processor crash, and wait until the kernel has it back. To crash it while the
+ * kernel is at that would leave it down. */
+void crash_and_recover(void);
+
 /* Did the guest's kernel log that? */
 bool kernel_said(const char *text);
+
+/*
+ * harness_main() for programs whose broker, which is no root, gets the guest's hardware: the nodes
+ * of rpmsg and remoteproc belong to BROKER_UID as soon as they appear, which is what udev does for
+ * a broker on a system. Moreover every user may command the remote processor.
+ */
+int testbed_main(Suite *suite);
 
 #endif

@@ -33,6 +33,20 @@ static int numbers(char *const *arguments, uint32_t *out, size_t n)
 	return 0;
 }
 
+/* Returns the number of bytes; -EINVAL when that is no hex, or too much. */
+static int hex_bytes(const char *hex, uint8_t *out, size_t size)
+{
+	size_t n = strlen(hex) / 2;
+
+	if (strcmp(hex, "-") == 0)
+		return 0;
+	if (strlen(hex) % 2 || n > size || strspn(hex, "0123456789abcdefABCDEF") != 2 * n)
+		return -EINVAL;
+	for (size_t i = 0; i < n; i++)
+		out[i] = (uint8_t)strtoul((char[]){hex[2 * i], hex[2 * i + 1], '\0'}, NULL, 16);
+	return (int)n;
+}
+
 static int find(struct control *control, char *argument, struct endpoint **endpoint)
 {
 	uint32_t address;
@@ -74,6 +88,42 @@ static int do_withdraw(struct control *control, char *const *arguments, struct a
 	return r < 0 ? r : rpmsg_withdraw(endpoint);
 }
 
+static int do_name_service(struct control *control, char *const *arguments, struct answer *answer)
+{
+	uint32_t address_flags[2];
+	uint8_t name[RPMSG_NAME_SIZE];
+	int n = hex_bytes(arguments[2], name, sizeof(name));
+	int r = numbers(arguments, address_flags, ARRAY_SIZE(address_flags));
+
+	(void)answer;
+	if (n < 0 || r < 0)
+		return -EINVAL;
+	return rpmsg_tell_name(control->rpmsg, address_flags[0], address_flags[1], name, (size_t)n);
+}
+
+/* Whom an endpoint is told to send to. */
+static uint32_t destination(const struct endpoint *endpoint, uint32_t address)
+{
+	return address ? address : endpoint->caller;
+}
+
+static int do_message(struct control *control, char *const *arguments, struct answer *answer)
+{
+	struct endpoint *endpoint;
+	uint8_t bytes[RPMSG_MTU];
+	uint32_t dst;
+	int n = hex_bytes(arguments[2], bytes, sizeof(bytes));
+	int r = find(control, arguments[0], &endpoint);
+
+	(void)answer;
+	if (r >= 0)
+		r = n < 0 ? n : numbers(arguments + 1, &dst, 1);
+	if (r < 0)
+		return r;
+	return rpmsg_send(control->rpmsg, endpoint->address, destination(endpoint, dst), bytes,
+		(size_t)n);
+}
+
 static int do_emit(struct control *control, char *const *arguments, struct answer *answer)
 {
 	struct endpoint *endpoint;
@@ -84,7 +134,8 @@ static int do_emit(struct control *control, char *const *arguments, struct answe
 	if (r >= 0)
 		r = numbers(arguments + 1, dst_count_size, ARRAY_SIZE(dst_count_size));
 	if (r >= 0)
-		r = service_emit(endpoint, dst_count_size[0], dst_count_size[1], dst_count_size[2]);
+		r = service_emit(endpoint, destination(endpoint, dst_count_size[0]),
+			dst_count_size[1], dst_count_size[2]);
 	if (r >= 0)
 		rpmsg_work(control->rpmsg);
 	return r;
@@ -97,9 +148,9 @@ static int do_count(struct control *control, char *const *arguments, struct answ
 
 	if (r < 0)
 		return r;
-	snprintf(answer->text, sizeof(answer->text), "%llu %llu %u",
+	snprintf(answer->text, sizeof(answer->text), "%llu %llu %u %llu",
 		(unsigned long long)endpoint->messages, (unsigned long long)endpoint->bytes,
-		endpoint->emission.left);
+		endpoint->emission.left, (unsigned long long)endpoint->emission.total);
 	return 0;
 }
 
@@ -197,8 +248,15 @@ static const struct command {
 	{"serve", 2, do_serve, "ADDRESS echo|sink|source|fastrpc: make an endpoint do that"},
 	{"announce", 2, do_announce, "ADDRESS NAME: by the name service"},
 	{"withdraw", 1, do_withdraw, "ADDRESS: the same, backwards"},
-	{"emit", 4, do_emit, "ADDRESS DESTINATION COUNT SIZE: messages from a source"},
-	{"count", 1, do_count, "ADDRESS: messages and bytes received, messages to be emitted"},
+	{"name-service", 3, do_name_service,
+		"ADDRESS FLAGS NAME: any announcement (FLAGS 0) or withdrawal (1), of an endpoint "
+		"that need not exist; NAME is in hex, - for none, up to 32 bytes"},
+	{"emit", 4, do_emit,
+		"ADDRESS DESTINATION COUNT SIZE: messages from a source; DESTINATION 0 is who sent "
+		"to it last"},
+	{"message", 3, do_message, "ADDRESS DESTINATION BYTES: one of these bytes, as above"},
+	{"count", 1, do_count,
+		"ADDRESS: messages and bytes received, messages to be emitted, and emitted so far"},
 	{"hang", 0, do_hang, "take no message any more"},
 	{"resume", 0, do_resume, "take them again"},
 	{"garbage", 1, do_garbage,
@@ -211,7 +269,7 @@ static const struct command {
 void control_help(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		printf("  %-8s %s\n", commands[i].name, commands[i].help);
+		printf("  %-12s %s\n", commands[i].name, commands[i].help);
 }
 
 /* Lines. */

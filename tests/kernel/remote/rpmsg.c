@@ -153,6 +153,7 @@ static void deliver(struct rpmsg *rpmsg, const struct iovec *area)
 	}
 	endpoint->messages++;
 	endpoint->bytes += header.size;
+	endpoint->caller = header.src;
 	if (endpoint->service->receive)
 		endpoint->service->receive(endpoint, header.src, bytes + sizeof(header),
 			header.size);
@@ -210,14 +211,21 @@ int rpmsg_serve(struct rpmsg *rpmsg, uint32_t address, const struct service *ser
 	return 0;
 }
 
+int rpmsg_tell_name(struct rpmsg *rpmsg, uint32_t address, uint32_t flags, const void *name,
+	size_t size)
+{
+	struct ns_message message = {.address = address, .flags = flags};
+
+	if (size > sizeof(message.name))
+		return -ENAMETOOLONG;
+	memcpy(message.name, name, size);
+	return rpmsg_send(rpmsg, address, RPMSG_NS_ADDRESS, &message, sizeof(message));
+}
+
 static int tell_name(struct endpoint *endpoint, uint32_t flags)
 {
-	struct ns_message message = {.address = endpoint->address, .flags = flags};
-
-	/* Both are RPMSG_NAME_SIZE, and a name has its NUL. */
-	memcpy(message.name, endpoint->name, sizeof(message.name));
-	return rpmsg_send(endpoint->rpmsg, endpoint->address, RPMSG_NS_ADDRESS, &message,
-		sizeof(message));
+	return rpmsg_tell_name(endpoint->rpmsg, endpoint->address, flags, endpoint->name,
+		strlen(endpoint->name));
 }
 
 int rpmsg_announce(struct endpoint *endpoint, const char *name)

@@ -45,9 +45,11 @@ struct endpoint {
 	uint32_t address;
 	char name[RPMSG_NAME_SIZE]; /* announced to the guest as this; "": not */
 	uint64_t messages, bytes;   /* received */
+	uint32_t caller;            /* who sent the last of them; 0: nobody yet */
 	struct {
 		uint32_t dst, size, left, next;
-	} emission; /* of messages to the guest, if its service emits any */
+		uint64_t total; /* of all emissions so far */
+	} emission;             /* of messages to the guest, if its service emits any */
 };
 
 struct rpmsg {
@@ -69,6 +71,9 @@ struct endpoint *rpmsg_endpoint(struct rpmsg *rpmsg, uint32_t address);
  * name. And the reverse. */
 int rpmsg_announce(struct endpoint *endpoint, const char *name);
 int rpmsg_withdraw(struct endpoint *endpoint);
+/* Tell the name service of what there may not be, by a name of these bytes. */
+int rpmsg_tell_name(struct rpmsg *rpmsg, uint32_t address, uint32_t flags, const void *name,
+	size_t size);
 
 /* Send a message, at the latest when the guest has room. */
 int rpmsg_send(struct rpmsg *rpmsg, uint32_t src, uint32_t dst, const void *data, size_t size);

@@ -37,6 +37,7 @@ static bool source_room(struct endpoint *endpoint)
 		    endpoint->emission.size) < 0)
 		return false;
 	endpoint->emission.next++;
+	endpoint->emission.total++;
 	endpoint->emission.left--;
 	return true;
 }
