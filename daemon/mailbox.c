@@ -131,15 +131,14 @@ void mailbox_arrived(struct session *session, size_t size)
 {
 	struct mailbox *mailbox = &session->mailbox;
 	struct call *call = list_first(&mailbox->receivers, struct call, link);
+	bool fits = size && size <= mailbox->mtu;
 	uint32_t lost = mailbox->lost;
 
 	mailbox->received++;
-	if (!size || size > mailbox->mtu) {
-		drop(session);
-	} else if (call) {
+	if (fits && call) {
 		mailbox->lost = 0;
 		deliver(call, size, lost);
-	} else if (mailbox->spare) {
+	} else if (fits && mailbox->spare) {
 		enqueue(session, size);
 	} else {
 		drop(session);

@@ -368,33 +368,40 @@ static void require_fair(int status)
 			dspbroker_message());
 }
 
-/* Use the service for a while, if it is there. */
-static void use(struct dspbroker *broker)
+/* Each message that is submitted ends, whether the session is closed meanwhile or not. */
+static void talk(struct dspbroker *broker, struct dspbroker_session *session)
 {
 	struct dspbroker_completion completion;
-	struct dspbroker_session *session;
-	struct dspbroker_event event;
 	uint8_t message[RPMSG_MTU];
 	size_t length;
-	int submitted = 0, r = dspbroker_session_open(broker, &session, "rpmsg0/unstable");
+	int submitted = 0;
+
+	while (submitted < 5 && dspbroker_submit_send(session, "x", 1, NULL) == 0)
+		submitted++;
+	require_fair(dspbroker_try_send(session, "y", 1));
+	require_fair(dspbroker_receive(session, message, sizeof(message), &length, NULL,
+		(int)random_below(5)));
+	if (random_below(2))
+		dspbroker_session_close(TAKE_PTR(session));
+	while (submitted-- > 0) {
+		completion = reap_one(broker);
+		if (completion.status != DSPBROKER_CANCELLED)
+			require_fair(completion.status);
+	}
+	dspbroker_session_close(session);
+	require_eq(dspbroker_reap(broker, &completion, 1, 0), 0);
+}
+
+/* If it is there. */
+static void use(struct dspbroker *broker)
+{
+	struct dspbroker_session *session;
+	struct dspbroker_event event;
+	int r = dspbroker_session_open(broker, &session, "rpmsg0/unstable");
 
 	require_fair(r);
-	if (r == 0) {
-		while (submitted < 5 && dspbroker_submit_send(session, "x", 1, NULL) == 0)
-			submitted++;
-		require_fair(dspbroker_try_send(session, "y", 1));
-		require_fair(dspbroker_receive(session, message, sizeof(message), &length, NULL,
-			(int)random_below(5)));
-		if (random_below(2))
-			dspbroker_session_close(TAKE_PTR(session));
-		while (submitted-- > 0) {
-			completion = reap_one(broker);
-			if (completion.status != DSPBROKER_CANCELLED)
-				require_fair(completion.status);
-		}
-		dspbroker_session_close(session);
-	}
-	require_eq(dspbroker_reap(broker, &completion, 1, 0), 0);
+	if (r == 0)
+		talk(broker, session);
 	while (dspbroker_next_event(broker, &event) == 1)
 		continue;
 }
