@@ -251,8 +251,9 @@ int dspbroker_reap(struct dspbroker *broker, struct dspbroker_completion *out, u
 	pump_collect(broker);
 	n = take_ready(broker, out, max);
 	while (!n && !broker->broken && r != -ETIMEDOUT) {
-		r = deadline == DEADLINE_NOW || !broker->n_submitted ? pump_glance(broker)
-								     : pump_wait(broker, deadline);
+		r = deadline == DEADLINE_NOW
+			    ? pump_glance(broker)
+			    : pump_wait(broker, broker->n_submitted ? deadline : DEADLINE_NOW);
 		n = take_ready(broker, out, max);
 	}
 	if (!n)
