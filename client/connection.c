@@ -350,6 +350,8 @@ int dspbroker_fd(const struct dspbroker *broker)
 		mutable->polled = true;
 		pump_drain(mutable);
 		pump_arm(mutable);
+		/* Whoever waits for the broker may have been meant by what was taken here. */
+		pump_nudge(mutable);
 	}
 	return broker->epoll;
 }

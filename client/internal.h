@@ -137,7 +137,7 @@ int pump_wait_message(struct dspbroker *broker, int64_t deadline);
 bool pump_collect(struct dspbroker *broker);
 /* Make the waiter; @sock is not the connection's yet. Returns 0 or -errno. */
 int pump_init(struct dspbroker *broker, int sock);
-/* Empty the notify pipe. */
+/* Empty the notify socket. */
 void pump_drain(struct dspbroker *broker);
 /* Look, without waiting: as pump_wait(), which costs a system call; this does so only once in a
  * while, so that the end of the connection is noticed, or when somebody polls dspbroker_fd(). */

@@ -22,8 +22,8 @@
 #define NS_PER_MS     INT64_C(1000000)
 #define NS_PER_US     INT64_C(1000)
 
-/* Kicks that may lie in the notify pipe, which holds thousands. */
-#define UNDRAINED_MAX 1024
+/* Events after which the notify socket, which holds a hundred kicks, is emptied. */
+#define UNDRAINED_MAX 16
 /* Looks that find nothing, until one of them costs a system call. */
 #define GLANCES 64
 

@@ -35,7 +35,8 @@ uint64_t broker_now(const struct broker *broker)
 void broker_deadline(struct broker *broker, struct deadline *deadline, uint64_t in_us,
 	deadline_fn expired)
 {
-	deadline_set(&broker->deadlines, deadline, broker_now(broker) + in_us, expired);
+	/* Not in this turn, in which others want to be served as well. */
+	deadline_set(&broker->deadlines, deadline, broker_now(broker) + MAX(in_us, 1), expired);
 }
 
 /* Make all completions of this turn visible. */
@@ -274,7 +275,7 @@ static int init_event(struct broker *broker)
 	sigaddset(&signals, SIGINT);
 	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
 		return -errno;
-	/* A peer may close its end of the pipe that wakes it. */
+	/* A peer may close its end of the socket that wakes it. */
 	signal(SIGPIPE, SIG_IGN);
 	r = loop_new(&broker->loop);
 	if (r < 0)

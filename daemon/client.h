@@ -42,7 +42,7 @@ struct client {
 
 	struct dsp_ring ring; /* zeroed until HELLO */
 	int doorbell;         /* an eventfd, which the client rings; we only watch it */
-	int notify; /* the writing end of a pipe, which nobody else has, so it never blocks */
+	int notify; /* our end of a socket pair; unlike a pipe's, it never waits for the reader */
 	struct loop_source doorbell_source;
 	struct loop_task more; /* more entries wait than one turn may take */
 	struct list dirty;     /* broker->dirty, while completions wait to be published */

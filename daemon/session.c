@@ -211,18 +211,19 @@ static void open_failed(struct session *session, enum dsp_status status, const c
 static int attach(struct session *session)
 {
 	struct client *client = session->client;
-	int r;
+	int r = 0;
 
-	r = idmap_add(&client->sessions, session, &session->id);
-	if (r < 0)
-		return r;
-	if (session->kind == DSP_KIND_MESSAGE) {
-		r = buffer_map(client->arguments);
-		if (r < 0)
-			return r;
-	}
+	/* First: this may tell everybody news, and the end of the client must not find the session.
+	 */
 	device_session_begins(session->device);
-	r = session->device->ops->open(session);
+	if (client->dead)
+		r = -ECONNRESET;
+	if (r >= 0 && session->kind == DSP_KIND_MESSAGE)
+		r = buffer_map(client->arguments);
+	if (r >= 0)
+		r = idmap_add(&client->sessions, session, &session->id);
+	if (r >= 0)
+		r = session->device->ops->open(session);
 	if (r < 0)
 		device_session_ends(session->device);
 	return r;
@@ -540,7 +541,9 @@ void session_closed(struct session *session)
 	if (session->revoked && session->state == SESSION_CLOSING && !session->reply_wanted &&
 		!client->dead) {
 		session->closed = session->leaving = false;
+		session->holds++;
 		die(session, session->revoked);
+		unhold(session);
 		return;
 	}
 	if (session->state != SESSION_DEAD)

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 
 #include "daemon/broker.h"
 #include "daemon/call.h"
@@ -389,8 +390,10 @@ static int make_wakeups(struct client *client, int *notify_fd)
 	int ends[2];
 
 	client->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (client->doorbell < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+	if (client->doorbell < 0 ||
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
 		return -errno;
+	shutdown(ends[1], SHUT_RD); /* we listen to nobody */
 	*notify_fd = ends[0];
 	client->notify = ends[1];
 	return 0;

@@ -312,6 +312,7 @@ int ring_fetch(struct dsp_ring *ring, struct dsp_entry *out, struct dsp_entry_fa
 				       (uint32_t)offsetof(struct dsp_slot_more, reserved);
 	}
 	ring->sq_head += slots;
+	ring->stalled = false;
 	atomic_store_explicit(&ring->shared->sq_head, ring->sq_head, memory_order_release);
 	return 1;
 }
@@ -326,6 +327,7 @@ int ring_unreaped(struct dsp_ring *ring)
 
 void ring_complete_routine(struct dsp_ring *ring, const struct dsp_completion *completion)
 {
+	ring->news |= ring->stalled;
 	ring->cq[ring->cq_tail & (ring->cq_entries - 1)] = *completion;
 	ring->cq_tail++;
 }
@@ -368,7 +370,7 @@ int ring_servicer_stall(struct dsp_ring *ring, uint32_t in_flight)
 	if (unreaped < 0)
 		return unreaped;
 	if (in_flight + (uint32_t)unreaped >= ring->cq_entries) {
-		ring->news = true;
+		ring->news = ring->stalled = true;
 		return true;
 	}
 	atomic_store_explicit(&ring->shared->servicer_stalls, 0, memory_order_relaxed);

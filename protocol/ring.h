@@ -144,7 +144,8 @@ struct dsp_ring {
 	size_t size;
 	uint32_t sq_slots, cq_entries;
 	uint32_t sq_head, sq_tail, cq_head, cq_tail; /* positions; those of the peer as last seen */
-	bool news; /* servicer: something completed that is not mere routine */
+	bool news;    /* servicer: something completed that is not mere routine */
+	bool stalled; /* servicer: it waits for room, so nothing is routine */
 };
 
 /* Bytes of the memfd of such a ring. */
@@ -211,7 +212,8 @@ int ring_servicer_stall(struct dsp_ring *ring, uint32_t in_flight);
 /*
  * Ring a doorbell or a notify fd; one that is full already is as good. An eventfd's status flags
  * are shared with whoever holds it, too, and so is its counter: a peer can make the write block. So
- * who must not trust its peer rings a pipe instead, whose writing end nobody else has.
+ * who must not trust its peer rings a socket instead, of which nobody else has this end. (A pipe
+ * has a lock that its reader can hold for as long as he likes.)
  */
 void ring_kick(int fd);
 

@@ -476,12 +476,19 @@ void rpmsg_device_full(struct rpmsg_device *rpmsg, struct rpmsg_endpoint *endpoi
 	list_append(&rpmsg->blocked, &endpoint->queue);
 }
 
+bool rpmsg_device_must_wait(const struct rpmsg_device *rpmsg, const struct rpmsg_endpoint *endpoint)
+{
+	return !list_empty(&rpmsg->blocked) && rpmsg->turn != endpoint;
+}
+
 /* True: it found no room again, and stands at the end of the line. */
 static bool is_full_for(struct rpmsg_device *rpmsg, struct rpmsg_endpoint *endpoint)
 {
 	list_remove(&endpoint->queue);
 	endpoint->lane.ready = true;
+	rpmsg->turn = endpoint;
 	scheduler_run(&endpoint->lane);
+	rpmsg->turn = NULL;
 	return rpmsg->blocked.prev == &endpoint->queue;
 }
 

@@ -31,7 +31,9 @@ struct rpmsg_device {
 
 	/* The kernel has one pool of transmit buffers for all endpoints of a link, and does not say
 	 * when it has some again. */
-	struct list blocked;   /* endpoints that found none, the first to wait first */
+	struct list blocked; /* endpoints that found none, the first to wait first */
+	const struct rpmsg_endpoint
+		*turn;         /* whose turn it is although others wait; NULL: nobody's */
 	struct deadline retry; /* set while there are such */
 	uint64_t retry_us;
 	uint64_t sent; /* messages */
@@ -67,6 +69,9 @@ void rpmsg_request_scan(void);
 
 /* A message went out. */
 void rpmsg_device_sent(struct rpmsg_device *rpmsg);
+/* Others have found no room before, so it is not this one's turn. */
+bool rpmsg_device_must_wait(const struct rpmsg_device *rpmsg,
+	const struct rpmsg_endpoint *endpoint);
 /* An endpoint found no room for one: it stands in line. */
 void rpmsg_device_full(struct rpmsg_device *rpmsg, struct rpmsg_endpoint *endpoint);
 /* Let those in line try again, if there are any. */

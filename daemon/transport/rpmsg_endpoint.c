@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/transport/rpmsg_endpoint.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -20,6 +21,16 @@
 #define RPMSG_SET_INCOMING_FLOWCONTROL _IOR(0xb5, 0x6, int)
 #endif
 
+/* Asking the remote processor to stop or go on: over GLINK the kernel waits until it has room for
+ * that, however long. */
+struct rpmsg_pace {
+	struct job job;
+	struct rpmsg_endpoint *endpoint; /* NULL: it has ended */
+	int fd;                          /* its own */
+	bool stop;
+	bool failed;
+};
+
 static struct broker *broker_of(const struct rpmsg_endpoint *endpoint)
 {
 	return endpoint->rpmsg->device.broker;
@@ -34,6 +45,9 @@ static struct session *end(struct rpmsg_endpoint *endpoint)
 	struct session *session = TAKE_PTR(endpoint->session);
 
 	session->endpoint = NULL;
+	if (endpoint->pace)
+		endpoint->pace->endpoint = NULL;
+	endpoint->pace = NULL;
 	endpoint->lane.ready = false;
 	endpoint->fd = -1;
 	loop_remove(&endpoint->source);
@@ -172,12 +186,49 @@ static void flow_changed(struct rpmsg_endpoint *endpoint)
 		stop_sending(endpoint, stop);
 }
 
+static void pace_run(struct job *job)
+{
+	struct rpmsg_pace *pace = container_of(job, struct rpmsg_pace, job);
+
+	pace->failed = ioctl(pace->fd, RPMSG_SET_INCOMING_FLOWCONTROL, (long)pace->stop) < 0;
+}
+
+static void pace_done(struct job *job)
+{
+	struct rpmsg_pace *pace = container_of(job, struct rpmsg_pace, job);
+	struct rpmsg_endpoint *endpoint = pace->endpoint;
+	bool done = pace->stop;
+
+	if (endpoint) {
+		endpoint->pace = NULL;
+		endpoint->no_flow_control = pace->failed;
+	}
+	fd_close(pace->fd);
+	free(pace);
+	/* It may have been asked for the opposite meanwhile. */
+	if (endpoint && endpoint->stop != done)
+		rpmsg_endpoint_pace(endpoint, endpoint->stop);
+}
+
 void rpmsg_endpoint_pace(struct rpmsg_endpoint *endpoint, bool stop)
 {
-	if (endpoint->no_flow_control)
+	struct rpmsg_pace *pace;
+
+	endpoint->stop = stop;
+	if (endpoint->no_flow_control || endpoint->pace)
 		return;
-	endpoint->no_flow_control =
-		ioctl(endpoint->fd, RPMSG_SET_INCOMING_FLOWCONTROL, (long)stop) < 0;
+	pace = calloc(1, sizeof(*pace));
+	if (!pace)
+		return; /* what finds no room is dropped, as where there is no flow control */
+	*pace = (struct rpmsg_pace){
+		.job = {.run = pace_run, .done = pace_done},
+		.endpoint = endpoint,
+		.fd = fcntl(endpoint->fd, F_DUPFD_CLOEXEC, 3),
+		.stop = stop,
+		.failed = true,
+	};
+	endpoint->pace = pace;
+	workers_run(broker_of(endpoint)->workers, &pace->job);
 }
 
 static void on_event(struct loop_source *source, uint32_t events)
@@ -213,9 +264,16 @@ int rpmsg_endpoint_send(struct rpmsg_endpoint *endpoint, struct call *call)
 {
 	const struct call_arg *arg = &call->args[0];
 	/* The client may write to it all the time, and what it sends is its own affair. */
-	ssize_t n = write(endpoint->fd, arg->buffer->map + arg->offset, arg->length);
-	int error = errno;
+	const char *message = arg->buffer->map + arg->offset;
+	ssize_t n;
+	int error;
 
+	if (rpmsg_device_must_wait(endpoint->rpmsg, endpoint)) {
+		rpmsg_device_full(endpoint->rpmsg, endpoint);
+		return -EAGAIN;
+	}
+	n = write(endpoint->fd, message, arg->length);
+	error = errno;
 	if (n >= 0) {
 		call->outcome = DSP_OK;
 		rpmsg_device_sent(endpoint->rpmsg);

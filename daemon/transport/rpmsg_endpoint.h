@@ -19,6 +19,7 @@ struct call;
 struct channel;
 struct rpmsg_device;
 struct rpmsg_node;
+struct rpmsg_pace;
 struct session;
 
 struct rpmsg_endpoint {
@@ -31,9 +32,11 @@ struct rpmsg_endpoint {
 	struct loop_source source;
 	struct lane lane;
 	struct deadline opening;
-	uint64_t instance;    /* of its channel; 0: policy's, or not known yet */
-	int error;            /* broken: why */
-	bool no_flow_control; /* the kernel, or the link, has none */
+	uint64_t instance;       /* of its channel; 0: policy's, or not known yet */
+	int error;               /* broken: why */
+	bool no_flow_control;    /* the kernel, or the link, has none */
+	bool stop;               /* the remote processor is to stop sending */
+	struct rpmsg_pace *pace; /* tells it so; NULL: it knows */
 
 	/* How many messages a turn may read, and how often it must have been enough to read one
 	 * until it is tried whether there are more. */
