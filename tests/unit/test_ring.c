@@ -474,6 +474,39 @@ START_TEST(whoever_announces_sleep_is_woken_once_and_by_news_alone)
 }
 END_TEST
 
+START_TEST(routine_wakes_nobody_who_sleeps_soundly_unless_there_is_no_room)
+{
+	struct dsp_entry entry = {.op = DSP_OP_INVOKE}, got;
+	struct dsp_completion completion;
+	struct dsp_entry_fault fault;
+
+	ck_assert(ring_requester_sleep(&requester));
+	ring_requester_sleep_soundly(&requester);
+	ring_complete_routine(&servicer, &(struct dsp_completion){});
+	ck_assert(!ring_publish(&servicer));
+	/* It waits for room: now everything counts, again and again, until it has taken an entry.
+	 */
+	ck_assert_int_eq(ring_servicer_stall(&servicer, CQ_ENTRIES), true);
+	ck_assert(ring_publish(&servicer));
+	for (int i = 0; i < 2; i++) {
+		while (ring_reap(&requester, &completion) == 1)
+			continue;
+		ck_assert(ring_requester_sleep(&requester));
+		ring_requester_sleep_soundly(&requester);
+		ring_complete_routine(&servicer, &(struct dsp_completion){});
+		ck_assert(ring_publish(&servicer));
+	}
+	ck_assert_int_eq(ring_reap(&requester, &completion), 1);
+	ck_assert_int_eq(ring_push(&requester, &entry, NULL), 0);
+	ring_submit(&requester);
+	ck_assert_int_eq(ring_fetch(&servicer, &got, &fault), 1);
+	ck_assert(ring_requester_sleep(&requester));
+	ring_requester_sleep_soundly(&requester);
+	ring_complete_routine(&servicer, &(struct dsp_completion){});
+	ck_assert(!ring_publish(&servicer));
+}
+END_TEST
+
 START_TEST(a_stalled_servicer_is_told_of_room)
 {
 	struct dsp_completion completion;
@@ -726,6 +759,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, an_argument_lies_where_its_offset_says);
 	tcase_add_test(tcase, a_peer_that_scribbles_over_the_ring_gets_nothing_past_the_checks);
 	tcase_add_test(tcase, whoever_announces_sleep_is_woken_once_and_by_news_alone);
+	tcase_add_test(tcase, routine_wakes_nobody_who_sleeps_soundly_unless_there_is_no_room);
 	tcase_add_test(tcase, a_stalled_servicer_is_told_of_room);
 	tcase_add_test(tcase, no_wake_up_is_lost_while_both_sides_sleep_at_every_chance);
 	tcase_add_test(tcase,
