@@ -20,6 +20,7 @@
 #include "daemon/user.h"
 #include "protocol/sock.h"
 #include "tests/suite.h"
+#include "tests/unit/machine.h"
 
 #define MTU        64
 #define QUEUE      4
@@ -721,6 +722,41 @@ START_TEST(a_channel_that_is_not_listed_can_be_opened_only_where_the_device_says
 }
 END_TEST
 
+/* To open a channel is to look at its remote processor, whose news may be the end of the client. */
+START_TEST(a_client_whose_end_shows_while_it_opens_a_channel_leaves_nothing)
+{
+	struct dsp_open request = {
+		.header = {.opcode = DSP_OPEN, .serial = 2}, .channel = "test/drop"};
+	struct machine machine = {.root = "/tmp/test-machine-XXXXXX"};
+	const struct broker_options fake = {
+		.sysfs = (machine.sysfs = path_join("%s/sys", mkdtemp(machine.root))).text,
+		.dev = machine.root,
+		.coredumps = machine.root,
+	};
+
+	machine_make_folder(&machine, "dev");
+	machine_make_folder(&machine, "sys/class/remoteproc");
+	machine_add_remoteproc(&machine, 0, "dsp", "dsp", "running");
+	broker.options = &fake;
+	ck_assert_int_eq(remoteprocs_init(&broker), 0);
+	end.device.isolation = DSP_ISOLATION_IOMMU;
+	remoteproc_bind(remoteproc_by_name(&broker, "remoteproc0"), &end.device);
+	turn();
+	machine_write(&machine, machine_attribute(0, "state").text, "crashed\n");
+	/* It can be sent nothing any more, and what it has sent is still read. */
+	ck_assert_int_eq(sock_send(app.sock, &request, sizeof(request), NULL, 0, 0), 0);
+	ck_assert_int_eq(shutdown(app.sock, SHUT_RD), 0);
+	turn();
+	ck_assert_uint_eq(end.device.state, DSP_STATE_CRASHED);
+	ck_assert(list_empty(&broker.clients) && list_empty(&broker.sessions));
+	ck_assert_uint_eq(end.device.sessions, 0);
+	remoteproc_unbind(&end.device);
+	remoteprocs_deinit(&broker);
+	broker.options = &options;
+	machine_remove(&machine, "");
+}
+END_TEST
+
 START_TEST(who_does_not_read_the_news_is_told_so_and_stays_connected)
 {
 	struct dsp_event_lost lost;
@@ -767,6 +803,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, a_device_that_reaches_all_memory_is_refused_and_the_cure_is_named);
 	tcase_add_test(tcase,
 		a_channel_that_is_not_listed_can_be_opened_only_where_the_device_says_so);
+	tcase_add_test(tcase, a_client_whose_end_shows_while_it_opens_a_channel_leaves_nothing);
 	tcase_add_test(tcase, who_does_not_read_the_news_is_told_so_and_stays_connected);
 	suite_add_tcase(suite, tcase);
 	return suite;
