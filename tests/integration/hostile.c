@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
+#include "daemon/limits.h"
+
 /* Longest time that a round of the innocent client may take; nothing that an attacker does may
  * make it wait, so this is only what a loaded machine needs. */
 #define ROUND_MS 5000
@@ -191,5 +193,26 @@ void random_fill(void *bytes, size_t size)
 	for (size_t done = 0; done < size; done += sizeof(word)) {
 		word = random_next();
 		memcpy((char *)bytes + done, &word, MIN(size - done, sizeof(word)));
+	}
+}
+
+void storm_of_opens(const struct harness *harness, const char *channel, int connections)
+{
+	for (int i = 0; i < connections; i++) {
+		struct raw raw;
+
+		raw_start(&raw, harness);
+		for (uint32_t j = 0; j < 2 * LIMIT_RULE_SESSIONS; j++) {
+			struct dsp_open request = raw_open_request(&raw, channel);
+			struct dsp_close close_ = {.header = raw_header(&raw, DSP_CLOSE),
+				.session = 1u << 16 | (j & 15)};
+
+			raw_send(&raw, &request, sizeof(request), NULL, 0);
+			if (i % 3)
+				raw_send(&raw, &close_, sizeof(close_), NULL, 0);
+			if (i % 3 == 2)
+				require(raw_receive(&raw, &(union raw_packet){}, NULL));
+		}
+		raw_close(&raw);
 	}
 }

@@ -23,6 +23,10 @@ unsigned int innocent_rounds(void);
 /* True until it has made @n more rounds since *@start, which is 0 at first. */
 bool innocent_waits(unsigned int *start, unsigned int n);
 
+/* An attack: so many connections that open a channel more often than the rule allows, all at once,
+ * and leave before that is answered or after it, with and without closing in between. */
+void storm_of_opens(const struct harness *harness, const char *channel, int connections);
+
 /* A 64-bit random number. The sequence is that of DSP_SEED in the environment or else a new one;
  * it is printed at the first use. */
 uint64_t random_next(void);

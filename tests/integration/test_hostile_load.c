@@ -208,27 +208,9 @@ START_TEST(silent_connections_are_limited_for_each_user_alone)
 }
 END_TEST
 
-/* More than the rule allows, all at once, and gone before they are answered; then the same with
- * closing them in between. */
 static void open_and_leave(void *harness)
 {
-	for (int i = 0; i < 30; i++) {
-		struct raw raw;
-
-		raw_start(&raw, harness);
-		for (uint32_t j = 0; j < 2 * LIMIT_RULE_SESSIONS; j++) {
-			struct dsp_open request = raw_open_request(&raw, EXAMPLE);
-			struct dsp_close close_ = {.header = raw_header(&raw, DSP_CLOSE),
-				.session = 1u << 16 | (j & 15)};
-
-			raw_send(&raw, &request, sizeof(request), NULL, 0);
-			if (i % 3)
-				raw_send(&raw, &close_, sizeof(close_), NULL, 0);
-			if (i % 3 == 2)
-				require(raw_receive(&raw, &(union raw_packet){}, NULL));
-		}
-		raw_close(&raw);
-	}
+	storm_of_opens(harness, EXAMPLE, 30);
 }
 
 START_TEST(a_storm_of_opens_and_closes_leaves_nothing_behind)

@@ -323,26 +323,9 @@ START_TEST(who_reads_nothing_is_dropped_for_and_costs_no_more_than_its_queue)
 }
 END_TEST
 
-/* Sessions that are opened and left, before the answer or after it, closed or not. */
 static void opens_and_leaves(void *harness)
 {
-	for (int i = 0; i < 24; i++) {
-		struct raw raw;
-
-		raw_start(&raw, harness);
-		for (uint32_t j = 0; j < 2 * LIMIT_RULE_SESSIONS; j++) {
-			struct dsp_open request = raw_open_request(&raw, "rpmsg0/echo");
-			struct dsp_close close_ = {.header = raw_header(&raw, DSP_CLOSE),
-				.session = 1u << 16 | (j & 15)};
-
-			raw_send(&raw, &request, sizeof(request), NULL, 0);
-			if (i % 3)
-				raw_send(&raw, &close_, sizeof(close_), NULL, 0);
-			if (i % 3 == 2)
-				require(raw_receive(&raw, &(union raw_packet){}, NULL));
-		}
-		raw_close(&raw);
-	}
+	storm_of_opens(harness, "rpmsg0/echo", 24);
 }
 
 START_TEST(a_storm_of_opens_and_closes_leaves_no_endpoint_behind)
