@@ -35,6 +35,17 @@
 #define POLICY_SERVICES_MAX       64               /* of one device */
 #define POLICY_SERVICE_NAME_MAX   31               /* bytes, as in the kernel */
 #define POLICY_ADDRESS_MAX        (UINT32_MAX - 1) /* of a service; the one beyond means "any" */
+#define POLICY_QUEUE_MAX          60000            /* value of "queue_ms": one minute */
+#define POLICY_DOMAIN_IDLE_MAX    3600000          /* value of "domain_idle_ms": one hour */
+
+/* The same for protection domains. */
+#define POLICY_DOMAINS_MAX       64           /* in all files together */
+#define POLICY_DOMAIN_FILES_MAX  1024         /* value of "files" */
+#define POLICY_DOMAIN_MEMORY_MAX (4ull << 30) /* value of "memory": what a DSP can address */
+
+/* The same for directories, of domains and of devices. */
+#define POLICY_DIRS_MAX 16  /* of one list */
+#define POLICY_DIR_MAX  255 /* bytes of one */
 
 /* So that an offset into the texts, or an index, fits into 32 bits. */
 static_assert((uint64_t)POLICY_FILES_MAX * POLICY_FILE_BYTES_MAX <= UINT32_MAX / 2, "offsets");
@@ -43,11 +54,19 @@ struct policy_span {
 	uint32_t first, n;
 };
 
+/* A name that a rule has in common with something else, and where it stands in the rule's file. */
+struct policy_reference {
+	uint32_t name; /* offset into the texts; 0: the rule has none */
+	uint32_t line, column;
+};
+
 /* A zeroed rule matches nobody. */
 struct policy_rule {
-	uint32_t name, file;         /* offsets into the texts */
-	uint32_t share_domain;       /* the same; 0: a domain of its own */
-	uint32_t line;               /* in its file */
+	uint32_t name, file;                  /* offsets into the texts */
+	uint32_t line;                        /* in its file */
+	struct policy_reference share_domain; /* with other rules; none: a domain of its own */
+	struct policy_reference domain;       /* an entry of "domains"; none: the default */
+	uint32_t domain_number; /* that entry's, from 1, set by policy_resolve(); 0: the default */
 	struct policy_span users;    /* into ids */
 	struct policy_span groups;   /* into ids */
 	struct policy_span channels; /* offset of the first glob, the others follow it */
@@ -70,6 +89,15 @@ struct policy_device_entry {
 	uint32_t line;               /* in its file */
 	uint32_t services;           /* index of the first, the others follow it */
 	uint32_t service_names;      /* offset of the first, the others follow it */
+	struct policy_span shells;   /* into dirs */
+	struct policy_span modules;  /* the same */
+};
+
+struct policy_domain_entry {
+	struct policy_domain domain; /* its pointers are set by policy_seal() */
+	uint32_t name, file;         /* offsets into the texts */
+	uint32_t line;               /* in its file */
+	struct policy_span dirs;     /* into dirs */
 };
 
 struct policy {
@@ -78,6 +106,12 @@ struct policy {
 	size_t n_devices, devices_room;
 	struct policy_service *services; /* of all devices */
 	size_t n_services, services_room;
+	struct policy_domain_entry *domains;
+	size_t n_domains, domains_room;
+	struct policy_dir *dirs; /* of all devices and domains */
+	size_t n_dirs, dirs_room;
+	uint32_t *dir_paths; /* of each of them, an offset into the texts */
+	size_t dir_paths_room;
 	uint32_t *ids;
 	size_t n_ids, ids_room;
 	char *texts; /* NUL-terminated strings; the one at 0 is empty */
@@ -94,13 +128,26 @@ int policy_add_rule(struct policy *policy, bool allow, const struct policy_rule 
 int policy_add_device(struct policy *policy, const struct policy_device_entry *device);
 /* Its name is a text that is added as well. */
 int policy_add_service(struct policy *policy, const char *name, uint32_t address);
+int policy_add_domain(struct policy *policy, const struct policy_domain_entry *domain);
+/* For reading only, until somebody says otherwise. */
+int policy_add_dir(struct policy *policy, const char *path);
 
 /* Make room for @n items in a growing array. Returns it, maybe elsewhere, or NULL with the old one
  * intact. */
 void *policy_reserve(void *array, size_t *room, size_t n, size_t item_size);
 
-/* Nothing more is added: let devices point at their texts and services. */
+/* Is there a domain of that name? Returns its number, from 1, or 0. */
+uint32_t policy_find_domain(const struct policy *policy, const char *name);
+
+/* All files are read: let rules know their domains. Returns 0, -EINVAL with the error filled, or
+ * -ENOMEM. */
+int policy_resolve(struct policy *policy, struct policy_note *error);
+
+/* Nothing more is added: let devices and domains point at what is theirs. */
 void policy_seal(struct policy *policy);
+/* Parts of it; paths of directories come first. */
+void policy_seal_devices(struct policy *policy);
+void policy_seal_domains(struct policy *policy);
 
 /* '*' stands for any bytes but '/', '?' for one such byte. At most strlen(glob) * strlen(channel)
  * steps. */

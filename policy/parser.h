@@ -14,6 +14,8 @@ struct parser {
 	struct policy_rule rule;           /* the one that is being read */
 	bool allow;                        /* and its action */
 	struct policy_device_entry device; /* the one that is being read */
+	struct policy_domain_entry domain; /* the same */
+	uint32_t dirs; /* the first directory of those among which each must be another */
 };
 
 static inline struct parser *parser_of(struct reader *reader)
@@ -23,5 +25,13 @@ static inline struct parser *parser_of(struct reader *reader)
 
 /* "devices": add them to the policy. Returns as the functions of reader.h. */
 int policy_parse_devices(struct reader *reader, const struct field *field, struct value value);
+
+/* "domains": the same. */
+int policy_parse_domains(struct reader *reader, const struct field *field, struct value value);
+
+/* A list of field->min to field->max directories, which it adds to the policy. *@out tells which.
+ * Another place for the same since parser->dirs is a mistake. */
+int policy_parse_dirs(struct reader *reader, const struct field *field, struct value value,
+	struct policy_span *out);
 
 #endif

@@ -28,6 +28,9 @@ struct policy *policy_free(struct policy *policy)
 	free(policy->allows.items);
 	free(policy->devices);
 	free(policy->services);
+	free(policy->domains);
+	free(policy->dirs);
+	free(policy->dir_paths);
 	free(policy->ids);
 	free(policy->texts);
 	free(policy);
@@ -75,6 +78,29 @@ int policy_add_id(struct policy *policy, uint32_t id)
 	return 0;
 }
 
+int policy_add_dir(struct policy *policy, const char *path)
+{
+	const size_t n = policy->n_dirs + 1;
+	struct policy_dir *dirs =
+		policy_reserve(policy->dirs, &policy->dirs_room, n, sizeof(*dirs));
+	uint32_t *paths;
+	int r;
+
+	if (!dirs)
+		return -ENOMEM;
+	policy->dirs = dirs;
+	paths = policy_reserve(policy->dir_paths, &policy->dir_paths_room, n, sizeof(*paths));
+	if (!paths)
+		return -ENOMEM;
+	policy->dir_paths = paths;
+	r = policy_add_text(policy, path, &paths[n - 1]);
+	if (r < 0)
+		return r;
+	dirs[n - 1] = (struct policy_dir){.writable = false};
+	policy->n_dirs = n;
+	return 0;
+}
+
 int policy_add_rule(struct policy *policy, bool allow, const struct policy_rule *rule)
 {
 	struct policy_rules *rules = allow ? &policy->allows : &policy->denies;
@@ -86,6 +112,14 @@ int policy_add_rule(struct policy *policy, bool allow, const struct policy_rule 
 	rules->items = items;
 	items[rules->n++] = *rule;
 	return 0;
+}
+
+void policy_seal(struct policy *policy)
+{
+	for (size_t i = 0; i < policy->n_dirs; i++)
+		policy->dirs[i].path = policy->texts + policy->dir_paths[i];
+	policy_seal_devices(policy);
+	policy_seal_domains(policy);
 }
 
 size_t policy_size(const struct policy *policy)
@@ -183,8 +217,10 @@ void policy_decide(const struct policy *policy, const struct identity *who, cons
 	out->limits = &rule->limits;
 	out->exclusive = rule->exclusive;
 	out->overflow = rule->overflow;
-	if (rule->share_domain)
-		out->share_domain = policy->texts + rule->share_domain;
+	if (rule->share_domain.name)
+		out->share_domain = policy->texts + rule->share_domain.name;
+	out->domain = rule->domain_number ? &policy->domains[rule->domain_number - 1].domain
+					  : &POLICY_DOMAIN_DEFAULT;
 }
 
 bool policy_budget(const struct policy *policy, const struct identity *who,

@@ -51,6 +51,43 @@ struct policy_service {
 	uint32_t address; /* the remote processor's */
 };
 
+/* A directory that the broker or a DSP may look into. */
+struct policy_dir {
+	const char *path; /* absolute */
+	bool writable;
+};
+
+/* Which process on a FastRPC DSP runs a session's module. */
+enum policy_domain_kind {
+	POLICY_DOMAIN_USER,    /* one of its own */
+	POLICY_DOMAIN_ROOT,    /* the DSP's operating system itself */
+	POLICY_DOMAIN_AUDIO,   /* that of the audio framework */
+	POLICY_DOMAIN_SENSORS, /* that of the sensors framework */
+};
+
+/* What becomes of a domain in which a call has not ended in time. */
+enum policy_hang {
+	POLICY_HANG_TEARDOWN,   /* it is ended, with all that runs there */
+	POLICY_HANG_QUARANTINE, /* it goes on for the sessions that it has, and gets no more */
+};
+
+/* What a protection domain on a FastRPC DSP is, and may have; where a rule names none,
+ * POLICY_DOMAIN_DEFAULT holds: a user's, unsigned, without any directory. */
+struct policy_domain {
+	const char *name;
+	enum policy_domain_kind kind;
+	bool is_signed;   /* USER: its modules must be signed, and may then do more */
+	bool own_modules; /* USER, unsigned: a client may bring its module itself */
+	bool device_memory; /* its sessions may have memory of the DSP driver's own allocator */
+	enum policy_hang hang;
+	const struct policy_dir *dirs; /* what it may read, or write, of the host's files */
+	size_t n_dirs;
+	uint32_t files;      /* that it may have open at once */
+	uint64_t file_bytes; /* that a file it writes may have */
+	uint64_t memory;     /* bytes that its heap may grow by */
+};
+extern const struct policy_domain POLICY_DOMAIN_DEFAULT;
+
 /* What is to be known of a device beforehand; where policy says nothing, POLICY_DEVICE_DEFAULT
  * holds. Pointers are into the policy and live as long as it does. */
 struct policy_device {
@@ -67,6 +104,13 @@ struct policy_device {
 	uint64_t coredump_bytes; /* of each file; the rest is cut off */
 	const struct policy_service *services;
 	size_t n_services;
+	/* Transport fastrpc: */
+	const struct policy_dir *shells; /* where its domains' shell files are; none: the usual */
+	size_t n_shells;
+	const struct policy_dir *modules; /* where modules are; none: the usual */
+	size_t n_modules;
+	uint32_t queue_ms;       /* how long an open waits for a protection domain to be free */
+	uint32_t domain_idle_ms; /* how long a domain without sessions is kept for the next one */
 };
 extern const struct policy_device POLICY_DEVICE_DEFAULT;
 
@@ -81,6 +125,7 @@ struct policy_decision {
 	const struct policy_limits *limits; /* only when allowed */
 	const char *share_domain;           /* only when allowed: sessions with equal names share a
 					     * protection domain; NULL: one of its own */
+	const struct policy_domain *domain; /* only when allowed; never NULL then */
 	bool exclusive;                     /* only when allowed: no other session on the channel */
 	enum policy_overflow overflow;      /* only when allowed */
 };

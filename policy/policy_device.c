@@ -12,6 +12,8 @@ const struct policy_device POLICY_DEVICE_DEFAULT = {
 	.stop_with_broker = true,
 	.coredumps = 4,
 	.coredump_bytes = 64ull << 20,
+	.queue_ms = 2000,
+	.domain_idle_ms = 1000,
 };
 
 int policy_add_device(struct policy *policy, const struct policy_device_entry *device)
@@ -47,7 +49,7 @@ static void seal_services(struct policy *policy, const struct policy_device_entr
 		policy->services[entry->services + i].name = name;
 }
 
-void policy_seal(struct policy *policy)
+void policy_seal_devices(struct policy *policy)
 {
 	for (size_t i = 0; i < policy->n_devices; i++) {
 		struct policy_device_entry *entry = &policy->devices[i];
@@ -58,6 +60,12 @@ void policy_seal(struct policy *policy)
 			device->remoteproc = policy->texts + entry->remoteproc;
 		if (device->n_services)
 			device->services = policy->services + entry->services;
+		device->n_shells = entry->shells.n;
+		if (device->n_shells)
+			device->shells = policy->dirs + entry->shells.first;
+		device->n_modules = entry->modules.n;
+		if (device->n_modules)
+			device->modules = policy->dirs + entry->modules.first;
 		seal_services(policy, entry);
 	}
 }

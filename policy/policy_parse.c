@@ -10,7 +10,7 @@
 
 #define POLICY_VERSION 1
 
-/* A name that the administrator makes up: of a rule or a shared domain. */
+/* A name that the administrator makes up: of a rule or a domain. */
 static int get_label(struct reader *reader, const struct field *field, struct value value,
 	const char **out)
 {
@@ -244,15 +244,22 @@ static int parse_channels(struct reader *reader, const struct field *field, stru
 	return r;
 }
 
-static int parse_share_domain(struct reader *reader, const struct field *field, struct value value)
+/* A name whose meaning is known when all files are read. */
+static int parse_reference(struct reader *reader, const struct field *field, struct value value)
 {
 	struct parser *parser = parser_of(reader);
-	const char *domain;
+	const struct locate_place *at = &reader->places.places[value.place];
+	struct policy_reference reference = {.line = at->line, .column = at->column};
+	const char *name;
 	int r = check_allow_only(reader, field, value);
 
 	if (r == 0)
-		r = get_label(reader, field, value, &domain);
-	return r < 0 ? r : policy_add_text(parser->policy, domain, &parser->rule.share_domain);
+		r = get_label(reader, field, value, &name);
+	if (r == 0)
+		r = policy_add_text(parser->policy, name, &reference.name);
+	if (r == 0)
+		memcpy((char *)&parser->rule + field->offset, &reference, sizeof(reference));
+	return r;
 }
 
 static int parse_exclusive(struct reader *reader, const struct field *field, struct value value)
@@ -285,7 +292,12 @@ static int parse_rule(struct reader *reader, const char *list, struct value valu
 		{.name = "action", .parse = parse_action, .required = true},
 		{.name = "match", .parse = parse_match, .required = true},
 		{.name = "channels", .parse = parse_channels, .required = true},
-		{.name = "share_domain", .parse = parse_share_domain},
+		{.name = "share_domain",
+			.parse = parse_reference,
+			.offset = offsetof(struct policy_rule, share_domain)},
+		{.name = "domain",
+			.parse = parse_reference,
+			.offset = offsetof(struct policy_rule, domain)},
 		{.name = "exclusive",
 			.parse = parse_exclusive,
 			.offset = offsetof(struct policy_rule, exclusive)},
@@ -331,6 +343,7 @@ static int parse_root(struct parser *parser)
 		{.name = "version", .parse = parse_version, .required = true},
 		{.name = "rules", .parse = parse_rules, .required = true},
 		{.name = "devices", .parse = policy_parse_devices},
+		{.name = "domains", .parse = policy_parse_domains},
 	};
 	struct reader *reader = &parser->reader;
 	struct value root = {reader->root, 0};
@@ -374,6 +387,8 @@ int policy_builder_end(struct policy_builder *builder, int r, struct policy **ou
 	_cleanup_(policy_freep) struct policy *policy = TAKE_PTR(builder->policy);
 
 	json_object_put(TAKE_PTR(builder->names));
+	if (r == 0)
+		r = policy_resolve(policy, builder->error);
 	if (r == 0) {
 		policy_seal(policy);
 		*out = TAKE_PTR(policy);

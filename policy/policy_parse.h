@@ -20,12 +20,12 @@ struct policy_builder {
 int policy_builder_begin(struct policy_builder *out, struct policy_note *error,
 	void (*warn)(const struct policy_note *note, void *userdata), void *userdata);
 
-/* Add the rules of one file. Returns 0, -EINVAL with the error filled, or another -errno. */
+/* Add what is in one file. Returns 0, -EINVAL with the error filled, or another -errno. */
 int policy_builder_add(struct policy_builder *builder, const char *file, const char *text,
 	size_t size);
 
-/* Free what is left. When @r is 0 the policy goes to *@out; else the error gets a text, if it has
- * none yet. Returns @r. */
+/* Free what is left. When @r is 0, and what rules refer to is there, the policy goes to *@out; else
+ * the error gets a text, if it has none yet. Returns @r, or what is wrong with the whole. */
 int policy_builder_end(struct policy_builder *builder, int r, struct policy **out);
 
 #endif

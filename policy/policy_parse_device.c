@@ -83,7 +83,7 @@ static int parse_remoteproc(struct reader *reader, const struct field *field, st
 /* Those that there are. */
 static int parse_transport(struct reader *reader, const struct field *field, struct value value)
 {
-	static const char *const words[] = {"rpmsg", "soft"};
+	static const char *const words[] = {"fastrpc", "rpmsg", "soft"};
 	size_t transport;
 	int r = value_choice(reader, field, value, words, ARRAY_SIZE(words), &transport);
 
@@ -137,6 +137,39 @@ static int parse_stop(struct reader *reader, const struct field *field, struct v
 		return reader_refuse(reader, value.place - 1,
 			"%s is for the lifecycles \"on-demand\" and \"always\"", field->name);
 	return value_bool(reader, field, value, device_of(reader));
+}
+
+/* Transport fastrpc. */
+
+static int check_fastrpc(struct reader *reader, const struct field *field, struct value value)
+{
+	const char *transport = device_of(reader)->transport;
+
+	if (!transport || strcmp(transport, "fastrpc") == 0)
+		return 0;
+	return reader_refuse(reader, value.place - 1, "%s is for the transport \"fastrpc\"",
+		field->name);
+}
+
+static int parse_fastrpc_number(struct reader *reader, const struct field *field,
+	struct value value)
+{
+	int r = check_fastrpc(reader, field, value);
+
+	return r < 0 ? r : parse_number(reader, field, value);
+}
+
+/* The span that they make is at field->offset of the entry. */
+static int parse_dirs(struct reader *reader, const struct field *field, struct value value)
+{
+	struct parser *parser = parser_of(reader);
+	int r = check_fastrpc(reader, field, value);
+
+	if (r < 0)
+		return r;
+	parser->dirs = (uint32_t)parser->policy->n_dirs;
+	return policy_parse_dirs(reader, field, value,
+		(struct policy_span *)((char *)&parser->device + field->offset));
 }
 
 /* The other keys. */
@@ -229,6 +262,24 @@ static int parse_device(struct reader *reader, const char *list, struct value va
 			.max = POLICY_MTU_MAX},
 		{.name = "coredumps", .parse = parse_coredumps},
 		{.name = "services", .parse = parse_services},
+		{.name = "shells",
+			.parse = parse_dirs,
+			.offset = offsetof(struct policy_device_entry, shells),
+			.min = 1,
+			.max = POLICY_DIRS_MAX},
+		{.name = "modules",
+			.parse = parse_dirs,
+			.offset = offsetof(struct policy_device_entry, modules),
+			.min = 1,
+			.max = POLICY_DIRS_MAX},
+		{.name = "queue_ms",
+			.parse = parse_fastrpc_number,
+			.offset = offsetof(struct policy_device, queue_ms),
+			.max = POLICY_QUEUE_MAX},
+		{.name = "domain_idle_ms",
+			.parse = parse_fastrpc_number,
+			.offset = offsetof(struct policy_device, domain_idle_ms),
+			.max = POLICY_DOMAIN_IDLE_MAX},
 	};
 	struct parser *parser = parser_of(reader);
 	int r;

@@ -187,7 +187,7 @@ int reader_string(struct reader *reader, struct value value, const char *what, s
 static int refuse_key(struct reader *reader, uint32_t key, const char *what,
 	const struct field *fields, size_t n)
 {
-	char shown[READER_SHOWN_SIZE], known[128] = "";
+	char shown[READER_SHOWN_SIZE], known[168] = "";
 	size_t size, used = 0;
 	const char *text = locate_key(&reader->places, key, &size);
 

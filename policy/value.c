@@ -72,47 +72,91 @@ int value_number(struct reader *reader, const struct field *field, struct value 
 	return 0;
 }
 
-/* "64M" -> bytes. Returns 0 for what is no such thing, or is beyond 64 bits. */
-static uint64_t bytes_from_text(const char *text)
+/* "64M" -> bytes. Returns false for what is no such thing, or is beyond 64 bits. */
+static bool bytes_from_text(const char *text, uint64_t *out)
 {
 	static const char units[] = "KMG";
+	const char *unit = text + strspn(text, "0123456789");
 	uint64_t bytes = 0;
-	const char *unit;
 
-	for (; *text >= '0' && *text <= '9'; text++)
+	if (unit == text || !*unit || unit[1] || !strchr(units, *unit))
+		return false;
+	for (; text < unit; text++)
 		if (__builtin_mul_overflow(bytes, 10, &bytes) ||
 			__builtin_add_overflow(bytes, (uint64_t)(*text - '0'), &bytes))
-			return 0;
-	unit = *text ? strchr(units, *text) : NULL;
-	if (!unit || text[1])
-		return 0;
-	for (const char *step = units; step <= unit; step++)
+			return false;
+	for (const char *step = units; step <= strchr(units, *unit); step++)
 		if (__builtin_mul_overflow(bytes, 1024, &bytes))
-			return 0;
-	return bytes;
+			return false;
+	*out = bytes;
+	return true;
 }
 
 int value_bytes(struct reader *reader, const struct field *field, struct value value, void *object)
 {
 	enum json_type type = json_object_get_type(value.json);
-	uint64_t bytes = 0;
+	uint64_t bytes = (uint64_t)json_object_get_int64(value.json);
+	bool is_bytes = json_object_get_int64(value.json) >= 0;
 	const char *text;
 	int r = 0;
 
-	if (type == json_type_int)
-		bytes = (uint64_t)MAX(json_object_get_int64(value.json), 0);
-	else if (type == json_type_string)
+	if (type == json_type_string)
 		r = reader_string(reader, value, field->name, POLICY_BYTES_TEXT_MAX, &text);
-	else
+	else if (type != json_type_int)
 		r = reader_refuse_type(reader, value, field->name,
 			"a whole number or a string like \"64M\"");
 	if (r < 0)
 		return r;
 	if (type == json_type_string)
-		bytes = bytes_from_text(text);
-	if (bytes < field->min || bytes > field->max)
+		is_bytes = bytes_from_text(text, &bytes);
+	if (!is_bytes || bytes < field->min || bytes > field->max)
 		return refuse_range(reader, field, value, ", or a string like \"64M\" (K, M, G)");
 	memcpy((char *)object + field->offset, &bytes, sizeof(bytes));
+	return 0;
+}
+
+/* Paths. */
+
+/* C0 and DEL, and C1 as UTF-8 has them. */
+static bool has_control(const char *text)
+{
+	for (const unsigned char *at = (const unsigned char *)text; *at; at++)
+		if (*at < ' ' || *at == 0x7f || (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0))
+			return true;
+	return false;
+}
+
+/* Each slash is followed by a name, which is neither "." nor "..". */
+static bool is_normal(const char *path)
+{
+	while (*path == '/') {
+		const char *name = path + 1;
+		size_t size = strcspn(name, "/");
+
+		if (size == 0 || (size == 1 && name[0] == '.') ||
+			(size == 2 && name[0] == '.' && name[1] == '.'))
+			return false;
+		path = name + size;
+	}
+	return !*path;
+}
+
+int value_path(struct reader *reader, struct value value, const char *what, size_t max,
+	const char **out)
+{
+	int r = reader_string(reader, value, what, max, out);
+
+	if (r < 0)
+		return r;
+	if (has_control(*out))
+		return reader_refuse(reader, value.place,
+			"a path in %s must not hold control characters", what);
+	if (!is_normal(*out))
+		return reader_refuse(reader, value.place,
+			"a path in %s must be absolute, without \".\", \"..\", \"//\" or a slash "
+			"at "
+			"its end",
+			what);
 	return 0;
 }
 

@@ -25,6 +25,11 @@ int value_number(struct reader *reader, const struct field *field, struct value 
 /* The same for a uint64_t, where the value may also be a string like "64M". */
 int value_bytes(struct reader *reader, const struct field *field, struct value value, void *object);
 
+/* An absolute path of at most @max bytes that has one spelling only, and is not the root. It need
+ * not exist. */
+int value_path(struct reader *reader, struct value value, const char *what, size_t max,
+	const char **out);
+
 /* True or false, for the bool at field->offset of @object. */
 int value_bool(struct reader *reader, const struct field *field, struct value value, void *object);
 

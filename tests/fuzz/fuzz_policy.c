@@ -19,6 +19,58 @@ static void check_note(const struct policy_note *note, void *userdata)
 	require((note->line > 0) == (note->column > 0));
 }
 
+/* A name of at most @max bytes. */
+static bool is_name(const char *text, size_t max)
+{
+	static const char may[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	size_t length = strlen(text);
+
+	return length >= 1 && length <= max && strspn(text, may) == length;
+}
+
+static void check_dir(const struct policy_dir *dir)
+{
+	size_t length = strlen(dir->path);
+
+	require(length >= 2 && length <= 255);
+	require(dir->path[0] == '/' && dir->path[length - 1] != '/');
+	for (size_t i = 0; i < length; i++) {
+		const char *at = dir->path + i;
+
+		require((unsigned char)*at >= ' ' && *at != 0x7f);
+		require(strncmp(at, "//", 2) != 0);
+		require(strncmp(at, "/./", 3) != 0 && strcmp(at, "/.") != 0);
+		require(strncmp(at, "/../", 4) != 0 && strcmp(at, "/..") != 0);
+	}
+}
+
+/* At most @max, of which each is another. */
+static void check_dirs(const struct policy_dir *dirs, size_t n, size_t max)
+{
+	require(n <= max && (dirs != NULL) == (n > 0));
+	for (size_t i = 0; i < n; i++) {
+		check_dir(&dirs[i]);
+		for (size_t k = 0; k < i; k++)
+			require(strcmp(dirs[i].path, dirs[k].path) != 0);
+	}
+}
+
+static void check_domain(const struct policy_domain *domain)
+{
+	const struct policy_domain *plain = &POLICY_DOMAIN_DEFAULT;
+
+	require(domain == plain || is_name(domain->name, 63));
+	require(domain->kind <= POLICY_DOMAIN_SENSORS);
+	require(domain->kind == POLICY_DOMAIN_USER || !domain->is_signed);
+	require(domain->kind == POLICY_DOMAIN_USER || !domain->own_modules);
+	require(!domain->is_signed || !domain->own_modules);
+	require(domain->hang <= POLICY_HANG_QUARANTINE);
+	check_dirs(domain->dirs, domain->n_dirs, 32);
+	require(domain->files <= 1024 && domain->file_bytes <= 1ull << 40);
+	require(domain->memory <= 4ull << 30);
+}
+
 static void ask(const struct policy *policy, const struct identity *who)
 {
 	static const char *const channels[] = {"", "/", "d/s", "soft0/denoise", "cdsp/aaaaaaaab"};
@@ -31,6 +83,9 @@ static void ask(const struct policy *policy, const struct identity *who)
 		require(decision.rule && strlen(decision.rule) > 0);
 		require(decision.allowed == (decision.limits != NULL));
 		require(!decision.share_domain || decision.allowed);
+		require(decision.allowed == (decision.domain != NULL));
+		if (decision.domain)
+			check_domain(decision.domain);
 		require(!decision.exclusive || decision.allowed);
 		require(decision.overflow == POLICY_OVERFLOW_DROP || decision.allowed);
 		require(decision.overflow <= POLICY_OVERFLOW_CLOSE);
@@ -38,15 +93,6 @@ static void ask(const struct policy *policy, const struct identity *who)
 		require(!decision.allowed || budget);
 		require(!decision.allowed || decision.limits->bytes <= limits.bytes);
 	}
-}
-
-static bool is_name(const char *text)
-{
-	static const char may[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-	size_t length = strlen(text);
-
-	return length >= 1 && length <= 31 && strspn(text, may) == length;
 }
 
 static bool is_remoteproc(const char *text)
@@ -63,30 +109,45 @@ static void check_services(const struct policy_device *device)
 {
 	require(device->n_services <= 64);
 	for (size_t i = 0; i < device->n_services; i++) {
-		require(is_name(device->services[i].name));
+		require(is_name(device->services[i].name, 31));
 		require(device->services[i].address <= 0xFFFFFFFE);
 		for (size_t k = 0; k < i; k++)
 			require(strcmp(device->services[i].name, device->services[k].name) != 0);
 	}
 }
 
+static void check_fastrpc(const struct policy_device *device)
+{
+	const struct policy_device *plain = &POLICY_DEVICE_DEFAULT;
+
+	check_dirs(device->shells, device->n_shells, 16);
+	check_dirs(device->modules, device->n_modules, 16);
+	require(device->queue_ms <= 60000 && device->domain_idle_ms <= 3600000);
+	if (!device->transport || strcmp(device->transport, "fastrpc") == 0)
+		return;
+	require(!device->n_shells && !device->n_modules);
+	require(device->queue_ms == plain->queue_ms);
+	require(device->domain_idle_ms == plain->domain_idle_ms);
+}
+
 static void check_device(const struct policy_device *device)
 {
 	const struct policy_device *plain = &POLICY_DEVICE_DEFAULT;
 
-	require(is_name(device->name));
+	require(is_name(device->name, 31));
 	require(!device->remoteproc || is_remoteproc(device->remoteproc));
 	require(device->lifecycle <= POLICY_ALWAYS);
 	require(device->lifecycle == POLICY_EXTERNAL || device->remoteproc);
 	require(device->lifecycle == POLICY_EXTERNAL || device->transport);
-	require(!device->transport || strcmp(device->transport, "rpmsg") == 0 ||
-		strcmp(device->transport, "soft") == 0);
+	require(!device->transport || strcmp(device->transport, "fastrpc") == 0 ||
+		strcmp(device->transport, "rpmsg") == 0 || strcmp(device->transport, "soft") == 0);
 	require(device->lifecycle == POLICY_ON_DEMAND || device->idle_ms == plain->idle_ms);
 	require(device->lifecycle != POLICY_EXTERNAL || device->stop_with_broker);
 	require(device->idle_ms <= 3600000 && device->mtu <= 65536);
 	require(device->coredumps <= 100);
 	require(device->coredump_bytes >= 1 && device->coredump_bytes <= 1 << 30);
 	check_services(device);
+	check_fastrpc(device);
 }
 
 static void check_devices(const struct policy *policy)

@@ -10,6 +10,7 @@
 /* Builders of texts. */
 #define POLICY(rules)      "{\"version\": 1, \"rules\": [" rules "]}"
 #define DEVICES(devices)   "{\"version\": 1, \"rules\": [], \"devices\": [" devices "]}"
+#define DOMAINS(domains)   "{\"version\": 1, \"rules\": [], \"domains\": [" domains "]}"
 #define RULE(action, more) "{\"name\": \"r\", \"action\": \"" action "\", " more "}"
 #define ALLOW(match, more) RULE("allow", "\"match\": {" match "}, \"channels\": [\"d/s\"]" more)
 #define CHANNELS(globs)    POLICY(RULE("allow", "\"match\": {\"users\": [1]}, \"channels\": " globs))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* What a policy decides. Its errors are in test_policy_text.c, its files in test_policy_files.c,
- * its devices in test_policy_device.c. */
+ * its devices in test_policy_device.c, its domains in test_policy_domain.c. */
 #include <check.h>
 #include <grp.h>
 #include <stdio.h>
@@ -30,6 +30,7 @@ START_TEST(nothing_matching_is_a_denial_by_the_default_rule)
 		ck_assert_ptr_null(decision.file);
 		ck_assert_ptr_null(decision.limits);
 		ck_assert_ptr_null(decision.share_domain);
+		ck_assert_ptr_null(decision.domain);
 		ck_assert(!decision.exclusive);
 		ck_assert_int_eq(decision.overflow, POLICY_OVERFLOW_DROP);
 	}

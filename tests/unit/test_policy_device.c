@@ -16,13 +16,20 @@
 #define KEY(key, value)  DEVICE(", \"" key "\": " value)
 #define SERVICES(list)   KEY("services", "{" list "}")
 #define COREDUMPS(limit) KEY("coredumps", "{" limit "}")
+/* The same, whose transport is known. */
+#define TRANSPORT(transport, more) DEVICE(", \"transport\": \"" transport "\", " more)
+#define FASTRPC(more)              TRANSPORT("fastrpc", more)
+#define SIXTEEN                                                                                    \
+	"\"/a\", \"/b\", \"/c\", \"/d\", \"/e\", \"/f\", \"/g\", \"/h\", \"/i\", \"/j\", \"/k\", " \
+	"\"/l\", \"/m\", \"/n\", \"/o\", \"/p\""
+#define SEVENTEEN SIXTEEN ", \"/q\""
 
 static const struct {
 	const char *text, *says;
 } mistakes[] = {
 	/* the list, and what a device is */
 	{"{\"version\": 1, ^\"device\": [], \"rules\": []}",
-		"unknown key \"device\"; a policy may have version, rules, devices"},
+		"unknown key \"device\"; a policy may have version, rules, devices, domains"},
 	{"^{\"version\": 1, \"devices\": []}", "a policy must have \"rules\""},
 	{"{\"version\": 1, \"rules\": [], \"devices\": ^{}}", "devices must be a list"},
 	{"{\"version\": 1, \"rules\": [], \"devices\": ^null}", "devices must be a list, not null"},
@@ -31,7 +38,8 @@ static const struct {
 	{DEVICES("{\"name\": \"a\"},\n  ^{\"mtu\": 1}"), "a device must have \"name\""},
 	{DEVICE(", ^\"idle\": 1"), "unknown key \"idle\"; a device may have name, transport, "
 				   "remoteproc, lifecycle, idle_ms, "
-				   "stop_with_broker, without_iommu, mtu, coredumps, services"},
+				   "stop_with_broker, without_iommu, mtu, coredumps, services, "
+				   "shells, modules, queue_ms, domain_idle_ms"},
 	{DEVICE(", \"mtu\": 1, ^\"mtu\": 2"), "duplicate key \"mtu\""},
 
 	/* name */
@@ -47,9 +55,10 @@ static const struct {
 
 	/* transport */
 	{KEY("transport", "^7"), "transport must be a string, not a whole number"},
-	{KEY("transport", "^\"\""), "transport must be \"rpmsg\" or \"soft\""},
-	{KEY("transport", "^\"rpsmg\""), "transport must be \"rpmsg\" or \"soft\""},
-	{KEY("transport", "^\"rpmsg\\u0000\""), "transport must be \"rpmsg\" or \"soft\""},
+	{KEY("transport", "^\"\""), "transport must be \"fastrpc\", \"rpmsg\" or \"soft\""},
+	{KEY("transport", "^\"rpsmg\""), "transport must be \"fastrpc\", \"rpmsg\" or \"soft\""},
+	{KEY("transport", "^\"rpmsg\\u0000\""),
+		"transport must be \"fastrpc\", \"rpmsg\" or \"soft\""},
 
 	/* remoteproc */
 	{KEY("remoteproc", "^0"), "remoteproc must be a string, not a whole number"},
@@ -138,6 +147,27 @@ static const struct {
 	{SERVICES("\"ping\": ^-1"), "the address of ping must be from 0 to 4294967294"},
 	{SERVICES("\"ping\": 1, \"pong\": ^4294967295"), "the address of pong must be from 0 to"},
 	{SERVICES("\"ping\": ^18446744073709551616"), "the address of ping must be from 0 to"},
+
+	/* what is for FastRPC; test_policy_domain.c has what a directory may be */
+	{TRANSPORT("rpmsg", "^\"shells\": [\"/s\"]"), "shells is for the transport \"fastrpc\""},
+	{TRANSPORT("soft", "^\"modules\": [\"/m\"]"), "modules is for the transport \"fastrpc\""},
+	{TRANSPORT("rpmsg", "^\"queue_ms\": 2000"), "queue_ms is for the transport \"fastrpc\""},
+	{DEVICE(", ^\"domain_idle_ms\": 1000, \"transport\": \"soft\""),
+		"domain_idle_ms is for the transport \"fastrpc\""},
+	{FASTRPC("\"shells\": ^\"/s\""), "shells must be a list, not a string"},
+	{FASTRPC("\"shells\": ^[]"), "shells must not be empty"},
+	{FASTRPC("\"modules\": ^[]"), "modules must not be empty"},
+	{FASTRPC("\"shells\": [\"/s\", ^null]"), "shells must be a string, not null"},
+	{FASTRPC("\"shells\": [\"/s\", ^\"s\"]"), "a path in shells must be absolute"},
+	{FASTRPC("\"modules\": [\"/m\",\n ^\"/m/../s\"]"), "a path in modules must be absolute"},
+	{FASTRPC("\"modules\": [\"/m\", \"/s\", ^\"/m\"]"), "has been given already"},
+	{FASTRPC("\"shells\": ^[" SEVENTEEN "]"), "shells must have at most 16 entries"},
+	{FASTRPC("\"modules\": ^[" SEVENTEEN "]"), "modules must have at most 16 entries"},
+	{FASTRPC("\"queue_ms\": ^60001"), "queue_ms must be from 0 to 60000"},
+	{FASTRPC("\"queue_ms\": ^-1"), "queue_ms must be from 0 to 60000"},
+	{FASTRPC("\"queue_ms\": ^\"1s\""), "queue_ms must be a whole number, not a string"},
+	{FASTRPC("\"domain_idle_ms\": ^3600001"), "domain_idle_ms must be from 0 to 3600000"},
+	{FASTRPC("\"domain_idle_ms\": ^1.5"), "domain_idle_ms must be a whole number"},
 };
 
 START_TEST(a_mistake_is_refused_where_it_stands)
@@ -145,6 +175,17 @@ START_TEST(a_mistake_is_refused_where_it_stands)
 	check_mistake(mistakes[_i].text, mistakes[_i].says);
 }
 END_TEST
+
+static void check_dirs(const struct policy_dir *dirs, size_t n, const struct policy_dir *others,
+	size_t n_others)
+{
+	ck_assert_uint_eq(n, n_others);
+	ck_assert((dirs == NULL) == (n == 0));
+	for (size_t i = 0; i < n; i++) {
+		ck_assert_str_eq(dirs[i].path, others[i].path);
+		ck_assert(dirs[i].writable == others[i].writable);
+	}
+}
 
 static void check_equal(const struct policy_device *device, const struct policy_device *other)
 {
@@ -163,6 +204,10 @@ static void check_equal(const struct policy_device *device, const struct policy_
 		ck_assert_str_eq(device->services[i].name, other->services[i].name);
 		ck_assert_uint_eq(device->services[i].address, other->services[i].address);
 	}
+	check_dirs(device->shells, device->n_shells, other->shells, other->n_shells);
+	check_dirs(device->modules, device->n_modules, other->modules, other->n_modules);
+	ck_assert_uint_eq(device->queue_ms, other->queue_ms);
+	ck_assert_uint_eq(device->domain_idle_ms, other->domain_idle_ms);
 }
 
 /* In numbers: README.md promises them. */
@@ -172,6 +217,8 @@ static const struct policy_device plain = {
 	.stop_with_broker = true,
 	.coredumps = 4,
 	.coredump_bytes = 67108864,
+	.queue_ms = 2000,
+	.domain_idle_ms = 1000,
 };
 
 START_TEST(what_no_policy_says_is_the_default)
@@ -205,7 +252,8 @@ END_TEST
 START_TEST(each_key_sets_what_it_says_and_nothing_else)
 {
 	static const struct policy_service two[] = {{"ping", 1024}, {"a.b_c-1", 0}};
-	struct policy_device expected[14];
+	static const struct policy_dir dirs[] = {{.path = "/a b/.c"}, {.path = "/d"}};
+	struct policy_device expected[20];
 	static const char *const texts[ARRAY_SIZE(expected)] = {
 		DEVICE(", \"remoteproc\": \"4080000.remoteproc,v2\""),
 		REMOTE("\"lifecycle\": \"external\""),
@@ -221,6 +269,14 @@ START_TEST(each_key_sets_what_it_says_and_nothing_else)
 		SERVICES("\"ping\": 1024, \"a.b_c-1\": 0"),
 		KEY("transport", "\"rpmsg\""),
 		KEY("transport", "\"soft\""),
+		KEY("transport", "\"fastrpc\""),
+		KEY("shells", "[\"/a b/.c\", \"/d\"]"),
+		KEY("modules", "[\"/d\"]"),
+		KEY("queue_ms", "0"),
+		KEY("domain_idle_ms", "0"),
+		/* one directory may be in both lists */
+		FASTRPC("\"modules\": [\"/a b/.c\", \"/d\"], \"queue_ms\": 60000, "
+			"\"domain_idle_ms\": 3600000, \"shells\": [\"/d\"]"),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
@@ -243,6 +299,15 @@ START_TEST(each_key_sets_what_it_says_and_nothing_else)
 	expected[11].n_services = 2;
 	expected[12].transport = "rpmsg";
 	expected[13].transport = "soft";
+	expected[14].transport = expected[19].transport = "fastrpc";
+	expected[15].shells = expected[19].modules = dirs;
+	expected[15].n_shells = expected[19].n_modules = 2;
+	expected[16].modules = expected[19].shells = &dirs[1];
+	expected[16].n_modules = expected[19].n_shells = 1;
+	expected[17].queue_ms = 0;
+	expected[18].domain_idle_ms = 0;
+	expected[19].queue_ms = 60000;
+	expected[19].domain_idle_ms = 3600000;
 
 	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
 		_cleanup_(policy_freep) struct policy *policy = parse(texts[i]);
@@ -283,6 +348,12 @@ START_TEST(values_may_be_at_both_ends_of_their_range)
 	ck_assert_uint_eq(high->coredump_bytes, 1 << 30);
 	ck_assert_uint_eq(strlen(high->services[0].name), 31);
 	ck_assert_uint_eq(high->services[0].address, 4294967294);
+
+	policy = policy_free(policy);
+	policy = parse(FASTRPC("\"shells\": [" SIXTEEN "], \"modules\": [" SIXTEEN "]"));
+	ck_assert_uint_eq(policy_device_at(policy, 0)->n_shells, 16);
+	ck_assert_uint_eq(policy_device_at(policy, 0)->n_modules, 16);
+	ck_assert_str_eq(policy_device_at(policy, 0)->shells[15].path, "/p");
 
 	check_mistake(KEY("remoteproc", "^\"a23456789b123456789c123456789d123456789e123456789f12345"
 					"6789g1234\""),

@@ -52,7 +52,7 @@ static const struct {
 	{"{\"\x7f^\x1b]0;x\": 1, \"rules\": []}", "control character"},
 	{"{\"version\": 1, ^\"r\xc3\xa4ules\": []}", "unknown key \"r??ules\""},
 	{"{\"version\": 1, ^\"\": []}",
-		"unknown key \"\"; a policy may have version, rules, devices"},
+		"unknown key \"\"; a policy may have version, rules, devices, domains"},
 
 	/* a rule */
 	{POLICY("^1"), "a rule must be an object, not a whole number"},
@@ -60,8 +60,8 @@ static const struct {
 	{POLICY("^{}"), "a rule must have \"name\""},
 	{POLICY("^{\"name\": \"r\"}"), "a rule must have \"action\""},
 	{POLICY(RULE("allow", "\"match\": {\"users\": [1]}, \"channels\": [\"d/s\"], ^\"x\": 1")),
-		"a rule may have name, action, match, channels, share_domain, exclusive, overflow, "
-		"limits"},
+		"a rule may have name, action, match, channels, share_domain, domain, exclusive, "
+		"overflow, limits"},
 	{POLICY(RULE("allow", "^\"action\": \"deny\"")), "duplicate key \"action\""},
 	{POLICY("^" RULE("allow", "\"channels\": [\"d/s\"]")), "must have \"match\""},
 	{POLICY("^" RULE("allow", "\"match\": {\"users\": [1]}")), "must have \"channels\""},
