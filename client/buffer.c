@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
+#include <linux/dma-buf.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -42,20 +44,33 @@ static int buffer_agree(struct dspbroker_buffer *buffer, const struct dsp_buffer
 	}
 	buffer->id = reply->buffer;
 	buffer->size = (size_t)reply->size;
+	/* Only memfds have seals, and the broker takes only memfds and dma-bufs. */
+	buffer->dmabuf = fcntl(buffer->fd, F_GET_SEALS) < 0;
 	list_append(&broker->buffers, &buffer->link);
 	return 0;
 }
 
-int dspbroker_buffer_alloc(struct dspbroker *broker, struct dspbroker_buffer **out, size_t size)
+/* A device's own memory is had through a session there, and no other through any. */
+static bool origin_valid(const struct dspbroker *broker, enum dspbroker_memory memory,
+	const struct dspbroker_session *session)
+{
+	if (memory == DSPBROKER_MEMORY_DEVICE)
+		return session && session->broker == broker;
+	return (uint32_t)memory < DSP_MEMORY_COUNT && !session;
+}
+
+int dspbroker_buffer_alloc_from(struct dspbroker *broker, struct dspbroker_buffer **out,
+	size_t size, enum dspbroker_memory memory, struct dspbroker_session *session)
 {
 	_cleanup_(buffer_discardp) struct dspbroker_buffer *buffer = NULL;
-	union dsp_request message = {.alloc = {.size = size}};
+	union dsp_request message = {.alloc = {.size = size, .memory = (uint32_t)memory}};
 	struct request request = {};
 	int r;
 
 	message_clear();
-	if (!broker || !out || !size)
+	if (!broker || !out || !size || !origin_valid(broker, memory, session))
 		return -EINVAL;
+	message.alloc.session = session ? session->id : 0;
 	r = buffer_new(&buffer, broker);
 	if (r < 0)
 		return r;
@@ -70,6 +85,11 @@ int dspbroker_buffer_alloc(struct dspbroker *broker, struct dspbroker_buffer **o
 		return r;
 	*out = TAKE_PTR(buffer);
 	return 0;
+}
+
+int dspbroker_buffer_alloc(struct dspbroker *broker, struct dspbroker_buffer **out, size_t size)
+{
+	return dspbroker_buffer_alloc_from(broker, out, size, DSPBROKER_MEMORY_MEMFD, NULL);
 }
 
 int dspbroker_buffer_import(struct dspbroker *broker, struct dspbroker_buffer **out, int fd,
@@ -139,6 +159,36 @@ int dspbroker_buffer_map(struct dspbroker_buffer *buffer, void **out)
 	}
 	*out = buffer->mapping;
 	return 0;
+}
+
+/* Who writes may read, and writes whole lines of the cache: for that they must be read first. The
+ * connection is not held: the exporter may wait for hardware. */
+static int buffer_sync(const struct dspbroker_buffer *buffer, uint64_t edge, int write)
+{
+	const struct dma_buf_sync sync = {
+		.flags = edge | (write ? DMA_BUF_SYNC_RW : DMA_BUF_SYNC_READ),
+	};
+	int r;
+
+	message_clear();
+	if (!buffer)
+		return -EINVAL;
+	if (!buffer->dmabuf)
+		return 0;
+	do {
+		r = ioctl(buffer->fd, DMA_BUF_IOCTL_SYNC, &sync) < 0 ? -errno : 0;
+	} while (r == -EINTR || r == -EAGAIN);
+	return r;
+}
+
+int dspbroker_buffer_begin(struct dspbroker_buffer *buffer, int write)
+{
+	return buffer_sync(buffer, DMA_BUF_SYNC_START, write);
+}
+
+int dspbroker_buffer_end(struct dspbroker_buffer *buffer, int write)
+{
+	return buffer_sync(buffer, DMA_BUF_SYNC_END, write);
 }
 
 size_t dspbroker_buffer_size(const struct dspbroker_buffer *buffer)

@@ -27,7 +27,7 @@
  * Sandbox. With dspbroker_connect_fd() the library opens no file and makes no socket. It needs
  * sendmsg, recvmsg, read, write, poll, epoll_wait, futex, mmap, munmap, close, fstat, fcntl,
  * clock_gettime and what malloc() needs; while connecting also getsockopt, eventfd2, epoll_create1
- * and epoll_ctl.
+ * and epoll_ctl. dspbroker_buffer_begin() and _end() need ioctl, for buffers that are no memfds.
  *
  * Units. Sizes, offsets and lengths are bytes, times are microseconds unless the name says
  * otherwise.
@@ -124,6 +124,19 @@ struct dspbroker_session_info {
 int dspbroker_session_open(struct dspbroker *broker, struct dspbroker_session **out,
 	const char *channel);
 
+#define DSPBROKER_MODULE_BYTES_MAX (16 * 1024 * 1024) /* of a module that is brought along */
+
+/*
+ * The same, and bring the channel's module along, where policy lets you (DSPBROKER_DENIED
+ * otherwise): a shared object for that DSP, which takes the place of an installed one for this
+ * session. @fd is a memfd that holds it, of at most DSPBROKER_MODULE_BYTES_MAX bytes, sealed with
+ * F_SEAL_WRITE, F_SEAL_GROW and F_SEAL_SHRINK. It stays yours and may be closed when this returns.
+ * Errors: as above, and DSPBROKER_INVALID with a sentence on what is wrong with it (no memfd,
+ * unsealed, empty, too large), DSPBROKER_UNSUPPORTED (the device takes none); -EBADF.
+ */
+int dspbroker_session_open_module(struct dspbroker *broker, struct dspbroker_session **out,
+	const char *channel, int fd);
+
 /* Close it: calls that have not begun end with DSPBROKER_CANCELLED; returns when no call of the
  * session is in flight any more. Completions that were not reaped can still be; their `session` is
  * NULL. Messages and events of it that were not taken are dropped. NULL-safe; returns NULL. */
@@ -139,16 +152,31 @@ void *dspbroker_session_user(const struct dspbroker_session *session);
 
 /* Buffers: memory that both you and the DSP map. No byte of it is copied on the way. */
 
-/* Allocate @size bytes (rounded up to whole pages), zeroed. Freed with dspbroker_buffer_free() or
- * with the connection. Errors: DSPBROKER_OVER_LIMIT, _NO_RESOURCES, _DENIED (no rule lets you use
- * any channel), -EINVAL (size 0). */
+/* What a buffer is made of. */
+enum dspbroker_memory {
+	DSPBROKER_MEMORY_MEMFD = 0,  /* any DSP takes it; hardware reaches it page by page */
+	DSPBROKER_MEMORY_HEAP = 1,   /* a dma-buf of the system's heap: any hardware takes it */
+	DSPBROKER_MEMORY_DEVICE = 2, /* a dma-buf of a device's own allocator: what suits it best */
+};
+
+/*
+ * Allocate @size bytes (rounded up to whole pages), zeroed. Freed with dspbroker_buffer_free() or
+ * with the connection. @session: for DSPBROKER_MEMORY_DEVICE any one on that device, else NULL.
+ * Errors: DSPBROKER_OVER_LIMIT, _NO_RESOURCES, _DENIED (no rule lets you use any channel),
+ * _UNSUPPORTED (there is no such memory here), why the session died if it did, -EINVAL (size 0, no
+ * such kind, a session where none belongs or the other way round).
+ */
+int dspbroker_buffer_alloc_from(struct dspbroker *broker, struct dspbroker_buffer **out,
+	size_t size, enum dspbroker_memory memory, struct dspbroker_session *session);
+/* The same from DSPBROKER_MEMORY_MEMFD, which is there on every machine. */
 int dspbroker_buffer_alloc(struct dspbroker *broker, struct dspbroker_buffer **out, size_t size);
 
 /*
- * Use the first @size bytes of a memfd of yours (0: all of it). It must be sealed with
- * F_SEAL_SHRINK and F_SEAL_GROW. @fd stays yours and may be closed: the library keeps a duplicate.
- * Errors: as above, and DSPBROKER_INVALID with a sentence on what is wrong with it (no memfd,
- * unsealed, shorter than @size, empty); -EBADF, -EMFILE.
+ * Use the first @size bytes (0: all of it) of memory of yours: a memfd, sealed with F_SEAL_SHRINK
+ * and F_SEAL_GROW; or a dma-buf, whoever exported it (a heap, a camera, a GPU). @fd stays yours and
+ * may be closed: the library keeps a duplicate.
+ * Errors: as above, and DSPBROKER_INVALID with a sentence on what is wrong with it (neither of
+ * them, unsealed, shorter than @size, empty); -EBADF, -EMFILE.
  */
 int dspbroker_buffer_import(struct dspbroker *broker, struct dspbroker_buffer **out, int fd,
 	size_t size);
@@ -159,8 +187,31 @@ struct dspbroker_buffer *dspbroker_buffer_free(struct dspbroker_buffer *buffer);
 
 /* Map it whole into this process, readable and writable; the same address each time, valid until
  * the buffer is freed. Errors: -ENOMEM; -EACCES, -EPERM (an import that is not open for writing, or
- * sealed against it). */
+ * sealed against it); what mmap(2) of an imported dma-buf returns, whose exporter may not let it be
+ * mapped. */
 int dspbroker_buffer_map(struct dspbroker_buffer *buffer, void **out);
+
+/*
+ * Say when this process touches the buffer through its mapping, and when no more; @write: not only
+ * to read. Both calls with the same @write:
+ *
+ *   begin(buffer, 1), write the inputs, end(buffer, 1)
+ *   call
+ *   begin(buffer, 0), read the outputs, end(buffer, 0)
+ *
+ * For a dma-buf this makes the CPU's caches agree with memory (DMA_BUF_IOCTL_SYNC on all of it). A
+ * DSP that does not look into these caches, as there are many on arm64, reads and writes something
+ * else without it. For a memfd it does nothing, and where hardware keeps the caches coherent,
+ * little; it is never wrong.
+ *
+ * Meanwhile no call may use the same range. Calls on other ranges may go on if these share no line
+ * of the cache with it: keep ranges apart by multiples of 128 bytes.
+ *
+ * Both may wait for hardware that still works on an imported dma-buf. Errors: what its exporter
+ * returns.
+ */
+int dspbroker_buffer_begin(struct dspbroker_buffer *buffer, int write);
+int dspbroker_buffer_end(struct dspbroker_buffer *buffer, int write);
 
 /* Its size in bytes. */
 size_t dspbroker_buffer_size(const struct dspbroker_buffer *buffer);
@@ -350,6 +401,27 @@ int dspbroker_next_event(struct dspbroker *broker, struct dspbroker_event *out);
  * returns 1, or 0 when there is none. Things may come and go between two calls. Errors: -EREMOTEIO
  * (the broker refused; dspbroker_message() says why). */
 
+/* What a FastRPC DSP tells of itself, by ids of its own. 0 is also what it says to what it does not
+ * know. */
+enum dspbroker_attribute {
+	DSPBROKER_ATTRIBUTE_DOMAIN = 0,     /* 1: it has protection domains */
+	DSPBROKER_ATTRIBUTE_UNSIGNED = 1,   /* 1: it takes unsigned modules */
+	DSPBROKER_ATTRIBUTE_HVX64 = 2,      /* vector units of 64 bytes */
+	DSPBROKER_ATTRIBUTE_HVX128 = 3,     /* vector units of 128 bytes */
+	DSPBROKER_ATTRIBUTE_VTCM_PAGE = 4,  /* bytes of a page of its tightly coupled memory */
+	DSPBROKER_ATTRIBUTE_VTCM_COUNT = 5, /* such pages */
+	DSPBROKER_ATTRIBUTE_ARCH = 6,       /* the low 8 bits in hexadecimal: 0x68 is v68 */
+	DSPBROKER_ATTRIBUTE_HMX_DEPTH = 7,  /* matrix units, in depth */
+	DSPBROKER_ATTRIBUTE_HMX_SPATIAL = 8,
+	DSPBROKER_ATTRIBUTE_ASYNC = 9,          /* 1: calls without waiting */
+	DSPBROKER_ATTRIBUTE_NOTIFICATIONS = 10, /* 1: news of its protection domains */
+	DSPBROKER_ATTRIBUTE_MULTICAST = 11,
+};
+#define DSPBROKER_ATTRIBUTES_MAX 12
+
+/* One word for it: "arch", "vtcm_page". Static, never NULL; "unknown" for an id above. */
+const char *dspbroker_attribute_name(uint32_t id);
+
 struct dspbroker_device_info {
 	uint64_t id;
 	char name[32];
@@ -359,8 +431,13 @@ struct dspbroker_device_info {
 	uint32_t channels, sessions, domains;
 	enum dspbroker_state state;
 	enum dspbroker_isolation isolation;
-	uint32_t coredumps;  /* that were saved since the broker started */
-	char remoteproc[32]; /* the kernel's name of its remote processor; "": none */
+	uint32_t coredumps;    /* that were saved since the broker started */
+	char remoteproc[32];   /* the kernel's name of its remote processor; "": none */
+	uint32_t domains_max;  /* protection domains that there can be; 0: unknown, or no limit */
+	uint32_t domains_hung; /* of `domains` those in which a call did not end in time */
+	uint32_t waiting;      /* opens that wait for one to be free */
+	uint32_t n_attributes; /* 0: it tells nothing of itself */
+	uint32_t attributes[DSPBROKER_ATTRIBUTES_MAX]; /* index: enum dspbroker_attribute */
 };
 int dspbroker_next_device(struct dspbroker *broker, uint64_t id, struct dspbroker_device_info *out);
 

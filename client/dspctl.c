@@ -1,111 +1,25 @@
 // SPDX-License-Identifier: MIT
 /* dspctl, the command line of dspbroker: what the command line may be, and what it means. */
 #include <fcntl.h>
-#include <getopt.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "client/dspctl.h"
-#include "client/dspctl_args.h"
-#include "client/dspctl_stream.h"
-#include "protocol/wire.h"
+#include "client/dspctl_options.h"
 
-#define TIMEOUT_MAX_MS (UINT32_MAX / 1000)
-#define WORDS_ANY      SIZE_MAX
+#define WORDS_ANY SIZE_MAX
 
-enum option_id {
-	OPTION_HELP,
-	OPTION_VERSION,
-	OPTION_JSON,
-	OPTION_SOCKET,
-	OPTION_TIMEOUT,
-	OPTION_BLOCK,
-	OPTION_IN_FLIGHT,
-	OPTION_SUPPRESS,
-	OPTION_RATE,
-	OPTION_COUNT,
-	OPTION_RECEIVE,
-	OPTION_FOLLOW,
-	OPTION_HEX,
-	OPTION_RAW,
-	OPTION_TRY,
-	OPTIONS,
-};
-
-#define BIT(option) (1u << (option))
+#define BIT(option) OPTION_BIT(option)
 #define BITS_ALWAYS (BIT(OPTION_HELP) | BIT(OPTION_VERSION) | BIT(OPTION_JSON))
 #define BITS_BROKER (BITS_ALWAYS | BIT(OPTION_SOCKET))
+#define BITS_CALLS  (BITS_BROKER | BIT(OPTION_MEMORY) | BIT(OPTION_MODULE))
 #define BITS_MESSAGES \
 	(BITS_BROKER | BIT(OPTION_TIMEOUT) | BIT(OPTION_FOLLOW) | BIT(OPTION_HEX) | BIT(OPTION_RAW))
 
-static const struct option_rule {
-	const char *value; /* NULL: it takes none */
-	const char *help;
-	size_t field; /* numbers: where in struct dspctl_options */
-	int64_t min, max;
-	size_t flag; /* those that are on or off: likewise */
-} rules[OPTIONS] = {
-	[OPTION_HELP] = {.help = "show this text"},
-	[OPTION_VERSION] = {.help = "show the version"},
-	[OPTION_JSON] = {.help = "print JSON instead of text",
-		.flag = offsetof(struct dspctl_options, json)},
-	[OPTION_SOCKET] = {"PATH",
-		"the broker's socket ($DSPBROKER_SOCKET, else " DSP_SOCKET_DEFAULT ")", 0, 0, 0, 0},
-	[OPTION_TIMEOUT] = {"MS",
-		"longest wait for the call, for room or for each message, in milliseconds",
-		offsetof(struct dspctl_options, timeout_ms), 1, TIMEOUT_MAX_MS, 0},
-	[OPTION_BLOCK] = {"SAMPLES", "samples in a block (10 milliseconds of sound)",
-		offsetof(struct dspctl_options, block), PCM_BLOCK_MIN, PCM_BLOCK_MAX, 0},
-	[OPTION_IN_FLIGHT] = {"N", "blocks under way at a time (8, or what policy allows)",
-		offsetof(struct dspctl_options, in_flight), 1, DSPCTL_SLOTS_MAX, 0},
-	[OPTION_SUPPRESS] = {"DB", "how far noise is lowered, -1 to -100 (the module's choice)",
-		offsetof(struct dspctl_options, suppress_db), PCM_SUPPRESS_MIN, -1, 0},
-	[OPTION_RATE] = {"HZ", "samples a second of the result (as the input has)",
-		offsetof(struct dspctl_options, rate), PCM_RATE_MIN, PCM_RATE_MAX, 0},
-	[OPTION_COUNT] = {"N", "messages to print (1)", offsetof(struct dspctl_options, count), 1,
-		UINT32_MAX, 0},
-	[OPTION_RECEIVE] = {"N", "then print so many messages that come",
-		offsetof(struct dspctl_options, count), 1, UINT32_MAX, 0},
-	[OPTION_FOLLOW] = {.help = "print what comes until interrupted",
-		.flag = offsetof(struct dspctl_options, follow)},
-	[OPTION_HEX] = {.help = "messages are hexadecimal digits",
-		.flag = offsetof(struct dspctl_options, hex)},
-	[OPTION_RAW] = {.help = "bytes as they are, and standard input as one message",
-		.flag = offsetof(struct dspctl_options, raw)},
-	[OPTION_TRY] = {.help = "fail rather than wait for room",
-		.flag = offsetof(struct dspctl_options, try_only)},
-};
-
-/* Pairs that make no sense together. */
-static const struct {
-	enum option_id one, other;
-} exclusive[] = {
-	{OPTION_HEX, OPTION_RAW},
-	{OPTION_RAW, OPTION_JSON},
-	{OPTION_COUNT, OPTION_FOLLOW},
-	{OPTION_RECEIVE, OPTION_FOLLOW},
-};
-
-static const struct option longs[] = {
-	{"help", no_argument, NULL, OPTION_HELP},
-	{"version", no_argument, NULL, OPTION_VERSION},
-	{"json", no_argument, NULL, OPTION_JSON},
-	{"socket", required_argument, NULL, OPTION_SOCKET},
-	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
-	{"block", required_argument, NULL, OPTION_BLOCK},
-	{"in-flight", required_argument, NULL, OPTION_IN_FLIGHT},
-	{"suppress", required_argument, NULL, OPTION_SUPPRESS},
-	{"rate", required_argument, NULL, OPTION_RATE},
-	{"count", required_argument, NULL, OPTION_COUNT},
-	{"receive", required_argument, NULL, OPTION_RECEIVE},
-	{"follow", no_argument, NULL, OPTION_FOLLOW},
-	{"hex", no_argument, NULL, OPTION_HEX},
-	{"raw", no_argument, NULL, OPTION_RAW},
-	{"try", no_argument, NULL, OPTION_TRY},
-	{NULL, 0, NULL, 0},
-};
+#define BUFFERS_HELP                                                                            \
+	"With --memory, buffers come from the system's dma-buf heap or from the device's own\n" \
+	"allocator. With --module, FILE takes the place of an installed module, where policy\n" \
+	"lets you: a shared object for that DSP.\n"
 
 static const char call_help[] =
 	"Arguments, the inputs first, in the order of the method:\n"
@@ -119,14 +33,20 @@ static const char call_help[] =
 	"\n"
 	"FastRPC carries a method above 30 in the first 4 bytes of the first input. They are\n"
 	"yours to give, since what follows them there is yours as well:\n"
-	"  dspctl call soft0/example 40 u32:40,7 out:u32\n";
+	"  dspctl call soft0/example 40 u32:40,7 out:u32\n"
+	"\n" BUFFERS_HELP;
 
-static const char run_help[] =
-	"The channel must speak the PCM block interface, as soft0/denoise does; the recording\n"
-	"must be mono with 16 bits a sample. OUT.wav is replaced when all went well, and left\n"
-	"alone when not.\n";
+static const char run_help[] = "The channel must speak the PCM block interface, as the module "
+			       "denoise does on any device:\n"
+			       "soft0/denoise, cdsp/denoise. The recording must be mono with 16 "
+			       "bits a sample. OUT.wav is\n"
+			       "replaced when all went well, and left alone when not.\n"
+			       "\n" BUFFERS_HELP;
 
 static const char devices_help[] =
+	"PDS is the number of protection domains, and how many there can be. HUNG of them have a\n"
+	"call that did not end in time, and so many opens are WAITING for one to be free.\n"
+	"\n"
 	"With --follow, the list is followed by a line for each event of a device or a channel.\n";
 
 static const char send_help[] =
@@ -165,9 +85,9 @@ static const struct command {
 	{"sessions", "", "list your open sessions; root sees everybody's", "", 0, 0, BITS_BROKER,
 		dspctl_sessions},
 	{"call", " CHANNEL METHOD [ARG]...", "call a method once", call_help, 2, WORDS_ANY,
-		BITS_BROKER | BIT(OPTION_TIMEOUT), dspctl_call},
+		BITS_CALLS | BIT(OPTION_TIMEOUT), dspctl_call},
 	{"run", " CHANNEL IN.wav OUT.wav", "stream a sound file through a channel", run_help, 3, 3,
-		BITS_BROKER | BIT(OPTION_BLOCK) | BIT(OPTION_IN_FLIGHT) | BIT(OPTION_SUPPRESS) |
+		BITS_CALLS | BIT(OPTION_BLOCK) | BIT(OPTION_IN_FLIGHT) | BIT(OPTION_SUPPRESS) |
 			BIT(OPTION_RATE),
 		dspctl_run},
 	{"send", " CHANNEL MESSAGE...", "send messages", send_help, 2, WORDS_ANY,
@@ -192,25 +112,11 @@ static const char exit_help[] =
 	"  9  the module crashed, its device is down, or the service is gone\n"
 	" 10  busy: no room just now, or an exclusive channel is taken\n";
 
-static void print_options(unsigned int taken)
-{
-	char left[32];
-
-	puts("\nOptions:");
-	for (size_t i = 0; i < OPTIONS; i++) {
-		if (!(taken & BIT(i)))
-			continue;
-		snprintf(left, sizeof(left), "--%s%s%s", longs[i].name, rules[i].value ? " " : "",
-			rules[i].value ? rules[i].value : "");
-		printf("  %-18s %s\n", left, rules[i].help);
-	}
-}
-
 static void print_command_help(const struct command *command)
 {
 	printf("Usage: dspctl %s%s [OPTION]...\n", command->name, command->usage);
 	printf("%s%s", *command->help ? "\n" : "", command->help);
-	print_options(command->options);
+	dspctl_options_print(command->options);
 }
 
 static void print_help(void)
@@ -220,7 +126,7 @@ static void print_help(void)
 	     "Commands:");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		printf("  %-14s%s\n", commands[i].name, commands[i].summary);
-	print_options(BITS_BROKER);
+	dspctl_options_print(BITS_BROKER);
 	puts("\n`dspctl COMMAND --help` says more about a command.\n");
 	fputs(exit_help, stdout);
 }
@@ -257,51 +163,13 @@ static const struct command *find_command(struct dspctl_options *options)
 	return NULL;
 }
 
-static int set_option(struct dspctl_options *options, int id)
-{
-	const struct option_rule *rule = &rules[id];
-	int64_t *field = (int64_t *)(void *)((char *)options + rule->field);
-
-	if (rule->flag)
-		*(bool *)((char *)options + rule->flag) = true;
-	if (id == OPTION_SOCKET)
-		options->socket = optarg;
-	if (rule->field && dspctl_integer_parse(field, optarg, rule->min, rule->max) < 0)
-		return dspctl_fail(DSPCTL_USAGE,
-			"--%s %s: must be a number from %" PRId64 " to %" PRId64, longs[id].name,
-			optarg, rule->min, rule->max);
-	return DSPCTL_OK;
-}
-
-static int parse_options(struct dspctl_options *options, unsigned int *out_given, int argc,
-	char **argv)
-{
-	int id, r;
-
-	while ((id = getopt_long(argc, argv, "", longs, NULL)) >= 0) {
-		if (id == '?')
-			return DSPCTL_USAGE; /* getopt_long() has said why */
-		r = set_option(options, id);
-		if (r)
-			return r;
-		*out_given |= BIT(id);
-	}
-	options->words = argv + optind;
-	options->n_words = (size_t)(argc - optind);
-	return DSPCTL_OK;
-}
-
 static int check_usage(const struct command *command, const struct dspctl_options *options,
 	unsigned int given)
 {
-	for (size_t i = 0; i < OPTIONS; i++)
-		if (given & ~command->options & BIT(i))
-			return dspctl_fail(DSPCTL_USAGE, "%s takes no --%s", command->name,
-				longs[i].name);
-	for (size_t i = 0; i < ARRAY_SIZE(exclusive); i++)
-		if (given & BIT(exclusive[i].one) && given & BIT(exclusive[i].other))
-			return dspctl_fail(DSPCTL_USAGE, "--%s and --%s exclude each other",
-				longs[exclusive[i].one].name, longs[exclusive[i].other].name);
+	const int r = dspctl_options_check(command->name, command->options, given);
+
+	if (r)
+		return r;
 	if (options->n_words < command->words_min || options->n_words > command->words_max)
 		return dspctl_fail(DSPCTL_USAGE, "usage: dspctl %s%s [OPTION]...", command->name,
 			command->usage);
@@ -354,15 +222,15 @@ static int close_output(int code)
 int main(int argc, char **argv)
 {
 	static char name[] = "dspctl"; /* getopt_long() begins its messages with argv[0] */
-	struct dspctl_options options = {0};
-	unsigned int given = 0;
+	struct dspctl_options options;
+	unsigned int given;
 	int code;
 
 	if (argc > 0)
 		argv[0] = name;
 	hold_standard_streams();
 	signal(SIGPIPE, SIG_IGN);
-	code = parse_options(&options, &given, argc, argv);
+	code = dspctl_options_parse(&options, &given, argc, argv);
 	if (code == DSPCTL_OK)
 		code = run_command(&options, given);
 	return close_output(code);

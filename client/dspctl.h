@@ -28,7 +28,10 @@ enum dspctl_exit {
 
 /* The command line. Numbers are 0 unless given. */
 struct dspctl_options {
+	char *const *words; /* what follows the command's name */
+	size_t n_words;
 	const char *socket; /* NULL: the library's default */
+	const char *module; /* file of it; NULL: an installed one */
 	bool json;
 	bool follow;
 	bool hex;
@@ -39,9 +42,8 @@ struct dspctl_options {
 	int64_t block; /* samples */
 	int64_t in_flight;
 	int64_t suppress_db;
-	int64_t rate;       /* Hz */
-	char *const *words; /* what follows the command's name */
-	size_t n_words;
+	int64_t rate;   /* Hz */
+	int64_t memory; /* enum dspbroker_memory */
 };
 
 /* The commands. Each reports its own errors and returns an exit code. */
@@ -56,13 +58,23 @@ int dspctl_policy_check(const struct dspctl_options *options);
 
 /* Connect to the broker; reports failure. Returns an exit code. */
 int dspctl_connect(struct dspbroker **out, const struct dspctl_options *options);
-/* Open a channel; likewise. One that takes the other is refused. */
+/* Open the channel that the first word names, with the module if there is one; likewise. One that
+ * takes the other is refused. */
 enum dspctl_takes {
 	DSPCTL_CALLS,
 	DSPCTL_MESSAGES,
 };
-int dspctl_open(struct dspbroker_session **out, struct dspbroker *broker, const char *channel,
-	enum dspctl_takes takes);
+int dspctl_open(struct dspbroker_session **out, struct dspbroker *broker,
+	const struct dspctl_options *options, enum dspctl_takes takes);
+/* Allocate a buffer for that session's calls, of the memory that is wanted, and map it; likewise.
+ */
+int dspctl_buffer(struct dspbroker_buffer **out, unsigned char **out_memory,
+	struct dspbroker *broker, struct dspbroker_session *session, size_t size,
+	const struct dspctl_options *options);
+
+/* What dspbroker_buffer_begin() and _end() do, for a buffer or NULL; likewise. */
+int dspctl_buffer_begin(struct dspbroker_buffer *buffer, bool write);
+int dspctl_buffer_end(struct dspbroker_buffer *buffer, bool write);
 
 DEFINE_CLEANUP(struct dspbroker *, dspbroker_free);
 

@@ -11,9 +11,9 @@
 #include "client/dspctl_file.h"
 #include "client/dspctl_message.h"
 
-#define ALIGNMENT    64 /* of arguments in the buffer: a cache line */
-#define METHOD_PLAIN 30 /* methods above travel in the first word of the first input */
-#define DUMP_LINE    16 /* bytes in a line of the dump */
+#define ALIGNMENT    128 /* of arguments in the buffer: the longest line of a cache */
+#define METHOD_PLAIN 30  /* methods above travel in the first word of the first input */
+#define DUMP_LINE    16  /* bytes in a line of the dump */
 
 struct call {
 	const char *channel;
@@ -117,23 +117,7 @@ static int lay_out(struct call *call, uint32_t *out_size)
 	return DSPCTL_OK;
 }
 
-static int make_buffer(struct call *call, struct dspbroker *broker, uint32_t size)
-{
-	void *memory;
-	int r;
-
-	if (size == 0)
-		return DSPCTL_OK;
-	r = dspbroker_buffer_alloc(broker, &call->buffer, size);
-	if (r == 0)
-		r = dspbroker_buffer_map(call->buffer, &memory);
-	if (r)
-		return dspctl_fail_broker(r, "a buffer of %" PRIu32 " bytes", size);
-	call->memory = memory;
-	return DSPCTL_OK;
-}
-
-static int fill(struct call *call)
+static int place(struct call *call)
 {
 	for (unsigned int i = 0; i < count(call); i++) {
 		struct dspctl_arg *arg = &call->args.arg[i];
@@ -153,6 +137,18 @@ static int fill(struct call *call)
 		wire->data = arg->data;
 	}
 	return DSPCTL_OK;
+}
+
+static int fill(struct call *call)
+{
+	int r;
+
+	r = dspctl_buffer_begin(call->buffer, true);
+	if (r == 0)
+		r = place(call);
+	if (r == 0)
+		r = dspctl_buffer_end(call->buffer, true);
+	return r;
 }
 
 static int invoke(const struct call *call, struct dspbroker_session *session, int64_t timeout_ms)
@@ -310,6 +306,20 @@ static int prepare(struct call *call, const struct dspctl_options *options, uint
 	return r;
 }
 
+static int show(const struct call *call, bool json)
+{
+	int r;
+
+	r = dspctl_buffer_begin(call->buffer, false);
+	if (r == 0)
+		r = write_files(call);
+	if (r == 0)
+		json ? print_outputs_json(call) : print_outputs(call);
+	if (r == 0)
+		r = dspctl_buffer_end(call->buffer, false);
+	return r;
+}
+
 int dspctl_call(const struct dspctl_options *options)
 {
 	_cleanup_(call_deinit) struct call call = {0};
@@ -322,16 +332,14 @@ int dspctl_call(const struct dspctl_options *options)
 	if (r == 0)
 		r = dspctl_connect(&broker, options);
 	if (r == 0)
-		r = dspctl_open(&session, broker, call.channel, DSPCTL_CALLS);
-	if (r == 0)
-		r = make_buffer(&call, broker, size);
+		r = dspctl_open(&session, broker, options, DSPCTL_CALLS);
+	if (r == 0 && size > 0)
+		r = dspctl_buffer(&call.buffer, &call.memory, broker, session, size, options);
 	if (r == 0)
 		r = fill(&call);
 	if (r == 0)
 		r = invoke(&call, session, options->timeout_ms);
 	if (r == 0)
-		r = write_files(&call);
-	if (r == 0)
-		options->json ? print_outputs_json(&call) : print_outputs(&call);
+		r = show(&call, options->json);
 	return r;
 }

@@ -98,7 +98,7 @@ static int open_channel(struct exchange *exchange)
 
 	r = dspctl_connect(&exchange->broker, exchange->options);
 	if (r == 0)
-		r = dspctl_open(&exchange->session, exchange->broker, exchange->channel,
+		r = dspctl_open(&exchange->session, exchange->broker, exchange->options,
 			DSPCTL_MESSAGES);
 	if (r)
 		return r;

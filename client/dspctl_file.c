@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #define READ_FIRST 65536 /* bytes read first from what does not tell its size */
@@ -94,6 +95,63 @@ int dspctl_file_read(const char *path, unsigned char **out, uint32_t *out_length
 	return read_all(fd, out, out_length);
 }
 
+static int write_full(int fd, const unsigned char *bytes, size_t size)
+{
+	ssize_t n;
+
+	while (size > 0) {
+		n = write(fd, bytes, size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		bytes += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+/* From one descriptor to another. Returns 0, -ENODATA, -EFBIG or another -errno. */
+static int copy(int from, int to, size_t max)
+{
+	unsigned char bytes[16384];
+	size_t size = 0;
+	ssize_t n;
+	int r;
+
+	while ((n = read_full(from, bytes, sizeof(bytes))) > 0) {
+		size += (size_t)n;
+		if (size > max)
+			return -EFBIG;
+		r = write_full(to, bytes, (size_t)n);
+		if (r < 0)
+			return r;
+	}
+	return n == 0 && size == 0 ? -ENODATA : (int)n;
+}
+
+int dspctl_file_seal(const char *path, size_t max, int *out)
+{
+	_cleanup_(fd_closep) int file = -1, memory = -1;
+	const bool standard = strcmp(path, "-") == 0;
+	int r;
+
+	if (!standard)
+		file = open(path, O_RDONLY | O_CLOEXEC);
+	if (!standard && file < 0)
+		return -errno;
+	memory = memfd_create("dspctl", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (memory < 0)
+		return -errno;
+	r = copy(standard ? STDIN_FILENO : file, memory, max);
+	if (r < 0)
+		return r;
+	if (fcntl(memory, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) < 0)
+		return -errno;
+	*out = TAKE_FD(memory);
+	return 0;
+}
+
 /* Make the new file beside the old one, with the mode that the old one has or that a new one
  * would get. */
 static int make_temporary(struct dspctl_replacement *replacement, const struct stat *old)
@@ -160,22 +218,6 @@ void dspctl_replace_end(struct dspctl_replacement *replacement)
 	free(replacement->temporary);
 	free(replacement->path);
 	*replacement = DSPCTL_REPLACEMENT_NONE;
-}
-
-static int write_full(int fd, const unsigned char *bytes, size_t size)
-{
-	ssize_t n;
-
-	while (size > 0) {
-		n = write(fd, bytes, size);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		bytes += n;
-		size -= (size_t)n;
-	}
-	return 0;
 }
 
 int dspctl_file_write(const char *path, const void *bytes, size_t size)

@@ -12,6 +12,12 @@
  * -errno; -EFBIG from 4 GiB on. */
 int dspctl_file_read(const char *path, unsigned char **out, uint32_t *out_length);
 
+/* Copy the file @path, or standard input for "-", into a memfd that is sealed against writing,
+ * growing and shrinking;
+ * *@out is the caller's. Returns 0 or -errno; -ENODATA: it is empty; -EFBIG: more than @max bytes.
+ */
+int dspctl_file_seal(const char *path, size_t max, int *out);
+
 /*
  * A file that takes another's place when it is complete. It is written beside that, and removed
  * should a signal end the program meanwhile. What is no regular file (a device, a pipe) is written

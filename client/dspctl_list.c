@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <pwd.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -17,11 +18,12 @@
 
 #define RIGHT    1u /* aligned: numbers */
 #define OPTIONAL 2u /* left out when no row has anything there */
+#define OF_MAX   4u /* followed by what there can be, "/MAX", of KEY_max */
 
 struct column {
 	const char *header;
 	const char *key;
-	unsigned int how;                                             /* RIGHT, OPTIONAL */
+	unsigned int how;                                             /* of those above */
 	void (*show)(char out[CELL_SIZE], struct json_object *value); /* NULL: as it is */
 };
 
@@ -59,6 +61,16 @@ static void add_remoteproc(struct json_object *row, const struct dspbroker_devic
 		any || info->coredumps ? json_object_new_uint64(info->coredumps) : NULL);
 }
 
+/* All of them by their names; null: it tells nothing of itself. */
+static struct json_object *attributes_json(const struct dspbroker_device_info *info)
+{
+	struct json_object *attributes = info->n_attributes ? json_object_new_object() : NULL;
+
+	for (uint32_t i = 0; i < info->n_attributes; i++)
+		add_number(attributes, dspbroker_attribute_name(i), info->attributes[i]);
+	return attributes;
+}
+
 static int next_device(struct dspbroker *broker, uint64_t *id, struct json_object **row)
 {
 	struct dspbroker_device_info info;
@@ -75,8 +87,13 @@ static int next_device(struct dspbroker *broker, uint64_t *id, struct json_objec
 	add_number(*row, "channels", info.channels);
 	add_number(*row, "sessions", info.sessions);
 	add_number(*row, "domains", info.domains);
+	json_object_object_add(*row, "domains_max",
+		info.domains_max ? json_object_new_uint64(info.domains_max) : NULL);
+	add_number(*row, "domains_hung", info.domains_hung);
+	add_number(*row, "waiting", info.waiting);
 	add_string(*row, "isolation", dspbroker_isolation_name(info.isolation));
 	add_remoteproc(*row, &info);
+	json_object_object_add(*row, "attributes", attributes_json(&info));
 	return 1;
 }
 
@@ -143,6 +160,16 @@ static void show_yes(char out[CELL_SIZE], struct json_object *value)
 	snprintf(out, CELL_SIZE, "%s", json_object_get_boolean(value) ? "yes" : "no");
 }
 
+static void show_unless_0(char out[CELL_SIZE], struct json_object *value)
+{
+	const uint64_t number = json_object_get_uint64(value);
+
+	if (number)
+		snprintf(out, CELL_SIZE, "%" PRIu64, number);
+	else
+		snprintf(out, CELL_SIZE, "-");
+}
+
 static void show_user(char out[CELL_SIZE], struct json_object *value)
 {
 	const uid_t uid = (uid_t)json_object_get_uint64(value);
@@ -183,6 +210,57 @@ static void show_age(char out[CELL_SIZE], struct json_object *value)
 	show_duration(out, MAX(age, 0));
 }
 
+static uint64_t attribute(struct json_object *attributes, enum dspbroker_attribute id)
+{
+	return json_object_get_uint64(json_object_object_get(attributes,
+		dspbroker_attribute_name(id)));
+}
+
+/* One more of the things that a cell lists. */
+_printf_(2, 3) static void list(char out[CELL_SIZE], const char *format, ...)
+{
+	size_t length = strlen(out);
+	va_list ap;
+
+	length += (size_t)snprintf(out + length, CELL_SIZE - length, "%s", length ? ", " : "");
+	va_start(ap, format);
+	vsnprintf(out + length, CELL_SIZE - length, format, ap);
+	va_end(ap);
+}
+
+static void list_bytes(char out[CELL_SIZE], const char *name, uint64_t bytes)
+{
+	if (bytes % (1 << 20) == 0)
+		list(out, "%s %" PRIu64 " MiB", name, bytes >> 20);
+	else
+		list(out, "%s %" PRIu64 " KiB", name, bytes >> 10);
+}
+
+/* What decides whether a module runs there; --json has the rest. */
+static void show_attributes(char out[CELL_SIZE], struct json_object *value)
+{
+	const uint64_t arch = attribute(value, DSPBROKER_ATTRIBUTE_ARCH) & 0xff;
+	const uint64_t vtcm = attribute(value, DSPBROKER_ATTRIBUTE_VTCM_PAGE) *
+			      attribute(value, DSPBROKER_ATTRIBUTE_VTCM_COUNT);
+
+	*out = '\0';
+	if (arch)
+		list(out, "v%" PRIx64, arch);
+	if (attribute(value, DSPBROKER_ATTRIBUTE_HVX64))
+		list(out, "hvx64");
+	if (attribute(value, DSPBROKER_ATTRIBUTE_HVX128))
+		list(out, "hvx128");
+	if (attribute(value, DSPBROKER_ATTRIBUTE_HMX_DEPTH) ||
+		attribute(value, DSPBROKER_ATTRIBUTE_HMX_SPATIAL))
+		list(out, "hmx");
+	if (vtcm)
+		list_bytes(out, "vtcm", vtcm);
+	if (attribute(value, DSPBROKER_ATTRIBUTE_UNSIGNED))
+		list(out, "unsigned");
+	if (!*out)
+		list(out, "-");
+}
+
 static const struct column device_columns[] = {
 	{"DEVICE", "name", 0, NULL},
 	{"TRANSPORT", "transport", 0, NULL},
@@ -191,10 +269,13 @@ static const struct column device_columns[] = {
 	{"GEN", "generation", RIGHT, NULL},
 	{"CHANNELS", "channels", RIGHT, NULL},
 	{"SESSIONS", "sessions", RIGHT, NULL},
-	{"PDS", "domains", RIGHT, NULL},
+	{"PDS", "domains", RIGHT | OF_MAX, NULL},
+	{"HUNG", "domains_hung", RIGHT | OPTIONAL, show_unless_0},
+	{"WAITING", "waiting", RIGHT | OPTIONAL, show_unless_0},
 	{"REMOTEPROC", "remoteproc", OPTIONAL, NULL},
 	{"DUMPS", "coredumps", RIGHT | OPTIONAL, NULL},
 	{"ISOLATION", "isolation", 0, NULL},
+	{"DSP", "attributes", OPTIONAL, show_attributes},
 };
 
 static const struct column channel_columns[] = {
@@ -220,7 +301,20 @@ static const struct column session_columns[] = {
 	{"AGE", "since_us", RIGHT, show_age},
 	{"RULE", "rule", 0, NULL},
 };
-static_assert(ARRAY_SIZE(session_columns) <= COLUMNS_MAX, "the widest table");
+static_assert(ARRAY_SIZE(session_columns) <= COLUMNS_MAX, "the widest tables");
+static_assert(ARRAY_SIZE(device_columns) <= COLUMNS_MAX, "the widest tables");
+
+static void add_max(char out[CELL_SIZE], const struct column *column, struct json_object *row)
+{
+	const size_t length = strlen(out);
+	struct json_object *max;
+	char key[64];
+
+	snprintf(key, sizeof(key), "%s_max", column->key);
+	max = json_object_object_get(row, key);
+	if (max)
+		snprintf(out + length, CELL_SIZE - length, "/%s", json_object_get_string(max));
+}
 
 /* Returns the cell's width in characters. What a terminal would obey is replaced. */
 static int format_cell(char out[CELL_SIZE], const struct column *column, struct json_object *row)
@@ -233,6 +327,8 @@ static int format_cell(char out[CELL_SIZE], const struct column *column, struct 
 		column->show(out, value);
 	else
 		snprintf(out, CELL_SIZE, "%s", json_object_get_string(value));
+	if (column->how & OF_MAX)
+		add_max(out, column, row);
 	for (char *c = out; *c; c++)
 		if (iscntrl((unsigned char)*c))
 			*c = '?';
@@ -254,14 +350,23 @@ static int column_width(const struct column *column, struct json_object *rows)
 	return empty ? 0 : width;
 }
 
+static size_t last_column(const struct table *table, const int *widths)
+{
+	size_t last = table->n_columns - 1;
+
+	while (widths[last] == 0)
+		last--;
+	return last;
+}
+
 /* Print one line: the header (@row is NULL) or a row. Nothing follows the last cell. */
 static void print_line(const struct table *table, const int *widths, struct json_object *row)
 {
+	const size_t last = last_column(table, widths);
 	char cell[CELL_SIZE];
 
-	for (size_t i = 0; i < table->n_columns; i++) {
+	for (size_t i = 0; i <= last; i++) {
 		const struct column *column = &table->columns[i];
-		const bool last = i == table->n_columns - 1;
 
 		if (widths[i] == 0)
 			continue;
@@ -272,8 +377,8 @@ static void print_line(const struct table *table, const int *widths, struct json
 		if (column->how & RIGHT)
 			printf("%*s", widths[i], cell);
 		else
-			printf("%*s", last ? 0 : -widths[i], cell);
-		fputs(last ? "\n" : "  ", stdout);
+			printf("%*s", i == last ? 0 : -widths[i], cell);
+		fputs(i == last ? "\n" : "  ", stdout);
 	}
 }
 

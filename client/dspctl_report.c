@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "client/dspctl.h"
-#include "protocol/wire.h"
 
 /* Statuses with an exit code or a piece of advice of their own. */
 static const struct outcome {
@@ -113,34 +112,6 @@ int dspctl_fail_call(int status, int32_t result, const char *format, ...)
 	snprintf(why, sizeof(why), "the module returned %" PRId32 " (0x%" PRIx32 ")", result,
 		(uint32_t)result);
 	return finish(status, why);
-}
-
-int dspctl_connect(struct dspbroker **out, const struct dspctl_options *options)
-{
-	const char *path = options->socket ? options->socket : secure_getenv("DSPBROKER_SOCKET");
-	const int r = dspbroker_connect(out, options->socket);
-
-	if (r)
-		return dspctl_fail_broker(r, "no broker at %s", path ? path : DSP_SOCKET_DEFAULT);
-	return DSPCTL_OK;
-}
-
-int dspctl_open(struct dspbroker_session **out, struct dspbroker *broker, const char *channel,
-	enum dspctl_takes takes)
-{
-	const int r = dspbroker_session_open(broker, out, channel);
-	bool messages;
-
-	if (r)
-		return dspctl_fail_broker(r, "cannot open the channel");
-	messages = dspbroker_session_info(*out)->mtu > 0;
-	if (messages && takes == DSPCTL_CALLS)
-		return dspctl_fail(DSPCTL_USAGE,
-			"%s takes messages, not calls; see `dspctl send --help`", channel);
-	if (!messages && takes == DSPCTL_MESSAGES)
-		return dspctl_fail(DSPCTL_USAGE,
-			"%s takes calls, not messages; see `dspctl call --help`", channel);
-	return DSPCTL_OK;
 }
 
 void dspctl_print_json(struct json_object *object)

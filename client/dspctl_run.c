@@ -99,6 +99,7 @@ static int set_up(struct dspctl_stream *stream, const struct dspctl_options *opt
 	struct pcm_setup *setup = &stream->setup;
 	uint64_t scaled;
 
+	stream->options = options;
 	setup->block = options->block ? (uint32_t)options->block : setup->rate / BLOCKS_PER_SECOND;
 	setup->out_rate = options->rate ? (uint32_t)options->rate : setup->rate;
 	setup->suppress_db = (int32_t)options->suppress_db;
@@ -133,7 +134,7 @@ static int open_channel(struct dspctl_stream *stream, const struct dspctl_option
 
 	r = dspctl_connect(&stream->broker, options);
 	if (r == 0)
-		r = dspctl_open(&stream->session, stream->broker, options->words[0], DSPCTL_CALLS);
+		r = dspctl_open(&stream->session, stream->broker, options, DSPCTL_CALLS);
 	if (r)
 		return r;
 	stream->slots = MIN(stream->slots, dspbroker_session_info(stream->session)->calls_max);

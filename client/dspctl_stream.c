@@ -5,9 +5,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define ALIGNMENT                                                                      \
-	64 /* of what lies in the buffer: a cache line, so that no two slots share one \
-	    */
+/* Of what lies in the buffer: no two slots share a line of any cache. */
+#define ALIGNMENT 128
 
 static int configure(struct dspctl_stream *stream)
 {
@@ -44,21 +43,14 @@ static bool append(uint64_t *end, uint32_t *offset, uint64_t size)
 static int make_buffer(struct dspctl_stream *stream)
 {
 	uint64_t end = (uint64_t)stream->setup.block * sizeof(int16_t);
-	void *memory;
-	int r;
 
 	if (!append(&end, &stream->made_offset, sizeof(uint32_t)) ||
 		!append(&end, &stream->out_offset, (uint64_t)stream->max_out * sizeof(int16_t)) ||
 		!append(&end, &stream->slot_size, 0) || end * stream->slots > UINT32_MAX)
 		return dspctl_fail(DSPCTL_FAILED,
 			"the module wants room for %" PRIu32 " samples a block", stream->max_out);
-	r = dspbroker_buffer_alloc(stream->broker, &stream->buffer, end * stream->slots);
-	if (r == 0)
-		r = dspbroker_buffer_map(stream->buffer, &memory);
-	if (r)
-		return dspctl_fail_broker(r, "a buffer for %" PRIu32 " blocks", stream->slots);
-	stream->memory = memory;
-	return DSPCTL_OK;
+	return dspctl_buffer(&stream->buffer, &stream->memory, stream->broker, stream->session,
+		end * stream->slots, stream->options);
 }
 
 static uint32_t slot_of(const struct dspctl_stream *stream, uint64_t block)
@@ -71,17 +63,30 @@ static unsigned char *slot_memory(const struct dspctl_stream *stream, uint64_t b
 	return stream->memory + (size_t)slot_of(stream, block) * stream->slot_size;
 }
 
-/* Read the next block into its slot; the last one is filled up with silence. */
-static int read_block(struct dspctl_stream *stream)
+/* Read @wanted samples; the last block is filled up with silence. */
+static int read_samples(struct dspctl_stream *stream, short *samples, sf_count_t wanted)
 {
-	const uint64_t left = stream->frames - stream->read * stream->setup.block;
-	const sf_count_t wanted = (sf_count_t)MIN(left, (uint64_t)stream->setup.block);
-	short *samples = (short *)slot_memory(stream, stream->read);
-
 	if (sf_readf_short(stream->in, samples, wanted) != wanted)
 		return dspctl_fail(DSPCTL_FAILED, "the recording breaks off: %s",
 			sf_strerror(stream->in));
 	memset(samples + wanted, 0, (stream->setup.block - (size_t)wanted) * sizeof(*samples));
+	return DSPCTL_OK;
+}
+
+/* Read the next block into its slot. */
+static int read_block(struct dspctl_stream *stream)
+{
+	const uint64_t left = stream->frames - stream->read * stream->setup.block;
+	const sf_count_t wanted = (sf_count_t)MIN(left, (uint64_t)stream->setup.block);
+	int r;
+
+	r = dspctl_buffer_begin(stream->buffer, true);
+	if (r == 0)
+		r = read_samples(stream, (short *)slot_memory(stream, stream->read), wanted);
+	if (r == 0)
+		r = dspctl_buffer_end(stream->buffer, true);
+	if (r)
+		return r;
 	stream->slot[slot_of(stream, stream->read)] = (struct dspctl_slot){.block = stream->read};
 	stream->read++;
 	return DSPCTL_OK;
@@ -152,8 +157,8 @@ static int reap_blocks(struct dspctl_stream *stream)
 	return DSPCTL_OK;
 }
 
-/* Write the block whose turn it is. */
-static int write_block(struct dspctl_stream *stream)
+/* Write what became of the block whose turn it is. */
+static int write_samples(struct dspctl_stream *stream)
 {
 	const unsigned char *memory = slot_memory(stream, stream->written);
 	uint64_t frames;
@@ -170,8 +175,22 @@ static int write_block(struct dspctl_stream *stream)
 		    (sf_count_t)frames) != (sf_count_t)frames)
 		return dspctl_fail(DSPCTL_FAILED, "writing the result: %s",
 			sf_strerror(stream->out));
-	stream->slot[slot_of(stream, stream->written)].done = false;
 	stream->frames_written += frames;
+	return DSPCTL_OK;
+}
+
+static int write_block(struct dspctl_stream *stream)
+{
+	int r;
+
+	r = dspctl_buffer_begin(stream->buffer, false);
+	if (r == 0)
+		r = write_samples(stream);
+	if (r == 0)
+		r = dspctl_buffer_end(stream->buffer, false);
+	if (r)
+		return r;
+	stream->slot[slot_of(stream, stream->written)].done = false;
 	stream->written++;
 	return DSPCTL_OK;
 }

@@ -22,6 +22,7 @@ struct dspctl_slot {
 /* Blocks and frames (samples) are counted from the start of the file. */
 struct dspctl_stream {
 	/* Set by the caller, who owns the objects. */
+	const struct dspctl_options *options;
 	struct dspbroker *broker;
 	struct dspbroker_session *session;
 	SNDFILE *in, *out;

@@ -97,6 +97,7 @@ struct dspbroker_buffer {
 	struct dspbroker *broker;
 	uint32_t id;
 	int fd;
+	bool dmabuf; /* else a memfd */
 	size_t size;
 	void *mapping; /* NULL until somebody asks for it */
 };

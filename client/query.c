@@ -31,6 +31,27 @@ const char *dspbroker_isolation_name(enum dspbroker_isolation isolation)
 	return wire_isolation_name((uint32_t)isolation);
 }
 
+const char *dspbroker_attribute_name(uint32_t id)
+{
+	static const char *const names[] = {
+		[DSPBROKER_ATTRIBUTE_DOMAIN] = "domain",
+		[DSPBROKER_ATTRIBUTE_UNSIGNED] = "unsigned",
+		[DSPBROKER_ATTRIBUTE_HVX64] = "hvx64",
+		[DSPBROKER_ATTRIBUTE_HVX128] = "hvx128",
+		[DSPBROKER_ATTRIBUTE_VTCM_PAGE] = "vtcm_page",
+		[DSPBROKER_ATTRIBUTE_VTCM_COUNT] = "vtcm_count",
+		[DSPBROKER_ATTRIBUTE_ARCH] = "arch",
+		[DSPBROKER_ATTRIBUTE_HMX_DEPTH] = "hmx_depth",
+		[DSPBROKER_ATTRIBUTE_HMX_SPATIAL] = "hmx_spatial",
+		[DSPBROKER_ATTRIBUTE_ASYNC] = "async",
+		[DSPBROKER_ATTRIBUTE_NOTIFICATIONS] = "notifications",
+		[DSPBROKER_ATTRIBUTE_MULTICAST] = "multicast",
+	};
+	static_assert(ARRAY_SIZE(names) == DSP_ATTRIBUTES_MAX, "each has a name");
+
+	return id < ARRAY_SIZE(names) ? names[id] : "unknown";
+}
+
 /* Fetch the record after @after. Returns 1, 0 when there is none, or a negative errno. */
 static int query(struct dspbroker *broker, struct request *request, uint16_t opcode, uint64_t after)
 {
@@ -72,7 +93,12 @@ int dspbroker_next_device(struct dspbroker *broker, uint64_t id, struct dspbroke
 		.state = state_from_wire(record->state),
 		.isolation = isolation_from_wire(record->isolation),
 		.coredumps = record->coredumps,
+		.domains_max = record->domains_max,
+		.domains_hung = record->domains_hung,
+		.waiting = record->waiting,
+		.n_attributes = MIN(record->n_attributes, (uint32_t)DSP_ATTRIBUTES_MAX),
 	};
+	memcpy(out->attributes, record->attributes, out->n_attributes * sizeof(uint32_t));
 	wire_string_set(out->name, sizeof(out->name), record->name);
 	wire_string_set(out->transport, sizeof(out->transport), record->transport);
 	wire_string_set(out->remoteproc, sizeof(out->remoteproc), record->remoteproc);

@@ -55,8 +55,9 @@ static int session_new(struct dspbroker_session **out, struct dspbroker *broker)
 	return 0;
 }
 
-int dspbroker_session_open(struct dspbroker *broker, struct dspbroker_session **out,
-	const char *channel)
+/* @module: a borrowed descriptor that is sent along; -1: none. */
+static int session_open(struct dspbroker *broker, struct dspbroker_session **out,
+	const char *channel, uint16_t opcode, int module)
 {
 	_cleanup_(freep) struct dspbroker_session *session = NULL;
 	union dsp_request message = {};
@@ -73,7 +74,7 @@ int dspbroker_session_open(struct dspbroker *broker, struct dspbroker_session **
 	wire_string_set(message.open.channel, sizeof(message.open.channel), channel);
 
 	HOLD(broker);
-	r = control_exchange(broker, &request, DSP_OPEN, &message, sizeof(message.open), -1);
+	r = control_exchange(broker, &request, opcode, &message, sizeof(message.open), module);
 	if (r)
 		return r;
 	r = message_open(session);
@@ -86,6 +87,22 @@ int dspbroker_session_open(struct dspbroker *broker, struct dspbroker_session **
 	}
 	*out = TAKE_PTR(session);
 	return 0;
+}
+
+int dspbroker_session_open(struct dspbroker *broker, struct dspbroker_session **out,
+	const char *channel)
+{
+	return session_open(broker, out, channel, DSP_OPEN, -1);
+}
+
+int dspbroker_session_open_module(struct dspbroker *broker, struct dspbroker_session **out,
+	const char *channel, int fd)
+{
+	if (fd < 0) {
+		message_clear();
+		return -EBADF;
+	}
+	return session_open(broker, out, channel, DSP_OPEN_MODULE, fd);
 }
 
 struct dspbroker_session *dspbroker_session_close(struct dspbroker_session *session)

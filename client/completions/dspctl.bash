@@ -45,8 +45,11 @@ _dspctl_argument()
 _dspctl_options()
 {
 	case $1 in
-	call) echo "--help --version --json --socket --timeout" ;;
-	run) echo "--help --version --json --socket --block --in-flight --suppress --rate" ;;
+	call) echo "--help --version --json --socket --timeout --memory --module" ;;
+	run)
+		echo "--help --version --json --socket --memory --module --block --in-flight" \
+			"--suppress --rate"
+		;;
 	send)
 		echo "--help --version --json --socket --timeout --follow --hex --raw --receive --try"
 		;;
@@ -57,6 +60,20 @@ _dspctl_options()
 	esac
 }
 
+# Complete the value of option $1.
+_dspctl_value()
+{
+	case $1 in
+	--memory)
+		mapfile -t COMPREPLY < <(compgen -W "memfd heap device" -- "$cur")
+		;;
+	--socket | --module)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		compopt -o filenames
+		;;
+	esac
+}
+
 _dspctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} command="" words=0 i
@@ -64,8 +81,8 @@ _dspctl()
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--socket | --timeout | --block | --in-flight | --suppress | --rate | --count | \
-			--receive)
+		--socket | --timeout | --memory | --module | --block | --in-flight | --suppress | \
+			--rate | --count | --receive)
 			((i++))
 			;;
 		-*) ;;
@@ -77,8 +94,7 @@ _dspctl()
 	done
 
 	if ((i > COMP_CWORD)); then # the value of an option
-		[[ ${COMP_WORDS[COMP_CWORD - 1]} == --socket ]] &&
-			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		_dspctl_value "${COMP_WORDS[COMP_CWORD - 1]}"
 	elif [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_dspctl_options "$command")" -- "$cur")
 	elif [[ -z $command ]]; then

@@ -20,7 +20,7 @@ void fake_hang_up(struct fake_broker *fake)
 	fake->hung_up = true;
 }
 
-static int memory_new(size_t size, bool seal, char **mapping)
+int fake_memory_new(size_t size, bool seal, char **mapping)
 {
 	int fd = memfd_create("fake", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
@@ -68,7 +68,7 @@ static void handle_hello(struct fake_broker *fake, const struct dsp_hello *hello
 	}
 	MUST(ring_create(&fake->ring, &fds[0], FAKE_SQ_SLOTS, FAKE_CQ_ENTRIES) == 0);
 	fake->area_size = FAKE_ARGUMENT_BYTES - (lie == FAKE_HELLO_SMALL_AREA ? 4096 : 0);
-	fds[1] = memory_new(fake->area_size, lie != FAKE_HELLO_UNSEALED_AREA, &fake->area);
+	fds[1] = fake_memory_new(fake->area_size, lie != FAKE_HELLO_UNSEALED_AREA, &fake->area);
 	fds[2] = fake->doorbell;
 	fds[3] = fake->notify;
 	reply.header.serial += lie == FAKE_HELLO_SERIAL;
@@ -90,7 +90,8 @@ static void handle_hello(struct fake_broker *fake, const struct dsp_hello *hello
 static void open_channel(struct fake_broker *fake, const struct dsp_open *open)
 {
 	struct dsp_open_reply reply = {
-		.header = {.opcode = DSP_OPEN | DSP_REPLY, .serial = open->header.serial},
+		.header = {.opcode = open->header.opcode | DSP_REPLY,
+			.serial = open->header.serial},
 		.session = ++fake->n_sessions,
 		.kind = DSP_KIND_CALL,
 		.calls_max = 64,
@@ -99,7 +100,8 @@ static void open_channel(struct fake_broker *fake, const struct dsp_open *open)
 
 	if (fake_message_open(fake, open))
 		return;
-	wire_string_set(reply.rule, sizeof(reply.rule), open->channel);
+	wire_string_set(reply.rule, sizeof(reply.rule),
+		*fake->module ? fake->module : open->channel);
 	fake_send(fake, &reply, sizeof(reply));
 }
 
@@ -139,19 +141,22 @@ static void go_deaf(struct fake_broker *fake, const struct dsp_open *open)
 
 static void answer_wrongly(struct fake_broker *fake, const struct dsp_open *open)
 {
-	static const struct {
+	const uint16_t right = open->header.opcode | DSP_REPLY;
+	const struct {
 		const char *channel;
 		uint16_t opcode;
 		uint16_t size;
 		uint32_t serial; /* added */
 		size_t n_fds;
 	} replies[] = {
-		{FAKE_SHORT, DSP_OPEN | DSP_REPLY, sizeof(struct dsp_open_reply) - 8, 0, 0},
+		{FAKE_SHORT, right, sizeof(struct dsp_open_reply) - 8, 0, 0},
 		{FAKE_OTHER, DSP_CLOSE | DSP_REPLY, sizeof(struct dsp_close_reply), 0, 0},
-		{FAKE_SERIAL, DSP_OPEN | DSP_REPLY, sizeof(struct dsp_open_reply), 1, 0},
+		{FAKE_SERIAL, right, sizeof(struct dsp_open_reply), 1, 0},
+		{FAKE_SWAPPED, right ^ DSP_OPEN ^ DSP_OPEN_MODULE, sizeof(struct dsp_open_reply), 0,
+			0},
 		{FAKE_UNKNOWN, DSP_REPLY | 0x777, sizeof(struct dsp_open_reply), 0, 0},
 		{FAKE_SUCCESS, DSP_ERROR, sizeof(struct dsp_error), 0, 0},
-		{FAKE_PRESENT, DSP_OPEN | DSP_REPLY, sizeof(struct dsp_open_reply), 0, 1},
+		{FAKE_PRESENT, right, sizeof(struct dsp_open_reply), 0, 1},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(replies); i++) {
@@ -188,6 +193,7 @@ static void handle_open(struct fake_broker *fake, const struct dsp_open *open)
 		{FAKE_SHORT, answer_wrongly},
 		{FAKE_OTHER, answer_wrongly},
 		{FAKE_SERIAL, answer_wrongly},
+		{FAKE_SWAPPED, answer_wrongly},
 		{FAKE_UNKNOWN, answer_wrongly},
 		{FAKE_SUCCESS, answer_wrongly},
 		{FAKE_PRESENT, answer_wrongly},
@@ -205,32 +211,37 @@ static void handle_open(struct fake_broker *fake, const struct dsp_open *open)
 	fake->later.header.serial = 0;
 }
 
-static void handle_buffer(struct fake_broker *fake, const union dsp_request *request,
-	struct sock_fds *fds)
+/* The module that came along, which is text, becomes the rule. */
+static void handle_open_module(struct fake_broker *fake, const struct dsp_open *open, int module)
 {
-	uint16_t opcode = request->header.opcode;
-	struct dsp_buffer_reply reply = {
-		.header = {.opcode = opcode | DSP_REPLY, .serial = request->header.serial},
-		.size = request->alloc.size,
-		.buffer = fake->n_buffers + 1,
-	};
-	size_t size = reply.size == FAKE_LYING_SIZE ? 4096 : reply.size;
-	_cleanup_(fd_closep) int fd = sock_fds_take(fds, 0);
-	char *mapping;
-
-	MUST(fake->n_buffers < ARRAY_SIZE(fake->buffers));
-	if (opcode == DSP_ALLOC)
-		fd = memory_new(size, true, &mapping);
-	else
-		mapping = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	MUST(mapping != MAP_FAILED);
-	fake->buffer_size[fake->n_buffers] = size;
-	fake->buffers[fake->n_buffers++] = mapping;
-	sock_send(fake->sock, &reply, sizeof(reply), &fd, opcode == DSP_ALLOC, 0);
+	MUST(pread(module, fake->module, sizeof(fake->module) - 1, 0) >= 0);
+	fake->modules++;
+	handle_open(fake, open);
+	memset(fake->module, 0, sizeof(fake->module));
 }
 
-/* Three of each kind: 1, 2, 3; the last device is in a state that there is not. After 100 the list
- * goes back. */
+/* The first tells all that can be told, the second nothing, the last what there is not. */
+static void describe_device(struct dsp_device_record *device)
+{
+	static const uint32_t attributes[DSP_ATTRIBUTES_MAX] = FAKE_ATTRIBUTES;
+	const bool possible = device->id != 3;
+
+	device->state = possible ? DSP_STATE_CRASHED : UINT32_MAX;
+	device->isolation = possible ? DSP_ISOLATION_IOMMU : UINT32_MAX;
+	device->coredumps = 7;
+	strcpy(device->remoteproc, "remoteproc5");
+	if (device->id == 2)
+		return;
+	device->domains = 3;
+	device->domains_max = 5;
+	device->domains_hung = 1;
+	device->waiting = 2;
+	device->n_attributes = possible ? DSP_ATTRIBUTES_MAX : UINT32_MAX;
+	memcpy(device->attributes, attributes, sizeof(attributes));
+}
+
+/* Three of each kind: 1, 2, 3. After FAKE_SHORT_LIST comes a record that is too short, and from 100
+ * on the list goes back. */
 static void handle_query(struct fake_broker *fake, const union dsp_request *request)
 {
 	uint16_t opcode = request->header.opcode | DSP_REPLY;
@@ -246,19 +257,16 @@ static void handle_query(struct fake_broker *fake, const union dsp_request *requ
 	else if (request->query.after >= 100)
 		record.device.id = 1;
 	wire_string_set(record.device.name, sizeof(record.device.name), "soft0");
-	if (request->header.opcode == DSP_QUERY_DEVICE) {
-		record.device.state = record.device.id == 3 ? UINT32_MAX : DSP_STATE_CRASHED;
-		record.device.isolation = record.device.id == 3 ? UINT32_MAX : DSP_ISOLATION_IOMMU;
-		record.device.coredumps = 7;
-		strcpy(record.device.remoteproc, "remoteproc5");
-	}
+	if (request->header.opcode == DSP_QUERY_DEVICE)
+		describe_device(&record.device);
 	if (request->header.opcode == DSP_QUERY_SESSION) {
 		record.session.kind = DSP_KIND_MESSAGE;
 		record.session.received = UINT64_MAX;
 		record.session.dropped = 3;
 		record.session.queued = 2;
 	}
-	fake_send(fake, &record, wire_reply_size(opcode));
+	fake_send(fake, &record,
+		wire_reply_size(opcode) - (request->query.after == FAKE_SHORT_LIST ? 8 : 0));
 }
 
 /* Calls. */
@@ -565,6 +573,8 @@ static void serve_socket(struct fake_broker *fake)
 			handle_hello(fake, &request.hello);
 		else if (request.header.opcode == DSP_OPEN)
 			handle_open(fake, &request.open);
+		else if (request.header.opcode == DSP_OPEN_MODULE)
+			handle_open_module(fake, &request.open, fds.fd[0]);
 		else if (request.header.opcode == DSP_CLOSE)
 			close_session(fake, &request.close);
 		else if (request.header.opcode == DSP_FREE)
@@ -572,7 +582,7 @@ static void serve_socket(struct fake_broker *fake)
 		else if (request.header.opcode >= DSP_QUERY_DEVICE)
 			handle_query(fake, &request);
 		else
-			handle_buffer(fake, &request, &fds);
+			fake_buffer(fake, &request, &fds);
 	}
 }
 
@@ -604,13 +614,19 @@ static void *run(void *data)
 
 struct fake_broker *fake_broker_start(enum fake_hello hello, int *client_fd)
 {
-	struct fake_broker *fake = calloc(1, sizeof(*fake));
 	int ends[2];
 
-	MUST(fake);
 	MUST(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
 	*client_fd = ends[0];
-	fake->sock = ends[1];
+	return fake_broker_serve(hello, ends[1]);
+}
+
+struct fake_broker *fake_broker_serve(enum fake_hello hello, int sock)
+{
+	struct fake_broker *fake = calloc(1, sizeof(*fake));
+
+	MUST(fake);
+	fake->sock = sock;
 	list_init(&fake->message_sessions);
 	fake->hello = hello;
 	fake->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -624,6 +640,11 @@ struct fake_broker *fake_broker_start(enum fake_hello hello, int *client_fd)
 unsigned int fake_broker_kicks(const struct fake_broker *fake)
 {
 	return fake->kicks;
+}
+
+unsigned int fake_broker_modules(const struct fake_broker *fake)
+{
+	return fake->modules;
 }
 
 struct fake_broker *fake_broker_stop(struct fake_broker *fake)

@@ -36,8 +36,8 @@ enum fake_method {
 	FAKE_METHODS_END,
 };
 
-/* Channels whose OPEN is answered in a way of its own; every other one is opened, under a rule of
- * the channel's name. */
+/* Channels whose OPEN or OPEN_MODULE is answered in a way of its own; every other one is opened,
+ * under a rule of the channel's name, or of what the module says. */
 #define FAKE_DENIED  "soft0/denied"  /* DSP_DENIED by the rule "nobody" */
 #define FAKE_LIMITED "soft0/limited" /* DSP_OVER_LIMIT, limit 7 */
 #define FAKE_LATER   "soft0/later"   /* answered after the next OPEN */
@@ -47,6 +47,7 @@ enum fake_method {
 #define FAKE_OTHER   "soft0/other"   /* the reply to another opcode */
 #define FAKE_SERIAL  "soft0/serial"  /* a reply under another serial */
 #define FAKE_UNKNOWN "soft0/unknown" /* an opcode that there is not */
+#define FAKE_SWAPPED "soft0/swapped" /* OPEN as OPEN_MODULE, and the other way round */
 #define FAKE_SUCCESS "soft0/success" /* an error whose status is DSP_OK */
 #define FAKE_PRESENT "soft0/present" /* a right reply, but with a descriptor */
 #define FAKE_GONE    "soft0/gone"    /* no reply; closes the connection */
@@ -86,7 +87,26 @@ struct fake_saying {
 	uint32_t a, b;
 };
 
-#define FAKE_LYING_SIZE (64u << 20) /* ALLOC of this is answered with a buffer that is smaller */
+/* What is wrong with the reply to an ALLOC, or to an IMPORT, of so many bytes. */
+enum fake_size {
+	FAKE_SIZE_BARE = 64 << 20, /* no descriptor; an IMPORT's has none anyway */
+	FAKE_SIZE_MORE,            /* a descriptor more */
+	FAKE_SIZE_SMALLER,         /* the buffer has less */
+	FAKE_SIZE_NONE,            /* the buffer has no byte */
+	FAKE_SIZE_AREA,            /* it is the argument area */
+	FAKE_SIZE_SHORT,           /* the reply is too short */
+	FAKE_SIZE_LONG,            /* too long */
+	FAKE_SIZE_END,
+};
+
+/* What its first device says of itself: a v68 with vector units of 128 bytes, 4 MiB of tightly
+ * coupled memory in pages of 256 KiB, and unsigned modules. */
+#define FAKE_ATTRIBUTES                                                   \
+	{                                                                 \
+		1, 1, 0, 1, 256 << 10, 16, 0x8c68, 0, 0, 1, UINT32_MAX, 0 \
+	}
+
+#define FAKE_SHORT_LIST 50 /* the record after this one is too short */
 
 enum fake_hello {
 	FAKE_HELLO_HONEST,
@@ -115,8 +135,17 @@ struct fake_broker;
 
 /* Start one; *@client_fd is the client's end of its connection, the caller's. */
 struct fake_broker *fake_broker_start(enum fake_hello hello, int *client_fd);
+/* The same with the broker's end of a connection, which it owns from then on. */
+struct fake_broker *fake_broker_serve(enum fake_hello hello, int sock);
 /* How often its doorbell woke it up. */
 unsigned int fake_broker_kicks(const struct fake_broker *fake);
+/* How many modules came along. */
+unsigned int fake_broker_modules(const struct fake_broker *fake);
+/* What the last ALLOC asked for. */
+struct fake_origin {
+	uint32_t memory, session;
+};
+struct fake_origin fake_broker_origin(const struct fake_broker *fake);
 /* Ends its thread; NULL-safe, returns NULL. */
 struct fake_broker *fake_broker_stop(struct fake_broker *fake);
 

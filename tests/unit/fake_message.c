@@ -56,7 +56,8 @@ static void session_new(struct fake_broker *fake, const struct dsp_open_reply *r
 bool fake_message_open(struct fake_broker *fake, const struct dsp_open *open)
 {
 	struct dsp_open_reply reply = {
-		.header = {.opcode = DSP_OPEN | DSP_REPLY, .serial = open->header.serial},
+		.header = {.opcode = open->header.opcode | DSP_REPLY,
+			.serial = open->header.serial},
 		.session = fake->n_sessions,
 		.timeout_max_us = 1000000,
 	};

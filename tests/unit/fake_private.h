@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "protocol/ring.h"
+#include "protocol/sock.h"
 #include "protocol/util.h"
 #include "protocol/wire.h"
 #include "tests/unit/fake_broker.h"
@@ -18,7 +19,8 @@
 struct fake_broker {
 	enum fake_hello hello;
 	int sock, doorbell, notify, quit;
-	_Atomic unsigned int kicks;
+	_Atomic unsigned int kicks, modules;
+	_Atomic uint32_t memory, session; /* of the last ALLOC */
 	struct dsp_ring ring;
 	char *area;
 	size_t area_size;
@@ -27,7 +29,8 @@ struct fake_broker {
 	unsigned int n_buffers;
 	struct dsp_entry held[FAKE_CQ_ENTRIES];
 	unsigned int n_held, in_flight;
-	struct dsp_open later; /* its serial is 0 when there is none */
+	char module[DSP_RULE_SIZE]; /* of the OPEN_MODULE under way; "": none */
+	struct dsp_open later;      /* its serial is 0 when there is none */
 	uint32_t n_sessions;
 	struct list message_sessions;
 	bool deaf, hung_up;
@@ -36,6 +39,8 @@ struct fake_broker {
 
 /* fake_broker.c */
 
+/* A memfd of that size; *@mapping is the caller's, too. */
+int fake_memory_new(size_t size, bool seal, char **mapping);
 void fake_send(struct fake_broker *fake, const void *packet, size_t size);
 void fake_hang_up(struct fake_broker *fake);
 char *fake_memory(struct fake_broker *fake, const struct dsp_arg *arg);
@@ -46,6 +51,11 @@ void fake_publish(struct fake_broker *fake);
 void fake_hold(struct fake_broker *fake, const struct dsp_entry *entry);
 void fake_let_go(struct fake_broker *fake, uint32_t session, enum dsp_status status);
 bool fake_holds(const struct fake_broker *fake, uint32_t session);
+
+/* fake_buffer.c */
+
+/* An ALLOC, or an IMPORT, whose descriptor is taken out of @fds. */
+void fake_buffer(struct fake_broker *fake, const union dsp_request *request, struct sock_fds *fds);
 
 /* fake_message.c */
 

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "client/internal.h"
+#include "daemon/transport/fastrpc/abi.h"
 #include "tests/fds.h"
 #include "tests/suite.h"
 #include "tests/unit/fake_broker.h"
@@ -154,22 +155,21 @@ START_TEST(what_was_completed_before_the_end_counts)
 END_TEST
 
 static const char *const wrong_replies[] = {
-	FAKE_SHORT, FAKE_OTHER, FAKE_SERIAL, FAKE_UNKNOWN, FAKE_SUCCESS, FAKE_PRESENT, FAKE_GONE};
+	FAKE_SHORT,
+	FAKE_OTHER,
+	FAKE_SERIAL,
+	FAKE_UNKNOWN,
+	FAKE_SWAPPED,
+	FAKE_SUCCESS,
+	FAKE_PRESENT,
+	FAKE_GONE,
+};
 
 START_TEST(a_reply_that_cannot_be_right_ends_the_connection)
 {
 	struct dspbroker_session *never;
 
 	ck_assert_int_eq(dspbroker_session_open(broker, &never, wrong_replies[_i]), -ECONNRESET);
-	assert_broken();
-}
-END_TEST
-
-START_TEST(a_buffer_smaller_than_promised_is_not_mapped)
-{
-	struct dspbroker_buffer *buffer;
-
-	ck_assert_int_eq(dspbroker_buffer_alloc(broker, &buffer, FAKE_LYING_SIZE), -ECONNRESET);
 	assert_broken();
 }
 END_TEST
@@ -197,6 +197,7 @@ END_TEST
 
 START_TEST(a_record_tells_of_hardware_and_of_messages)
 {
+	static const uint32_t attributes[DSPBROKER_ATTRIBUTES_MAX] = FAKE_ATTRIBUTES;
 	struct dspbroker_device_info device;
 	struct dspbroker_session_record record;
 
@@ -205,11 +206,81 @@ START_TEST(a_record_tells_of_hardware_and_of_messages)
 	ck_assert_int_eq(device.isolation, DSPBROKER_ISOLATION_IOMMU);
 	ck_assert_uint_eq(device.coredumps, 7);
 	ck_assert_str_eq(device.remoteproc, "remoteproc5");
+	ck_assert_uint_eq(device.domains, 3);
+	ck_assert_uint_eq(device.domains_max, 5);
+	ck_assert_uint_eq(device.domains_hung, 1);
+	ck_assert_uint_eq(device.waiting, 2);
+	ck_assert_uint_eq(device.n_attributes, DSPBROKER_ATTRIBUTES_MAX);
+	ck_assert_mem_eq(device.attributes, attributes, sizeof(attributes));
 	ck_assert_int_eq(dspbroker_next_session(broker, 0, &record), 1);
 	ck_assert_int_eq(record.message, 1);
 	ck_assert_uint_eq(record.received, UINT64_MAX);
 	ck_assert_uint_eq(record.dropped, 3);
 	ck_assert_uint_eq(record.queued, 2);
+}
+END_TEST
+
+START_TEST(a_device_that_tells_nothing_of_itself_has_no_attributes)
+{
+	struct dspbroker_device_info device;
+
+	memset(&device, 0xff, sizeof(device));
+	ck_assert_int_eq(dspbroker_next_device(broker, 1, &device), 1);
+	ck_assert_uint_eq(device.domains_max, 0);
+	ck_assert_uint_eq(device.n_attributes, 0);
+	for (uint32_t i = 0; i < DSPBROKER_ATTRIBUTES_MAX; i++)
+		ck_assert_uint_eq(device.attributes[i], 0);
+}
+END_TEST
+
+START_TEST(more_attributes_than_a_record_holds_are_not_read)
+{
+	struct dspbroker_device_info device;
+
+	ck_assert_int_eq(dspbroker_next_device(broker, 2, &device), 1);
+	ck_assert_uint_eq(device.n_attributes, DSPBROKER_ATTRIBUTES_MAX);
+	ck_assert_uint_eq(device.attributes[DSPBROKER_ATTRIBUTE_NOTIFICATIONS], UINT32_MAX);
+}
+END_TEST
+
+START_TEST(every_attribute_of_a_dsp_has_its_word)
+{
+	static const struct {
+		enum dspbroker_attribute ours;
+		enum fastrpc_attribute theirs;
+		const char *word;
+	} attributes[] = {
+		{DSPBROKER_ATTRIBUTE_DOMAIN, FASTRPC_ATTRIBUTE_DOMAIN, "domain"},
+		{DSPBROKER_ATTRIBUTE_UNSIGNED, FASTRPC_ATTRIBUTE_UNSIGNED, "unsigned"},
+		{DSPBROKER_ATTRIBUTE_HVX64, FASTRPC_ATTRIBUTE_HVX_64B, "hvx64"},
+		{DSPBROKER_ATTRIBUTE_HVX128, FASTRPC_ATTRIBUTE_HVX_128B, "hvx128"},
+		{DSPBROKER_ATTRIBUTE_VTCM_PAGE, FASTRPC_ATTRIBUTE_VTCM_PAGE, "vtcm_page"},
+		{DSPBROKER_ATTRIBUTE_VTCM_COUNT, FASTRPC_ATTRIBUTE_VTCM_COUNT, "vtcm_count"},
+		{DSPBROKER_ATTRIBUTE_ARCH, FASTRPC_ATTRIBUTE_ARCH, "arch"},
+		{DSPBROKER_ATTRIBUTE_HMX_DEPTH, FASTRPC_ATTRIBUTE_HMX_DEPTH, "hmx_depth"},
+		{DSPBROKER_ATTRIBUTE_HMX_SPATIAL, FASTRPC_ATTRIBUTE_HMX_SPATIAL, "hmx_spatial"},
+		{DSPBROKER_ATTRIBUTE_ASYNC, FASTRPC_ATTRIBUTE_ASYNC, "async"},
+		{DSPBROKER_ATTRIBUTE_NOTIFICATIONS, FASTRPC_ATTRIBUTE_NOTIFICATIONS,
+			"notifications"},
+		{DSPBROKER_ATTRIBUTE_MULTICAST, FASTRPC_ATTRIBUTE_MULTICAST, "multicast"},
+	};
+	static_assert(ARRAY_SIZE(attributes) == FASTRPC_ATTRIBUTES, "all of them");
+
+	for (size_t i = 0; i < ARRAY_SIZE(attributes); i++) {
+		ck_assert_int_eq((int)attributes[i].ours, (int)attributes[i].theirs);
+		ck_assert_str_eq(dspbroker_attribute_name(attributes[i].ours), attributes[i].word);
+	}
+	ck_assert_str_eq(dspbroker_attribute_name(FASTRPC_ATTRIBUTES), "unknown");
+	ck_assert_str_eq(dspbroker_attribute_name(UINT32_MAX), "unknown");
+}
+END_TEST
+
+START_TEST(a_record_of_another_size_ends_the_connection)
+{
+	struct dspbroker_device_info device;
+
+	ck_assert_int_eq(dspbroker_next_device(broker, FAKE_SHORT_LIST, &device), -ECONNRESET);
+	assert_broken();
 }
 END_TEST
 
@@ -405,9 +476,12 @@ static Suite *suite(void)
 		ARRAY_SIZE(wrong_replies));
 	tcase_add_test(connected, who_finds_a_lie_tells_who_waits_for_the_broker);
 	tcase_add_test(connected, what_was_completed_before_the_end_counts);
-	tcase_add_test(connected, a_buffer_smaller_than_promised_is_not_mapped);
 	tcase_add_test(connected, a_list_that_goes_in_circles_is_left);
 	tcase_add_test(connected, a_record_tells_of_hardware_and_of_messages);
+	tcase_add_test(connected, a_device_that_tells_nothing_of_itself_has_no_attributes);
+	tcase_add_test(connected, more_attributes_than_a_record_holds_are_not_read);
+	tcase_add_test(connected, every_attribute_of_a_dsp_has_its_word);
+	tcase_add_test(connected, a_record_of_another_size_ends_the_connection);
 	tcase_add_test(connected, what_a_newer_broker_calls_a_device_is_unknown_and_no_protection);
 	tcase_add_test(connected, news_of_devices_and_channels_are_told_in_their_order);
 	tcase_add_test(connected, a_refusal_carries_its_rule_and_its_limit);
