@@ -5,10 +5,14 @@
  * ready, none reads a clock, and a timer costs one only when it must ring earlier.
  *
  * A turn handles all that is ready; what it caused is then made visible once, by whoever runs it.
+ *
+ * Several threads may take turns at it (crew.h). Then a mutex guards the loop and all that it
+ * calls, and is let go only while one of them waits for something to be ready.
  */
 #ifndef DSP_LOOP_H
 #define DSP_LOOP_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <systemd/sd-event.h>
@@ -21,6 +25,7 @@ struct loop;
 struct loop_source {
 	struct loop *loop;
 	int fd;
+	uint32_t slot;                                              /* the loop's */
 	void (*ready)(struct loop_source *source, uint32_t events); /* of epoll_wait(2) */
 };
 
@@ -59,5 +64,14 @@ uint64_t loop_now(struct loop *loop);
 /* Wait until something is ready (or not, if @wait is false or a task waits), and handle it. Returns
  * 0 or -errno. */
 int loop_turn(struct loop *loop, bool wait);
+
+/* Unlock this mutex while waiting. Whoever calls anything of the loop holds it from then on. */
+void loop_share(struct loop *loop, pthread_mutex_t *mutex);
+/* The caller begins to act beside the thread that waits: its time is a new one. */
+void loop_enter(struct loop *loop);
+/* And ends: who waits goes on if there is something to go on with. */
+void loop_leave(struct loop *loop);
+/* Who waits, if somebody does, ends its turn. */
+void loop_wake(struct loop *loop);
 
 #endif

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/worker.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 
-#include "daemon/limits.h"
+/* How often those that do not end are interrupted again. */
+#define AGAIN_NS 5000000
 
 struct workers {
 	pthread_mutex_t lock; /* guards what follows, up to the blank line */
 	pthread_cond_t more;
-	struct list waiting, ended;
+	struct list waiting, running, ended;
 	unsigned int n_jobs; /* that wait or run */
 	bool stopping;
 
-	pthread_t threads[WORKER_THREADS];
-	unsigned int n_threads;
-	int wake; /* an eventfd: how many jobs ended */
-	sd_event_source *source;
+	struct loop_source wake; /* an eventfd: how many jobs ended */
+	unsigned int n_threads, threads_max;
+	pthread_t threads[];
 };
 
 static struct job *take(struct workers *workers, struct list *from)
@@ -37,11 +37,22 @@ static void execute(struct workers *workers, struct job *job)
 {
 	job->run(job);
 	pthread_mutex_lock(&workers->lock);
+	job->running = false;
+	list_remove(&job->link);
 	list_append(&workers->ended, &job->link);
 	workers->n_jobs--;
 	pthread_mutex_unlock(&workers->lock);
 	/* It is in the list before it is counted; the count cannot overflow. */
-	eventfd_write(workers->wake, 1);
+	eventfd_write(workers->wake.fd, 1);
+}
+
+/* Called with the lock held. */
+static void begin(struct workers *workers, struct job *job)
+{
+	list_remove(&job->link);
+	list_append(&workers->running, &job->link);
+	job->running = true;
+	job->thread = pthread_self();
 }
 
 /* The next job for a thread, or NULL: it ends. */
@@ -54,7 +65,7 @@ static struct job *await_job(struct workers *workers)
 		pthread_cond_wait(&workers->more, &workers->lock);
 	if (!workers->stopping) {
 		job = list_first(&workers->waiting, struct job, link);
-		list_remove(&job->link);
+		begin(workers, job);
 	}
 	pthread_mutex_unlock(&workers->lock);
 	return job;
@@ -70,13 +81,14 @@ static void *work(void *userdata)
 	return NULL;
 }
 
-/* Called with the lock held. No signal is for such a thread. */
+/* Called with the lock held. No other signal is for such a thread. */
 static void start_thread(struct workers *workers)
 {
-	sigset_t all, before;
+	sigset_t others, before;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
+	sigfillset(&others);
+	sigdelset(&others, WORKER_SIGNAL);
+	pthread_sigmask(SIG_SETMASK, &others, &before);
 	if (pthread_create(&workers->threads[workers->n_threads], NULL, work, workers) == 0)
 		workers->n_threads++;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -87,9 +99,11 @@ static bool enqueue(struct workers *workers, struct job *job)
 {
 	bool queued;
 
+	list_init(&job->link);
+	job->running = false;
 	pthread_mutex_lock(&workers->lock);
 	if (!workers->stopping && workers->n_jobs >= workers->n_threads &&
-		workers->n_threads < WORKER_THREADS)
+		workers->n_threads < workers->threads_max)
 		start_thread(workers);
 	workers->n_jobs++;
 	/* When it is stopping nobody takes it, and workers_free() finds it. */
@@ -109,43 +123,109 @@ void workers_run(struct workers *workers, struct job *job)
 		execute(workers, job);
 }
 
-/* One wake for all that ended until now: what their done() starts has its end in a later one. */
-static int on_wake(sd_event_source *source, int fd, uint32_t events, void *userdata)
+bool workers_cancel(struct workers *workers, struct job *job)
 {
-	struct workers *workers = userdata;
+	struct job *waiting;
+	bool found = false;
+
+	pthread_mutex_lock(&workers->lock);
+	list_for_each (waiting, &workers->waiting, link)
+		found = found || waiting == job;
+	if (found) {
+		list_remove(&job->link);
+		workers->n_jobs--;
+	}
+	pthread_mutex_unlock(&workers->lock);
+	return found;
+}
+
+void workers_interrupt(struct workers *workers, struct job *job)
+{
+	pthread_mutex_lock(&workers->lock);
+	if (job->running && job->interruptible)
+		pthread_kill(job->thread, WORKER_SIGNAL);
+	pthread_mutex_unlock(&workers->lock);
+}
+
+/* One wake for all that ended until now: what their done() starts has its end in a later one. */
+static void on_wake(struct loop_source *source, uint32_t events)
+{
+	struct workers *workers = container_of(source, struct workers, wake);
 	struct job *job;
 	eventfd_t n;
 
-	(void)source;
 	(void)events;
-	if (eventfd_read(fd, &n) < 0)
-		return 0;
+	if (eventfd_read(source->fd, &n) < 0)
+		return;
 	while (n-- && (job = take(workers, &workers->ended)))
 		job->done(job);
-	return 0;
+}
+
+/* That it came is all there is to it: a system call ends early. */
+static void on_signal(int number)
+{
+	(void)number;
+}
+
+int worker_catch_signal(void)
+{
+	const struct sigaction action = {.sa_handler = on_signal}; /* without SA_RESTART */
+
+	return sigaction(WORKER_SIGNAL, &action, NULL) < 0 ? -errno : 0;
 }
 
 DEFINE_CLEANUP(struct workers *, workers_free);
 
-int workers_new(struct workers **out, sd_event *event)
+int workers_new(struct workers **out, struct loop *loop, unsigned int threads)
 {
-	_cleanup_(workers_freep) struct workers *workers = calloc(1, sizeof(*workers));
-	int r;
+	_cleanup_(workers_freep) struct workers *workers =
+		calloc(1, sizeof(*workers) + threads * sizeof(workers->threads[0]));
+	int wake;
 
 	if (!workers)
 		return -ENOMEM;
 	pthread_mutex_init(&workers->lock, NULL);
 	pthread_cond_init(&workers->more, NULL);
 	list_init(&workers->waiting);
+	list_init(&workers->running);
 	list_init(&workers->ended);
-	workers->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (workers->wake < 0)
+	workers->threads_max = threads;
+	workers->wake.fd = -1;
+	if (worker_catch_signal() < 0)
+		return -EINVAL;
+	wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (wake < 0)
 		return -errno;
-	r = sd_event_add_io(event, &workers->source, workers->wake, EPOLLIN, on_wake, workers);
-	if (r < 0)
-		return r;
+	if (loop_add(loop, &workers->wake, wake, EPOLLIN, on_wake) < 0) {
+		fd_close(wake);
+		return -ENOMEM;
+	}
 	*out = TAKE_PTR(workers);
 	return 0;
+}
+
+static void interrupt_all(struct workers *workers)
+{
+	struct job *job;
+
+	pthread_mutex_lock(&workers->lock);
+	list_for_each (job, &workers->running, link)
+		if (job->interruptible)
+			pthread_kill(job->thread, WORKER_SIGNAL);
+	pthread_mutex_unlock(&workers->lock);
+}
+
+static void join(struct workers *workers, pthread_t thread)
+{
+	struct timespec until;
+
+	do {
+		interrupt_all(workers);
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += AGAIN_NS;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+	} while (pthread_timedjoin_np(thread, NULL, &until) != 0);
 }
 
 static void join_threads(struct workers *workers)
@@ -155,7 +235,7 @@ static void join_threads(struct workers *workers)
 	pthread_cond_broadcast(&workers->more);
 	pthread_mutex_unlock(&workers->lock);
 	while (workers->n_threads)
-		pthread_join(workers->threads[--workers->n_threads], NULL);
+		join(workers, workers->threads[--workers->n_threads]);
 }
 
 struct workers *workers_free(struct workers *workers)
@@ -168,8 +248,8 @@ struct workers *workers_free(struct workers *workers)
 	/* What a done() submits now joins those that never run. */
 	while ((job = take(workers, &workers->ended)) || (job = take(workers, &workers->waiting)))
 		job->done(job);
-	sd_event_source_disable_unref(workers->source);
-	fd_close(workers->wake);
+	loop_remove(&workers->wake);
+	fd_close(workers->wake.fd);
 	pthread_cond_destroy(&workers->more);
 	pthread_mutex_destroy(&workers->lock);
 	free(workers);

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
+#include "daemon/limits.h"
 #include "daemon/worker.h"
 
 #define NOBODY 65534
@@ -51,7 +52,7 @@ static void start_broker(struct machine *machine)
 	ck_assert_int_eq(loop_new(&broker->loop), 0);
 	loop_on_timer(broker->loop, on_timer, broker);
 	broker->event = loop_event(broker->loop);
-	ck_assert_int_eq(workers_new(&broker->workers, broker->event), 0);
+	ck_assert_int_eq(workers_new(&broker->workers, broker->loop, WORKER_THREADS), 0);
 	ck_assert_int_eq(policy_load(&broker->policy, NULL, 0, &(struct policy_note){}, NULL, NULL),
 		0);
 }

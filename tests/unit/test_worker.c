@@ -6,6 +6,7 @@
 #include "tests/suite.h"
 
 /* Included to see how many threads there are, and when workers_free() has begun. */
+#include "daemon/limits.h"
 #include "daemon/worker.c"
 
 enum {
@@ -19,9 +20,9 @@ struct task {
 	unsigned int runs, dones;
 };
 
-static sd_event *event;
+static struct loop *loop;
 static struct workers *workers;
-static pthread_t loop;
+static pthread_t looper;
 static struct task tasks[MANY];
 
 static sem_t gate;    /* closed: run() waits here */
@@ -33,18 +34,18 @@ static unsigned int n_done; /* on the loop */
 
 static void set_up(void)
 {
-	ck_assert_int_eq(sd_event_new(&event), 0);
-	ck_assert_int_eq(workers_new(&workers, event), 0);
+	ck_assert_int_eq(loop_new(&loop), 0);
+	ck_assert_int_eq(workers_new(&workers, loop, WORKER_THREADS), 0);
 	ck_assert_int_eq(sem_init(&gate, 0, 0), 0);
 	ck_assert_int_eq(sem_init(&arrived, 0, 0), 0);
-	loop = pthread_self();
+	looper = pthread_self();
 }
 
 /* A test may have freed them by itself. */
 static void tear_down(void)
 {
 	workers = workers_free(workers);
-	event = sd_event_unref(event);
+	loop = loop_free(loop);
 	sem_destroy(&gate);
 	sem_destroy(&arrived);
 }
@@ -79,7 +80,7 @@ static void on_done(struct job *job)
 {
 	struct task *task = container_of(job, struct task, job);
 
-	ck_assert(pthread_equal(pthread_self(), loop));
+	ck_assert(pthread_equal(pthread_self(), looper));
 	ck_assert(!workers->stopping || !workers->n_threads); /* none is started then */
 	task->dones++;
 	n_done++;
@@ -102,7 +103,7 @@ static void open_gate(unsigned int n)
 static void loop_until_done(unsigned int n)
 {
 	while (n_done < n)
-		ck_assert_int_gt(sd_event_run(event, UINT64_MAX), 0);
+		ck_assert_int_eq(loop_turn(loop, true), 0);
 }
 
 START_TEST(every_job_runs_once_and_is_done_once_on_the_loop)
@@ -114,7 +115,7 @@ START_TEST(every_job_runs_once_and_is_done_once_on_the_loop)
 		ck_assert_uint_eq(tasks[i].runs, 1);
 		ck_assert_uint_eq(tasks[i].dones, 1);
 	}
-	ck_assert_int_eq(sd_event_run(event, 0), 0);
+	ck_assert_int_eq(loop_turn(loop, false), 0);
 }
 END_TEST
 
@@ -231,7 +232,7 @@ START_TEST(without_any_thread_jobs_run_at_once_and_are_done_on_the_loop_in_one_w
 	}
 	ck_assert_uint_eq(workers->n_threads, 0);
 	ck_assert_uint_eq(n_done, 0);
-	ck_assert_int_gt(sd_event_run(event, 0), 0);
+	ck_assert_int_eq(loop_turn(loop, false), 0);
 	ck_assert_uint_eq(n_done, MANY);
 
 	/* It is tried again each time. */
@@ -261,6 +262,77 @@ static void *open_gate_when_stopping(void *unused)
 	return NULL;
 }
 
+START_TEST(a_job_that_has_not_begun_can_be_taken_back_and_no_other)
+{
+	for (size_t i = 0; i < WORKER_THREADS; i++)
+		submit(&tasks[i], run_at_gate);
+	for (size_t i = 0; i < WORKER_THREADS; i++)
+		wait_for(&arrived);
+	submit(&tasks[WORKER_THREADS], run_briefly);
+	submit(&tasks[WORKER_THREADS + 1], run_briefly);
+	ck_assert(!workers_cancel(workers, &tasks[0].job));
+	ck_assert(workers_cancel(workers, &tasks[WORKER_THREADS].job));
+	ck_assert(!workers_cancel(workers, &tasks[WORKER_THREADS].job));
+	open_gate(WORKER_THREADS);
+	loop_until_done(WORKER_THREADS + 1);
+	ck_assert_uint_eq(tasks[WORKER_THREADS].runs, 0);
+	ck_assert_uint_eq(tasks[WORKER_THREADS].dones, 0);
+	ck_assert_uint_eq(tasks[WORKER_THREADS + 1].runs, 1);
+	ck_assert(!workers_cancel(workers, &tasks[WORKER_THREADS + 1].job));
+}
+END_TEST
+
+/* Blocks until a signal comes. */
+static void run_until_interrupted(struct job *job)
+{
+	sem_post(&arrived);
+	while (sem_wait(&gate) == 0 || errno != EINTR)
+		;
+	container_of(job, struct task, job)->runs++;
+}
+
+static void submit_interruptible(struct task *task)
+{
+	task->job = (struct job){
+		.run = run_until_interrupted, .done = on_done, .interruptible = true};
+	workers_run(workers, &task->job);
+	wait_for(&arrived);
+}
+
+START_TEST(interrupting_ends_what_that_job_blocks_in_and_nothing_else)
+{
+	submit(&tasks[0], run_at_gate);
+	wait_for(&arrived);
+	submit_interruptible(&tasks[1]);
+	submit_interruptible(&tasks[2]);
+	while (n_done < 1) {
+		workers_interrupt(workers, &tasks[0].job);
+		workers_interrupt(workers, &tasks[1].job);
+		ck_assert_int_eq(loop_turn(loop, false), 0);
+	}
+	ck_assert_uint_eq(tasks[1].dones, 1);
+	ck_assert_uint_eq(n_running, 1);
+	workers_interrupt(workers, &tasks[1].job);
+	while (n_done < 2) {
+		workers_interrupt(workers, &tasks[2].job);
+		ck_assert_int_eq(loop_turn(loop, false), 0);
+	}
+	ck_assert_uint_eq(tasks[0].dones, 0);
+	open_gate(1);
+	loop_until_done(3);
+}
+END_TEST
+
+START_TEST(freeing_interrupts_what_can_be)
+{
+	submit_interruptible(&tasks[0]);
+	submit_interruptible(&tasks[1]);
+	workers = workers_free(workers);
+	ck_assert_uint_eq(tasks[0].dones, 1);
+	ck_assert_uint_eq(tasks[1].dones, 1);
+}
+END_TEST
+
 START_TEST(freeing_waits_for_what_runs_and_ends_what_never_ran)
 {
 	static struct task late;
@@ -276,8 +348,6 @@ START_TEST(freeing_waits_for_what_runs_and_ends_what_never_ran)
 		submit(&tasks[i], run_briefly);
 	ck_assert_int_eq(pthread_create(&opener, NULL, open_gate_when_stopping, NULL), 0);
 
-	/* As at the broker's end. */
-	event = sd_event_unref(event);
 	workers = workers_free(workers);
 	ck_assert_int_eq(pthread_join(opener, NULL), 0);
 	for (size_t i = 0; i < MANY; i++) {
@@ -295,7 +365,7 @@ START_TEST(freeing_without_work_or_before_any_is_harmless)
 	workers = workers_free(workers);
 	ck_assert_ptr_null(workers);
 	/* No source is left on the loop. */
-	ck_assert_int_eq(sd_event_run(event, 0), 0);
+	ck_assert_int_eq(loop_turn(loop, false), 0);
 }
 END_TEST
 
@@ -313,6 +383,9 @@ int main(void)
 	tcase_add_test(tcase, a_job_that_is_done_may_be_freed_and_may_submit_the_next);
 	tcase_add_test(tcase,
 		without_any_thread_jobs_run_at_once_and_are_done_on_the_loop_in_one_wake);
+	tcase_add_test(tcase, a_job_that_has_not_begun_can_be_taken_back_and_no_other);
+	tcase_add_test(tcase, interrupting_ends_what_that_job_blocks_in_and_nothing_else);
+	tcase_add_test(tcase, freeing_interrupts_what_can_be);
 	tcase_add_test(tcase, freeing_waits_for_what_runs_and_ends_what_never_ran);
 	tcase_add_test(tcase, freeing_without_work_or_before_any_is_harmless);
 	suite_add_tcase(suite, tcase);
