@@ -230,6 +230,7 @@ static unsigned int take_ready(struct dspbroker *broker, struct dspbroker_comple
 			.status = pending->status,
 			.result = pending->result,
 			.busy_ns = pending->busy_ns,
+			.generation = pending_generation(pending),
 		};
 		pending_finish(broker, pending);
 	}

@@ -101,11 +101,12 @@ struct dspbroker *dspbroker_free(struct dspbroker *broker);
 
 /* Sessions. */
 
-/* Facts about a session, fixed at open. */
+/* Facts about a session, fixed at open but for one. */
 struct dspbroker_session_info {
 	uint32_t calls_max;      /* calls, or sent messages, that may be in flight at once */
 	uint32_t timeout_max_us; /* the longest a call or a send may take; also the default */
-	uint32_t generation;     /* of the device; changes when state on the DSP was lost */
+	uint32_t generation;     /* of the device when the module was opened; changes with the first
+				  * call after state on the DSP was lost, and the module opened anew */
 	uint32_t mtu;            /* bytes of the largest message; 0: the channel takes calls */
 	char rule[64];           /* the policy rule that allowed it */
 };
@@ -245,9 +246,10 @@ struct dspbroker_call {
 struct dspbroker_completion {
 	struct dspbroker_session *session; /* NULL: closed meanwhile */
 	void *user;                        /* of the call, or message */
-	int status;       /* enum dspbroker_status, or a negative errno: the connection broke */
-	int32_t result;   /* what the module returned, as it is */
-	uint64_t busy_ns; /* nanoseconds that the call ran on the DSP */
+	int status;          /* enum dspbroker_status, or a negative errno: the connection broke */
+	int32_t result;      /* what the module returned, as it is */
+	uint64_t busy_ns;    /* nanoseconds that the call ran on the DSP */
+	uint32_t generation; /* of the device when its module was opened, if the call ran; else 0 */
 };
 
 /*

@@ -245,6 +245,8 @@ void pending_deinit(struct dspbroker *broker);
  * dspbroker_invoke() from working. NULL: none left. */
 struct pending *pending_take(struct dspbroker_session *session, enum dsp_op op, bool submitted);
 void pending_put(struct dspbroker *broker, struct pending *pending);
+/* Of the device, if it is a call that ran; else 0. */
+uint32_t pending_generation(const struct pending *pending);
 /* Its outcome is taken: write its outputs, and make room for another. */
 void pending_finish(struct dspbroker *broker, struct pending *pending);
 

@@ -169,6 +169,23 @@ static void pending_end(struct dspbroker *broker, struct pending *pending, int s
 		list_append(&broker->ready, &pending->link);
 }
 
+uint32_t pending_generation(const struct pending *pending)
+{
+	bool ran = pending->op == DSP_OP_INVOKE &&
+		   (pending->status == DSP_OK || pending->status == DSP_DSP_ERROR);
+
+	return ran ? pending->detail : 0;
+}
+
+/* Others may be reading it. */
+static void note_generation(const struct pending *pending)
+{
+	uint32_t generation = pending_generation(pending);
+
+	if (generation && pending->session)
+		__atomic_store_n(&pending->session->info.generation, generation, __ATOMIC_RELAXED);
+}
+
 void pending_complete(struct dspbroker *broker, const struct dsp_completion *completion)
 {
 	struct pending *pending = pending_find(broker, completion->user_data);
@@ -189,6 +206,7 @@ void pending_complete(struct dspbroker *broker, const struct dsp_completion *com
 	pending->detail = completion->detail;
 	pending->busy_ns = completion->busy_ns;
 	pending_end(broker, pending, (int)completion->status);
+	note_generation(pending);
 }
 
 void pending_break(struct dspbroker *broker)

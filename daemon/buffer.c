@@ -7,12 +7,18 @@
 #include <sys/stat.h>
 
 #include "daemon/client.h"
+#include "daemon/closer.h"
 #include "daemon/device.h"
 #include "daemon/limits.h"
+#include "daemon/memory.h"
 #include "daemon/transport/transport.h"
-#include "protocol/wire.h"
 
 #define SEALS_NEEDED (F_SEAL_SHRINK | F_SEAL_GROW)
+
+#define NO_MEMORY "no memory for a buffer"
+#define NO_MEMFD                                                                        \
+	"the descriptor is no dma-buf, and no memfd that can be sealed; make one with " \
+	"memfd_create(MFD_ALLOW_SEALING)"
 
 static int fault_set(struct buffer_fault *fault, uint32_t status, const char *text, int error)
 {
@@ -40,52 +46,58 @@ no_bytes:
 	return -EDQUOT;
 }
 
-static void discharge(struct client *client, uint64_t size)
+void buffer_unreserve(struct client *client, uint64_t size)
 {
 	quota_release(&client->quota, QUOTA_FDS, 1);
 	quota_release(&client->quota, QUOTA_BYTES, size);
 	quota_release(&client->quota, QUOTA_BUFFERS, 1);
 }
 
-static int memfd_make(uint64_t size, int *out)
-{
-	_cleanup_(fd_closep) int fd = -1;
-
-	fd = memfd_create("dspbroker-buffer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0)
-		return -errno;
-	if (ftruncate(fd, (off_t)size) < 0)
-		return -errno;
-	if (fcntl(fd, F_ADD_SEALS, SEALS_NEEDED | F_SEAL_SEAL) < 0)
-		return -errno;
-	*out = TAKE_FD(fd);
-	return 0;
-}
-
-/* Takes @fd over on success. */
-static int wrap(struct buffer **out, struct client *client, int fd, uint64_t size, bool charged)
+/* Takes @fd over on success. A buffer that is @charged was reserved. */
+static int wrap(struct buffer **out, struct client *client, int fd, uint64_t size,
+	enum dsp_memory memory, bool charged)
 {
 	struct buffer *buffer = calloc(1, sizeof(*buffer));
 
 	if (!buffer)
 		return -ENOMEM;
 	*buffer = (struct buffer){
-		.client = client, .fd = fd, .size = size, .refs = 1, .charged = charged};
+		.client = client,
+		.fd = fd,
+		.memory = memory,
+		.size = size,
+		.refs = 1,
+		.charged = charged,
+		.dmabuf = memory == DSP_MEMORY_MEMFD ? -1 : fd,
+	};
 	list_init(&buffer->imports);
 	client->n_buffers++;
 	*out = buffer;
 	return 0;
 }
 
+/* A page behind it that nobody can write. */
+static size_t map_size(const struct buffer *arguments)
+{
+	return arguments->size + (size_t)sysconf(_SC_PAGESIZE);
+}
+
 int buffer_map(struct buffer *arguments)
 {
 	void *map;
+	int r;
 
 	if (arguments->map)
 		return 0;
-	map = mmap(NULL, arguments->size, PROT_READ | PROT_WRITE, MAP_SHARED, arguments->fd, 0);
+	map = mmap(NULL, map_size(arguments), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (map == MAP_FAILED)
 		return -errno;
+	if (mmap(map, arguments->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+		    arguments->fd, 0) == MAP_FAILED) {
+		r = -errno;
+		munmap(map, map_size(arguments));
+		return r;
+	}
 	arguments->map = map;
 	return 0;
 }
@@ -95,95 +107,142 @@ int buffer_new_arguments(struct buffer **out, struct client *client, uint64_t si
 	_cleanup_(fd_closep) int fd = -1;
 	int r;
 
-	r = memfd_make(size, &fd);
+	r = memory_new_memfd(size, &fd);
 	if (r < 0)
 		return r;
-	r = wrap(out, client, fd, size, false);
+	r = wrap(out, client, fd, size, DSP_MEMORY_MEMFD, false);
 	if (r < 0)
 		return r;
 	TAKE_FD(fd);
 	return 0;
+}
+
+int buffer_reserve(struct client *client, uint64_t *size, struct buffer_fault *fault)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	if (!*size)
+		return fault_set(fault, DSP_INVALID, "a buffer of no bytes", -EINVAL);
+	if (*size > LIMIT_BUFFER_BYTES)
+		return fault_set(fault, DSP_INVALID, "larger than a buffer can be", -E2BIG);
+	*size = (*size + page - 1) & ~(page - 1);
+	return charge(client, *size, fault);
 }
 
 int buffer_new(struct buffer **out, struct client *client, uint64_t size,
 	struct buffer_fault *fault)
 {
 	_cleanup_(fd_closep) int fd = -1;
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	int r;
 
-	if (!size)
-		return fault_set(fault, DSP_INVALID, "a buffer of no bytes", -EINVAL);
-	if (size > LIMIT_BUFFER_BYTES)
-		return fault_set(fault, DSP_INVALID, "larger than a buffer can be", -E2BIG);
-	size = (size + page - 1) & ~(page - 1);
-	r = charge(client, size, fault);
+	r = buffer_reserve(client, &size, fault);
 	if (r < 0)
 		return r;
-	r = memfd_make(size, &fd);
+	r = memory_new_memfd(size, &fd);
 	if (r >= 0)
-		r = wrap(out, client, fd, size, true);
+		r = wrap(out, client, fd, size, DSP_MEMORY_MEMFD, true);
 	if (r < 0) {
-		discharge(client, size);
-		return fault_set(fault, DSP_NO_RESOURCES, "no memory for a buffer", r);
+		buffer_unreserve(client, size);
+		return fault_set(fault, DSP_NO_RESOURCES, NO_MEMORY, r);
 	}
 	TAKE_FD(fd);
 	return 0;
 }
 
-/* Is this a memfd of that size which nobody can shrink under us? */
-static int inspect(int fd, uint64_t *size, struct buffer_fault *fault)
+int buffer_new_dmabuf(struct buffer **out, struct client *client, int fd, uint64_t size,
+	enum dsp_memory memory, struct buffer_fault *fault)
 {
-	/* Before anything else: a file system in user space may never answer fstat(). */
-	int seals = fcntl(fd, F_GET_SEALS), mode;
-	struct stat st;
-	bool sealed;
+	int r;
 
-	/* A file of a tmpfs has seals, too, and they forbid more. */
-	sealed = seals >= 0 && (seals & SEALS_NEEDED) == SEALS_NEEDED;
-	if (seals < 0 || (!sealed && (seals & F_SEAL_SEAL)) || fstat(fd, &st) < 0)
+	r = wrap(out, client, fd, size, memory, true);
+	return r < 0 ? fault_set(fault, DSP_NO_RESOURCES, NO_MEMORY, r) : 0;
+}
+
+static bool can_be_written(int fd)
+{
+	int mode = fcntl(fd, F_GETFL);
+
+	return mode >= 0 && (mode & O_ACCMODE) == O_RDWR && !(mode & O_PATH);
+}
+
+/* How much of the @there bytes is lent? */
+static int choose_size(uint64_t *size, uint64_t there, const char *too_short,
+	struct buffer_fault *fault)
+{
+	if (!*size)
+		*size = there;
+	if (*size > there)
+		return fault_set(fault, DSP_INVALID, too_short, -ERANGE);
+	if (*size > LIMIT_BUFFER_BYTES)
+		return fault_set(fault, DSP_INVALID, "larger than a buffer can be", -E2BIG);
+	return 0;
+}
+
+static int inspect_dmabuf(int fd, uint64_t there, uint64_t *size, struct buffer_fault *fault)
+{
+	if (!can_be_written(fd))
 		return fault_set(fault, DSP_INVALID,
-			"the descriptor is no memfd that can be sealed; make one with "
-			"memfd_create(MFD_ALLOW_SEALING)",
-			-EINVAL);
+			"the dma-buf cannot be written; have it exported for reading and writing",
+			-EACCES);
+	return choose_size(size, there, "the dma-buf is smaller than the size that was given",
+		fault);
+}
+
+/* A memfd of that size which nobody can shrink under us? */
+static int inspect_memfd(int fd, int seals, uint64_t *size, struct buffer_fault *fault)
+{
+	/* A file of a tmpfs has seals, too, and they forbid more. */
+	bool sealed = (seals & SEALS_NEEDED) == SEALS_NEEDED;
+	struct stat st;
+
+	if ((!sealed && (seals & F_SEAL_SEAL)) || fstat(fd, &st) < 0)
+		return fault_set(fault, DSP_INVALID, NO_MEMFD, -EINVAL);
 	if (!sealed)
 		return fault_set(fault, DSP_INVALID,
 			"the memfd is not sealed; add F_SEAL_SHRINK and F_SEAL_GROW first", -EPERM);
-	mode = fcntl(fd, F_GETFL);
-	if (mode < 0 || (mode & O_ACCMODE) != O_RDWR || (mode & O_PATH) ||
-		(seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)))
+	if (!can_be_written(fd) || (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)))
 		return fault_set(fault, DSP_INVALID,
 			"the memfd cannot be written; open it for reading and writing, unsealed "
 			"against writing",
 			-EACCES);
 	if (!st.st_size)
 		return fault_set(fault, DSP_INVALID, "the memfd is empty", -ENODATA);
-	if (!*size)
-		*size = (uint64_t)st.st_size;
-	if (*size > (uint64_t)st.st_size)
-		return fault_set(fault, DSP_INVALID,
-			"the memfd is shorter than the size that was given; was it truncated?",
-			-ERANGE);
-	if (*size > LIMIT_BUFFER_BYTES)
-		return fault_set(fault, DSP_INVALID, "larger than a buffer can be", -E2BIG);
-	return 0;
+	return choose_size(size, (uint64_t)st.st_size,
+		"the memfd is shorter than the size that was given; was it truncated?", fault);
+}
+
+/* What is it, and may it be lent? */
+static int inspect(int fd, uint64_t *size, enum dsp_memory *memory, struct buffer_fault *fault)
+{
+	/* Before anything else: a file system in user space may never answer fstat(). */
+	int seals = fcntl(fd, F_GET_SEALS);
+	uint64_t there;
+
+	*memory = DSP_MEMORY_MEMFD;
+	if (seals >= 0)
+		return inspect_memfd(fd, seals, size, fault);
+	*memory = DSP_MEMORY_HEAP;
+	if (memory_is_dmabuf(fd, &there))
+		return inspect_dmabuf(fd, there, size, fault);
+	return fault_set(fault, DSP_INVALID, NO_MEMFD, -EINVAL);
 }
 
 int buffer_new_import(struct buffer **out, struct client *client, int fd, uint64_t size,
 	struct buffer_fault *fault)
 {
+	enum dsp_memory memory;
 	int r;
 
-	r = inspect(fd, &size, fault);
+	r = inspect(fd, &size, &memory, fault);
 	if (r < 0)
 		return r;
 	r = charge(client, size, fault);
 	if (r < 0)
 		return r;
-	r = wrap(out, client, fd, size, true);
+	r = wrap(out, client, fd, size, memory, true);
 	if (r < 0) {
-		discharge(client, size);
-		return fault_set(fault, DSP_NO_RESOURCES, "no memory for a buffer", r);
+		buffer_unreserve(client, size);
+		return fault_set(fault, DSP_NO_RESOURCES, NO_MEMORY, r);
 	}
 	return 0;
 }
@@ -199,10 +258,14 @@ static void destroy(struct buffer *buffer)
 	struct client *client = buffer->client;
 
 	if (buffer->map)
-		munmap(buffer->map, buffer->size);
-	fd_close(buffer->fd);
+		munmap(buffer->map, map_size(buffer));
+	/* What an exporter does at the end of a dma-buf takes as long as it takes. */
+	if (buffer->dmabuf >= 0)
+		closer_close(buffer->dmabuf);
+	else
+		fd_close(buffer->fd);
 	if (buffer->charged)
-		discharge(client, buffer->size);
+		buffer_unreserve(client, buffer->size);
 	free(buffer);
 	client->n_buffers--;
 	client_collect(client);

@@ -12,6 +12,7 @@
 
 #include "daemon/quota.h"
 #include "protocol/util.h"
+#include "protocol/wire.h"
 
 struct client;
 struct device;
@@ -21,6 +22,8 @@ struct buffer {
 	struct client *client; /* outlives it */
 	uint32_t id;           /* the client's; 0: the argument area */
 	int fd;
+	int dmabuf;             /* fd when that is a dma-buf, else -1 */
+	enum dsp_memory memory; /* a dma-buf that the client brought counts as HEAP */
 	uint64_t size;
 	unsigned int refs; /* the client's id, and each call in flight that uses it */
 	struct list imports;
@@ -38,23 +41,32 @@ struct import {
 	bool releasing;
 };
 
-/* Why a memfd is not taken. */
+/* Why there is no buffer. */
 struct buffer_fault {
 	uint32_t status;              /* enum dsp_status */
 	struct quota_refusal refusal; /* DSP_OVER_LIMIT */
 	const char *text;             /* otherwise */
 };
 
-/* Both return 0 and a buffer with one reference, or a negative errno with *@fault filled. */
+/* Buffers come with one reference, or there is a negative errno with *@fault filled. */
+/* A memfd of whole pages. */
 int buffer_new(struct buffer **out, struct client *client, uint64_t size,
 	struct buffer_fault *fault);
-/* Takes a client's memfd over on success. */
+/* The same for memory that takes time to make, in two steps: charge it to the client, with *@size
+ * rounded up to whole pages; then either take the charge back or make a buffer of the dma-buf @fd,
+ * which takes over both, or fails and takes neither. */
+int buffer_reserve(struct client *client, uint64_t *size, struct buffer_fault *fault);
+void buffer_unreserve(struct client *client, uint64_t size);
+int buffer_new_dmabuf(struct buffer **out, struct client *client, int fd, uint64_t size,
+	enum dsp_memory memory, struct buffer_fault *fault);
+/* Takes a client's memfd or dma-buf over on success. */
 int buffer_new_import(struct buffer **out, struct client *client, int fd, uint64_t size,
 	struct buffer_fault *fault);
 /* The connection's argument area; not charged. Returns 0 or -errno. */
 int buffer_new_arguments(struct buffer **out, struct client *client, uint64_t size);
 
-/* Map the argument area, if it is not; it stays so. Nobody can shrink it. Returns 0 or -errno. */
+/* Map the argument area, if it is not; it stays so, nobody can shrink it, and the page behind it
+ * cannot be written. Returns 0 or -errno. */
 int buffer_map(struct buffer *arguments);
 
 struct buffer *buffer_ref(struct buffer *buffer);

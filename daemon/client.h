@@ -52,7 +52,8 @@ struct client {
 	struct buffer *arguments;
 	struct idmap sessions, buffers;
 	unsigned int n_sessions;
-	unsigned int n_buffers; /* all, also those that it has freed */
+	unsigned int n_buffers;     /* all, also those that it has freed */
+	unsigned int n_allocations; /* memory that is being made for it; not among those yet */
 
 	bool dead;          /* the connection has ended */
 	unsigned int holds; /* code that must not lose it under its feet */

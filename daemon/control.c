@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* The requests of the control plane, one function each. What comes here has been decoded. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "daemon/allocation.h"
 #include "daemon/audit.h"
 #include "daemon/broker.h"
 #include "daemon/client.h"
@@ -12,6 +15,9 @@
 #include "daemon/transport/remoteproc.h"
 #include "daemon/transport/transport.h"
 #include "daemon/user.h"
+
+/* So that a module stays what it is. */
+#define MODULE_SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
 
 static void refuse_field(struct client *client, uint32_t serial, size_t field, const char *text)
 {
@@ -89,7 +95,7 @@ static void handle_hello(struct client *client, const union dsp_request *request
 	send_hello_reply(client, serial, ring_fd, notify_fd);
 }
 
-/* OPEN, CLOSE */
+/* OPEN, OPEN_MODULE, CLOSE */
 
 /* "DEVICE/SERVICE", in characters that are safe in a log line and a file name. */
 static bool is_channel_name(const char *name)
@@ -104,34 +110,86 @@ static bool is_channel_name(const char *name)
 	return service && !name[device + 1 + service];
 }
 
+/* What policy says, if the channel can be opened now; else the client is told why not. */
+static bool may_open(struct client *client, const struct dsp_open *open,
+	struct policy_decision *decision)
+{
+	uint32_t serial = open->header.serial;
+
+	if (!is_channel_name(open->channel)) {
+		refuse_field(client, serial, offsetof(struct dsp_open, channel),
+			"that is no name of a channel, which is DEVICE/SERVICE");
+		return false;
+	}
+	if (client->broker->stopping) {
+		client_refuse(client, serial, &(struct refusal){.status = DSP_SHUTTING_DOWN},
+			"the broker is stopping");
+		return false;
+	}
+	policy_decide(client->broker->policy, &client->identity, open->channel, decision);
+	if (decision->allowed)
+		return true;
+	audit_denied(client, open->channel, decision);
+	client_refuse(client, serial,
+		&(struct refusal){.status = DSP_DENIED, .rule = decision->rule},
+		"%s is denied to uid %u by rule %s", open->channel, client->identity.uid,
+		decision->rule);
+	return false;
+}
+
 static void handle_open(struct client *client, const union dsp_request *request,
+	struct sock_fds *fds)
+{
+	const struct dsp_open *open = &request->open;
+	struct policy_decision decision;
+
+	(void)fds;
+	if (may_open(client, open, &decision))
+		session_open(client, open->channel, &decision, -1, open->header.serial);
+}
+
+/* What is wrong with a module that a client brought; NULL: nothing, and nobody can change it. */
+static const char *module_fault(int fd)
+{
+	/* Before anything else: a file system in user space may never answer fstat(). */
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+
+	if (seals < 0)
+		return "the module is in no memfd; make one with memfd_create(MFD_ALLOW_SEALING)";
+	if ((seals & MODULE_SEALS) != MODULE_SEALS)
+		return "the module's memfd is not sealed; add F_SEAL_WRITE, F_SEAL_GROW and "
+		       "F_SEAL_SHRINK first";
+	if (fstat(fd, &st) < 0 || st.st_size <= 0)
+		return "the module's memfd is empty";
+	if (st.st_size > DSP_MODULE_BYTES_MAX)
+		return "the module is larger than one can be";
+	return NULL;
+}
+
+static void handle_open_module(struct client *client, const union dsp_request *request,
 	struct sock_fds *fds)
 {
 	const struct dsp_open *open = &request->open;
 	uint32_t serial = open->header.serial;
 	struct policy_decision decision;
+	const char *fault;
 
-	(void)fds;
-	if (!is_channel_name(open->channel)) {
-		refuse_field(client, serial, offsetof(struct dsp_open, channel),
-			"that is no name of a channel, which is DEVICE/SERVICE");
+	if (!may_open(client, open, &decision))
 		return;
-	}
-	if (client->broker->stopping) {
-		client_refuse(client, serial, &(struct refusal){.status = DSP_SHUTTING_DOWN},
-			"the broker is stopping");
-		return;
-	}
-	policy_decide(client->broker->policy, &client->identity, open->channel, &decision);
-	if (!decision.allowed) {
+	if (!decision.domain->own_modules) {
 		audit_denied(client, open->channel, &decision);
 		client_refuse(client, serial,
 			&(struct refusal){.status = DSP_DENIED, .rule = decision.rule},
-			"%s is denied to uid %u by rule %s", open->channel, client->identity.uid,
-			decision.rule);
+			"rule %s lets uid %u bring no module of its own to %s", decision.rule,
+			client->identity.uid, open->channel);
 		return;
 	}
-	session_open(client, open->channel, &decision, serial);
+	fault = module_fault(fds->fd[0]);
+	if (fault)
+		refuse_field(client, serial, sizeof(*open), fault);
+	else
+		session_open(client, open->channel, &decision, sock_fds_take(fds, 0), serial);
 }
 
 static void handle_close(struct client *client, const union dsp_request *request,
@@ -194,21 +252,74 @@ static void publish_buffer(struct client *client, uint32_t serial, uint16_t opco
 	client_send_fds(client, &reply, sizeof(reply), &buffer->fd, opcode == DSP_ALLOC ? 1 : 0);
 }
 
+static void alloc_ended(struct client *client, uint32_t serial, struct buffer *buffer,
+	const struct buffer_fault *fault)
+{
+	if (buffer)
+		publish_buffer(client, serial, DSP_ALLOC, buffer);
+	else
+		refuse_buffer(client, serial, offsetof(struct dsp_alloc, size), fault);
+}
+
+/* The session on whose device memory is wanted; else the client is told why there is none. */
+static struct session *memory_session(struct client *client, const struct dsp_alloc *alloc)
+{
+	struct session *session = idmap_get(&client->sessions, alloc->session);
+	enum dsp_status status = session ? session_status(session) : DSP_NOT_FOUND;
+	const struct refusal refusal = {
+		.status = status == DSP_OK ? DSP_UNSUPPORTED : status,
+		.field = offsetof(struct dsp_alloc, session),
+	};
+
+	if (status == DSP_OK && session->kind == DSP_KIND_CALL && session->device->ops->memory_node)
+		return session;
+	client_refuse(client, alloc->header.serial, &refusal,
+		status == DSP_NOT_FOUND ? "no such session is open"
+		: status == DSP_OK      ? "the session's device has no memory of its own"
+					: "the session is dead");
+	return NULL;
+}
+
+/* Memory that takes time to make. */
+static void begin_alloc(struct client *client, const struct dsp_alloc *alloc)
+{
+	uint32_t serial = alloc->header.serial;
+	struct session *session = NULL;
+	struct buffer_fault fault;
+
+	if (client->n_allocations >= LIMIT_CLIENT_ALLOCATIONS) {
+		client_refuse(client, serial,
+			&(struct refusal){
+				.status = DSP_OVER_LIMIT, .limit = LIMIT_CLIENT_ALLOCATIONS},
+			"over limit: %d buffers of this connection are being made",
+			LIMIT_CLIENT_ALLOCATIONS);
+		return;
+	}
+	if (alloc->memory == DSP_MEMORY_DEVICE) {
+		session = memory_session(client, alloc);
+		if (!session)
+			return;
+	}
+	if (allocation_begin(client, alloc, session, alloc_ended, &fault) < 0)
+		alloc_ended(client, serial, NULL, &fault);
+}
+
 static void handle_alloc(struct client *client, const union dsp_request *request,
 	struct sock_fds *fds)
 {
 	const struct dsp_alloc *alloc = &request->alloc;
 	struct buffer_fault fault;
-	struct buffer *buffer;
+	struct buffer *buffer = NULL;
 
 	(void)fds;
 	if (!may_have_buffers(client, alloc->header.serial))
 		return;
-	if (buffer_new(&buffer, client, alloc->size, &fault) < 0)
-		refuse_buffer(client, alloc->header.serial, offsetof(struct dsp_alloc, size),
-			&fault);
-	else
-		publish_buffer(client, alloc->header.serial, DSP_ALLOC, buffer);
+	if (alloc->memory != DSP_MEMORY_MEMFD) {
+		begin_alloc(client, alloc);
+		return;
+	}
+	buffer_new(&buffer, client, alloc->size, &fault);
+	alloc_ended(client, alloc->header.serial, buffer, &fault);
 }
 
 static void handle_import(struct client *client, const union dsp_request *request,
@@ -277,6 +388,11 @@ static void handle_query_device(struct client *client, const union dsp_request *
 		record.state = device->state;
 		record.isolation = device->isolation;
 		record.coredumps = device->coredumps;
+		record.domains_max = device->domains_max;
+		record.domains_hung = device->domains_hung;
+		record.waiting = device->waiting;
+		record.n_attributes = device->n_attributes;
+		memcpy(record.attributes, device->attributes, sizeof(record.attributes));
 		if (device->remoteproc)
 			wire_string_set(record.remoteproc, sizeof(record.remoteproc),
 				remoteproc_name(device->remoteproc));
@@ -369,6 +485,7 @@ static void (*const handlers[DSP_OPCODE_COUNT])(struct client *client,
 	[DSP_QUERY_DEVICE] = handle_query_device,
 	[DSP_QUERY_CHANNEL] = handle_query_channel,
 	[DSP_QUERY_SESSION] = handle_query_session,
+	[DSP_OPEN_MODULE] = handle_open_module,
 };
 
 void client_handle_request(struct client *client, const void *packet, size_t size,

@@ -26,6 +26,8 @@
 #define LIMIT_CLIENT_FDS      4096
 #define LIMIT_CLIENT_CALLS    2048
 
+#define LIMIT_CLIENT_ALLOCATIONS 16 /* memory that takes time to make: under way at once */
+
 /* One session. */
 #define LIMIT_RULE_SESSIONS      16    /* policy: sessions; per user and rule */
 #define LIMIT_SESSION_CALLS      64    /* policy: calls; in flight */

@@ -6,39 +6,47 @@
 
 #include "protocol/util.h"
 
-/* The request table: what a request must look like before anybody reads it. */
+/* The request table: what a request must look like before anybody reads it. Fields are named by
+ * their offset; 0: there is none. */
 static const struct {
 	const char *name;
 	uint16_t size;        /* exact, bytes */
 	uint16_t fds;         /* exact */
-	uint16_t reserved;    /* offset of a u32 that must be zero; 0: none */
-	uint16_t flags;       /* offset of a u32 of which no bit is defined yet; 0: none */
-	uint16_t string;      /* offset of a string; 0: none */
+	uint16_t reserved;    /* a u32 that must be zero */
+	uint16_t flags;       /* a u32 of which no bit is defined yet */
+	uint16_t string;      /* a string */
 	uint16_t string_size; /* bytes */
+	uint16_t memory;      /* a u32 that names a kind of memory */
+	uint16_t session;     /* beside that, a u32 that must be zero unless it is a device's */
 	uint16_t reply_size;
 	uint16_t reply_fds;
 } requests[DSP_OPCODE_COUNT] = {
-#define FIELD(type, member) offsetof(struct type, member)
-	[DSP_HELLO] = {"HELLO", sizeof(struct dsp_hello), 0, FIELD(dsp_hello, reserved), 0, 0, 0,
-		sizeof(struct dsp_hello_reply), DSP_HELLO_REPLY_FDS},
-	[DSP_OPEN] = {"OPEN", sizeof(struct dsp_open), 0, FIELD(dsp_open, reserved),
-		FIELD(dsp_open, flags), FIELD(dsp_open, channel), DSP_CHANNEL_SIZE,
-		sizeof(struct dsp_open_reply), 0},
-	[DSP_CLOSE] = {"CLOSE", sizeof(struct dsp_close), 0, FIELD(dsp_close, reserved), 0, 0, 0,
-		sizeof(struct dsp_close_reply), 0},
-	[DSP_ALLOC] = {"ALLOC", sizeof(struct dsp_alloc), 0, FIELD(dsp_alloc, reserved),
-		FIELD(dsp_alloc, flags), 0, 0, sizeof(struct dsp_buffer_reply), 1},
-	[DSP_IMPORT] = {"IMPORT", sizeof(struct dsp_import), 1, FIELD(dsp_import, reserved),
-		FIELD(dsp_import, flags), 0, 0, sizeof(struct dsp_buffer_reply), 0},
-	[DSP_FREE] = {"FREE", sizeof(struct dsp_free), 0, FIELD(dsp_free, reserved), 0, 0, 0,
-		sizeof(struct dsp_free_reply), 0},
-	[DSP_QUERY_DEVICE] = {"QUERY_DEVICE", sizeof(struct dsp_query), 0, 0, 0, 0, 0,
-		sizeof(struct dsp_device_record), 0},
-	[DSP_QUERY_CHANNEL] = {"QUERY_CHANNEL", sizeof(struct dsp_query), 0, 0, 0, 0, 0,
-		sizeof(struct dsp_channel_record), 0},
-	[DSP_QUERY_SESSION] = {"QUERY_SESSION", sizeof(struct dsp_query), 0, 0, 0, 0, 0,
-		sizeof(struct dsp_session_record), 0},
-#undef FIELD
+#define REQUEST(text, type, reply) \
+	.name = (text), .size = sizeof(struct type), .reply_size = sizeof(struct reply)
+	[DSP_HELLO] = {REQUEST("HELLO", dsp_hello, dsp_hello_reply),
+		.reserved = offsetof(struct dsp_hello, reserved), .reply_fds = DSP_HELLO_REPLY_FDS},
+	[DSP_OPEN] = {REQUEST("OPEN", dsp_open, dsp_open_reply),
+		.reserved = offsetof(struct dsp_open, reserved),
+		.flags = offsetof(struct dsp_open, flags),
+		.string = offsetof(struct dsp_open, channel), .string_size = DSP_CHANNEL_SIZE},
+	[DSP_CLOSE] = {REQUEST("CLOSE", dsp_close, dsp_close_reply),
+		.reserved = offsetof(struct dsp_close, reserved)},
+	[DSP_ALLOC] = {REQUEST("ALLOC", dsp_alloc, dsp_buffer_reply),
+		.memory = offsetof(struct dsp_alloc, memory),
+		.session = offsetof(struct dsp_alloc, session), .reply_fds = 1},
+	[DSP_IMPORT] = {REQUEST("IMPORT", dsp_import, dsp_buffer_reply), .fds = 1,
+		.reserved = offsetof(struct dsp_import, reserved),
+		.flags = offsetof(struct dsp_import, flags)},
+	[DSP_FREE] = {REQUEST("FREE", dsp_free, dsp_free_reply),
+		.reserved = offsetof(struct dsp_free, reserved)},
+	[DSP_QUERY_DEVICE] = {REQUEST("QUERY_DEVICE", dsp_query, dsp_device_record)},
+	[DSP_QUERY_CHANNEL] = {REQUEST("QUERY_CHANNEL", dsp_query, dsp_channel_record)},
+	[DSP_QUERY_SESSION] = {REQUEST("QUERY_SESSION", dsp_query, dsp_session_record)},
+	[DSP_OPEN_MODULE] = {REQUEST("OPEN_MODULE", dsp_open, dsp_open_reply), .fds = 1,
+		.reserved = offsetof(struct dsp_open, reserved),
+		.flags = offsetof(struct dsp_open, flags),
+		.string = offsetof(struct dsp_open, channel), .string_size = DSP_CHANNEL_SIZE},
+#undef REQUEST
 };
 
 static const struct {
@@ -86,6 +94,28 @@ static uint32_t word_at(const union dsp_request *request, size_t offset)
 	return word;
 }
 
+/* Of a request whose size is right. */
+static int check_fields(const union dsp_request *request, struct dsp_wire_fault *fault)
+{
+	const __typeof__(requests[0]) *rules = &requests[request->header.opcode];
+
+	if (rules->reserved && word_at(request, rules->reserved))
+		return refuse(fault, DSP_INVALID, rules->reserved, "reserved bytes are not zero");
+	if (rules->flags && word_at(request, rules->flags))
+		return refuse(fault, DSP_INVALID, rules->flags, "unknown flags are set");
+	if (rules->string &&
+		!wire_string_valid((const char *)request + rules->string, rules->string_size))
+		return refuse(fault, DSP_INVALID, rules->string,
+			"the string is not terminated and padded with NULs");
+	if (rules->memory && word_at(request, rules->memory) >= DSP_MEMORY_COUNT)
+		return refuse(fault, DSP_INVALID, rules->memory, "there is no such kind of memory");
+	if (rules->session && word_at(request, rules->session) &&
+		word_at(request, rules->memory) != DSP_MEMORY_DEVICE)
+		return refuse(fault, DSP_INVALID, rules->session,
+			"a session is named for memory that is no device's");
+	return 0;
+}
+
 int wire_decode_request(union dsp_request *out, const void *packet, size_t size, size_t n_fds,
 	struct dsp_wire_fault *fault)
 {
@@ -108,17 +138,7 @@ int wire_decode_request(union dsp_request *out, const void *packet, size_t size,
 	if (out->header.reserved)
 		return refuse(fault, DSP_INVALID, offsetof(struct dsp_header, reserved),
 			"reserved bytes of the header are not zero");
-	if (requests[opcode].reserved && word_at(out, requests[opcode].reserved))
-		return refuse(fault, DSP_INVALID, requests[opcode].reserved,
-			"reserved bytes are not zero");
-	if (requests[opcode].flags && word_at(out, requests[opcode].flags))
-		return refuse(fault, DSP_INVALID, requests[opcode].flags, "unknown flags are set");
-	if (requests[opcode].string &&
-		!wire_string_valid((const char *)out + requests[opcode].string,
-			requests[opcode].string_size))
-		return refuse(fault, DSP_INVALID, requests[opcode].string,
-			"the string is not terminated and padded with NULs");
-	return 0;
+	return check_fields(out, fault);
 }
 
 static uint16_t request_of(uint16_t opcode)

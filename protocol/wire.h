@@ -64,6 +64,7 @@ enum dsp_opcode {
 	DSP_QUERY_DEVICE = 7,
 	DSP_QUERY_CHANNEL = 8,
 	DSP_QUERY_SESSION = 9,
+	DSP_OPEN_MODULE = 10,
 	DSP_OPCODE_COUNT,
 
 	DSP_ERROR = DSP_REPLY, /* the reply to any request that failed */
@@ -106,6 +107,9 @@ struct dsp_hello_reply {
 static_assert(sizeof(struct dsp_hello_reply) == 32, "wire");
 #define DSP_HELLO_REPLY_FDS 4
 
+/* OPEN, and OPEN_MODULE, which brings the channel's module along: its descriptor is a memfd that
+ * holds it, sealed against writing, growing and shrinking, of at most DSP_MODULE_BYTES_MAX bytes.
+ */
 struct dsp_open {
 	struct dsp_header header;
 	char channel[DSP_CHANNEL_SIZE]; /* DEVICE/SERVICE */
@@ -113,6 +117,7 @@ struct dsp_open {
 	uint32_t reserved;
 };
 static_assert(sizeof(struct dsp_open) == 144, "wire");
+#define DSP_MODULE_BYTES_MAX (16 * 1024 * 1024)
 
 enum dsp_channel_kind {
 	DSP_KIND_CALL = 1,
@@ -143,15 +148,23 @@ struct dsp_close_reply {
 	struct dsp_header header;
 };
 
+/* What a buffer is made of. */
+enum dsp_memory {
+	DSP_MEMORY_MEMFD = 0,  /* pages of the page cache; hardware reaches them one by one */
+	DSP_MEMORY_HEAP = 1,   /* a dma-buf of the system's heap */
+	DSP_MEMORY_DEVICE = 2, /* a dma-buf of the session's device's own allocator */
+	DSP_MEMORY_COUNT,
+};
+
 struct dsp_alloc {
 	struct dsp_header header;
-	uint64_t size; /* bytes, rounded up to whole pages by the broker */
-	uint32_t flags;
-	uint32_t reserved;
+	uint64_t size;    /* bytes, rounded up to whole pages by the broker */
+	uint32_t memory;  /* enum dsp_memory */
+	uint32_t session; /* MEMORY_DEVICE: one on that device; else 0 */
 };
 static_assert(sizeof(struct dsp_alloc) == 24, "wire");
 
-/* Descriptor: a memfd of the client's, sealed against shrinking and growing. */
+/* Descriptor: a memfd of the client's, sealed against shrinking and growing, or a dma-buf. */
 struct dsp_import {
 	struct dsp_header header;
 	uint64_t size; /* bytes to import, from offset 0; 0: all of it */
@@ -160,7 +173,7 @@ struct dsp_import {
 };
 static_assert(sizeof(struct dsp_import) == 24, "wire");
 
-/* The reply to ALLOC (with the memfd as descriptor) and to IMPORT (with none). */
+/* The reply to ALLOC (with the memfd or dma-buf as descriptor) and to IMPORT (with none). */
 struct dsp_buffer_reply {
 	struct dsp_header header;
 	uint64_t size; /* bytes */
@@ -210,6 +223,9 @@ enum dsp_isolation {
 	DSP_ISOLATION_COUNT,
 };
 
+/* Of a FastRPC DSP, by their ids there (daemon/transport/fastrpc/abi.h). */
+#define DSP_ATTRIBUTES_MAX 12
+
 struct dsp_device_record {
 	struct dsp_header header;
 	uint64_t id;
@@ -224,8 +240,14 @@ struct dsp_device_record {
 	uint32_t isolation;               /* enum dsp_isolation */
 	uint32_t coredumps;               /* that were saved since the broker started */
 	char remoteproc[DSP_DEVICE_SIZE]; /* "remoteproc0"; "": none */
+	uint32_t domains_max;  /* protection domains that there can be at once; 0: not known, or no
+				  limit */
+	uint32_t domains_hung; /* of them those in which a call did not end in time */
+	uint32_t waiting;      /* opens that wait for one to be free */
+	uint32_t n_attributes; /* of the DSP, as it tells them: how many follow */
+	uint32_t attributes[DSP_ATTRIBUTES_MAX];
 };
-static_assert(sizeof(struct dsp_device_record) == 144, "wire");
+static_assert(sizeof(struct dsp_device_record) == 208, "wire");
 
 struct dsp_channel_record {
 	struct dsp_header header;

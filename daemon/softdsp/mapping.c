@@ -25,6 +25,18 @@ static int map(struct mapping *out, int fd, uint64_t size)
 	return 0;
 }
 
+/* It has an id all the same, so that calls with it fail for what it is. */
+static void map_none(struct mapping_table *table, const struct soft_message *message, int error)
+{
+	static char nowhere;
+
+	table->slots[message->id] = (struct mapping){.base = &nowhere};
+	if (!table->complained)
+		fprintf(stderr, "softdsp: cannot map %llu bytes: %s\n",
+			(unsigned long long)message->size, strerror(-error));
+	table->complained = true;
+}
+
 static int receive_one(struct mapping_table *table)
 {
 	_cleanup_(sock_fds_close) struct sock_fds fds = {};
@@ -40,8 +52,7 @@ static int receive_one(struct mapping_table *table)
 		return -EPROTO;
 	r = map(&table->slots[message.id], fds.fd[0], message.size);
 	if (r < 0)
-		fprintf(stderr, "softdsp: cannot map %llu bytes: %s\n",
-			(unsigned long long)message.size, strerror(-r));
+		map_none(table, &message, r);
 	return 0;
 }
 
@@ -74,6 +85,7 @@ int mapping_find(struct mapping_table *table, uint64_t id, struct mapping **out)
 
 void mapping_remove(struct mapping *mapping)
 {
-	munmap(mapping->base, mapping->size);
+	if (mapping->size)
+		munmap(mapping->base, mapping->size);
 	*mapping = (struct mapping){};
 }

@@ -10,21 +10,22 @@
 #include "daemon/transport/softdsp.h"
 
 struct mapping {
-	char *base; /* NULL: no such mapping */
-	size_t size;
+	char *base;    /* NULL: no such mapping */
+	size_t size;   /* 0: this memory cannot be mapped */
 	bool writable; /* not when the memfd came open for reading only, or sealed against writing
 			*/
 };
 
 struct mapping_table {
-	int socket; /* borrowed; where SOFT_MAP comes from */
+	int socket;      /* borrowed; where SOFT_MAP comes from */
+	bool complained; /* of memory that cannot be mapped; once is enough */
 	struct mapping slots[SOFT_MAPPINGS_MAX];
 };
 
 /*
  * Take all that waits in the socket. 0: it is empty now. -ECONNRESET: the broker closed it.
- * -EPROTO: something that is no SOFT_MAP, or one for an id that is in use. A memfd that cannot be
- * mapped is reported on stderr and leaves its id unknown.
+ * -EPROTO: something that is no SOFT_MAP, or one for an id that is in use. A dma-buf may be of a
+ * kind that cannot be mapped, which is an error of who uses it.
  */
 int mapping_receive(struct mapping_table *table);
 

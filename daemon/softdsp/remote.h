@@ -68,11 +68,21 @@ typedef union {
 
 /* The usual error numbers. */
 #ifndef AEE_SUCCESS
-#define AEE_SUCCESS      0
-#define AEE_EFAILED      1
-#define AEE_ENOMEMORY    2
-#define AEE_EBADSTATE    13
-#define AEE_EBADPARM     14
+#define AEE_SUCCESS 0
+#endif
+#ifndef AEE_EFAILED
+#define AEE_EFAILED 1
+#endif
+#ifndef AEE_ENOMEMORY
+#define AEE_ENOMEMORY 2
+#endif
+#ifndef AEE_EBADSTATE
+#define AEE_EBADSTATE 13
+#endif
+#ifndef AEE_EBADPARM
+#define AEE_EBADPARM 14
+#endif
+#ifndef AEE_EUNSUPPORTED
 #define AEE_EUNSUPPORTED 20
 #endif
 

@@ -97,7 +97,7 @@ static int resolve(struct service *service, const struct dsp_entry *entry, unsig
 		return r;
 	if (!mapping)
 		return DSP_NOT_FOUND;
-	if (i >= entry->n_in && !mapping->writable)
+	if (!mapping->size || (i >= entry->n_in && !mapping->writable))
 		return invalid(out, ARG_FIELD(i, buffer));
 	if (range->offset > mapping->size)
 		return invalid(out, ARG_FIELD(i, offset));

@@ -24,12 +24,13 @@ static const struct {
 	[DSP_HELLO] = {32, 0, 28, 4},
 	[DSP_OPEN] = {144, 0, 136, 8},
 	[DSP_CLOSE] = {16, 0, 12, 4},
-	[DSP_ALLOC] = {24, 0, 16, 8},
+	[DSP_ALLOC] = {24, 0, 0, 0},
 	[DSP_IMPORT] = {24, 1, 16, 8},
 	[DSP_FREE] = {16, 0, 12, 4},
 	[DSP_QUERY_DEVICE] = {16, 0, 0, 0},
 	[DSP_QUERY_CHANNEL] = {16, 0, 0, 0},
 	[DSP_QUERY_SESSION] = {16, 0, 0, 0},
+	[DSP_OPEN_MODULE] = {144, 1, 136, 8},
 };
 
 static bool all_zero(const uint8_t *bytes, size_t n)
@@ -38,6 +39,12 @@ static bool all_zero(const uint8_t *bytes, size_t n)
 		if (*bytes++)
 			return false;
 	return true;
+}
+
+/* The kind of memory, and a session where it is a device's. */
+static bool allowed_memory(const uint8_t *words)
+{
+	return words[0] <= 2 && all_zero(words + 1, 3) && (words[0] == 2 || all_zero(words + 4, 4));
 }
 
 static bool allowed(const uint8_t *packet, size_t size, size_t n_fds)
@@ -54,7 +61,9 @@ static bool allowed(const uint8_t *packet, size_t size, size_t n_fds)
 	if (!all_zero(packet + 2, 2) ||
 		!all_zero(packet + rules[opcode].zero, rules[opcode].zero_size))
 		return false;
-	if (opcode != DSP_OPEN)
+	if (opcode == DSP_ALLOC)
+		return allowed_memory(packet + 16);
+	if (opcode != DSP_OPEN && opcode != DSP_OPEN_MODULE)
 		return true;
 	length = strnlen((const char *)packet + 8, 128);
 	return length < 128 && all_zero(packet + 8 + length, 128 - length);

@@ -216,17 +216,34 @@ uint32_t raw_open(struct raw *raw, const char *channel)
 	return reply.open.session;
 }
 
-uint32_t raw_alloc(struct raw *raw, uint64_t size, int *fd)
+enum dsp_status raw_alloc_from(struct raw *raw, uint64_t size, enum dsp_memory memory,
+	uint32_t session, uint32_t *buffer, int *fd)
 {
-	const struct dsp_alloc request = {.header = raw_header(raw, DSP_ALLOC), .size = size};
+	const struct dsp_alloc request = {
+		.header = raw_header(raw, DSP_ALLOC),
+		.size = size,
+		.memory = memory,
+		.session = session,
+	};
 	union raw_packet reply;
 	int fds[DSP_FDS_MAX];
 
 	raw_send(raw, &request, sizeof(request), NULL, 0);
 	require(raw_receive(raw, &reply, fds));
+	if (reply.header.opcode == DSP_ERROR)
+		return reply.error.status;
 	require_eq(reply.header.opcode, DSP_ALLOC | DSP_REPLY);
+	*buffer = reply.buffer.buffer;
 	*fd = fds[0];
-	return reply.buffer.buffer;
+	return DSP_OK;
+}
+
+uint32_t raw_alloc(struct raw *raw, uint64_t size, int *fd)
+{
+	uint32_t buffer;
+
+	require_eq(raw_alloc_from(raw, size, DSP_MEMORY_MEMFD, 0, &buffer, fd), DSP_OK);
+	return buffer;
 }
 
 enum dsp_status raw_import(struct raw *raw, int fd, uint64_t size, uint32_t *buffer)

@@ -71,6 +71,9 @@ void raw_expect_error(struct raw *raw, enum dsp_status status, uint32_t field);
 /* What every client does; each must work. */
 uint32_t raw_open(struct raw *raw, const char *channel); /* returns the session */
 uint32_t raw_alloc(struct raw *raw, uint64_t size, int *fd);
+/* The same of any memory; like IMPORT. */
+enum dsp_status raw_alloc_from(struct raw *raw, uint64_t size, enum dsp_memory memory,
+	uint32_t session, uint32_t *buffer, int *fd);
 /* IMPORT returns the status; a buffer's id is stored with DSP_OK. */
 enum dsp_status raw_import(struct raw *raw, int fd, uint64_t size, uint32_t *buffer);
 enum dsp_status raw_free(struct raw *raw, uint32_t buffer);

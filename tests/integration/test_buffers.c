@@ -185,6 +185,39 @@ CLIENT_TEST(a_descriptor_that_cannot_be_shared_safely_is_refused_and_told_why)
 	dspbroker_free(broker);
 }
 
+CLIENT_TEST(a_device_without_memory_of_its_own_says_so)
+{
+	struct dspbroker *broker = connect_to(&harness);
+	struct dspbroker_session *session = open_channel(broker, EXAMPLE);
+	struct dspbroker_buffer *buffer;
+
+	require_eq(dspbroker_buffer_alloc_from(broker, &buffer, PAGE, DSPBROKER_MEMORY_DEVICE,
+			   session),
+		DSPBROKER_UNSUPPORTED);
+	require_text(dspbroker_message(), "no memory of its own");
+	require_eq(dspbroker_buffer_alloc_from(broker, &buffer, PAGE, DSPBROKER_MEMORY_MEMFD, NULL),
+		0);
+	require_eq(dspbroker_buffer_size(buffer), PAGE);
+	dspbroker_free(broker);
+}
+
+/* Where there is one, tests/kernel/test_memory.c uses it. */
+CLIENT_TEST(a_machine_without_a_heap_says_so)
+{
+	struct dspbroker *broker = connect_to(&harness);
+	struct dspbroker_buffer *buffer;
+
+	if (access("/dev/dma_heap/system", F_OK) == 0) {
+		fprintf(stderr, "SKIPPED: this machine has a heap\n");
+		return;
+	}
+	require_eq(dspbroker_buffer_alloc_from(broker, &buffer, PAGE, DSPBROKER_MEMORY_HEAP, NULL),
+		DSPBROKER_UNSUPPORTED);
+	require_text(dspbroker_message(), "/dev/dma_heap/system");
+	alloc_buffer(broker, PAGE);
+	dspbroker_free(broker);
+}
+
 CLIENT_TEST(an_imported_memfd_cannot_be_truncated_afterwards)
 {
 	struct dspbroker *broker = connect_to(&harness);
@@ -341,6 +374,8 @@ static Suite *suite(void)
 	tcase_add_test(tcase, allocated_memory_is_zeroed_whole_pages_and_the_dsp_writes_to_it);
 	tcase_add_test(tcase, a_sealed_memfd_of_the_clients_is_used_in_place);
 	tcase_add_test(tcase, a_descriptor_that_cannot_be_shared_safely_is_refused_and_told_why);
+	tcase_add_test(tcase, a_device_without_memory_of_its_own_says_so);
+	tcase_add_test(tcase, a_machine_without_a_heap_says_so);
 	tcase_add_test(tcase, an_imported_memfd_cannot_be_truncated_afterwards);
 	tcase_add_test(tcase, a_buffer_of_another_connection_is_no_buffer);
 	tcase_add_test(tcase, the_broker_neither_maps_nor_copies_what_a_call_passes);

@@ -2,6 +2,7 @@
 /* A client that lends memory and then plays with it, or lends what is no memory. */
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/fuse.h"
 #include "tests/integration/hostile.h"
 
 #define SEALED (F_SEAL_SHRINK | F_SEAL_GROW)
@@ -28,6 +30,15 @@ static int make_memfd(off_t size, int seals)
 	require_eq(ftruncate(fd, size), 0);
 	require_eq(fcntl(fd, F_ADD_SEALS, seals), 0);
 	return fd;
+}
+
+static void write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	require(fd >= 0);
+	require_eq(write(fd, text, strlen(text)), strlen(text));
+	fd_close(fd);
 }
 
 static uint32_t import(struct raw *raw, int fd)
@@ -262,7 +273,8 @@ static void import_other_things(void *harness)
 		reopen(fd, O_WRONLY), reopen(fd, O_PATH), make_memfd(SIZE, 0),
 		make_memfd(SIZE, F_SEAL_SHRINK), make_memfd(SIZE, F_SEAL_GROW),
 		make_memfd(SIZE, SEALED | F_SEAL_WRITE), make_memfd(0, SEALED),
-		make_memfd(SIZE, SEALED | F_SEAL_FUTURE_WRITE)};
+		make_memfd(SIZE, SEALED | F_SEAL_FUTURE_WRITE),
+		memfd_create("/dmabuf:", MFD_CLOEXEC)};
 
 	for (size_t i = 0; i < ARRAY_SIZE(things); i++) {
 		uint32_t buffer;
@@ -279,6 +291,86 @@ static void import_other_things(void *harness)
 START_TEST(what_is_no_sealed_and_writable_memory_is_refused)
 {
 	hostile_run(ALLOW_ALL, import_other_things);
+}
+END_TEST
+
+/* As a user who may mount what he likes, where nobody else looks. */
+static bool own_namespace(void)
+{
+	char users[64], groups[64];
+
+	snprintf(users, sizeof(users), "%u %u 1", getuid(), getuid());
+	snprintf(groups, sizeof(groups), "%u %u 1", getgid(), getgid());
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) {
+		fprintf(stderr, "SKIPPED: no user namespaces here: %m\n");
+		return false;
+	}
+	prctl(PR_SET_DUMPABLE, 1); /* what is in /proc/self is ours */
+	write_text("/proc/self/uid_map", users);
+	write_text("/proc/self/setgroups", "deny");
+	write_text("/proc/self/gid_map", groups);
+	return true;
+}
+
+static void import_what_never_answers(void *harness)
+{
+	struct raw raw;
+	int epoll;
+
+	raw_start(&raw, harness);
+	if (own_namespace() && fuse_start()) {
+		unsigned int since = 0;
+		uint32_t buffer;
+
+		epoll = fuse_epoll();
+		require(epoll >= 0);
+		while (innocent_waits(&since, 3)) {
+			require_eq(raw_import(&raw, fuse.file, 0, &buffer), DSP_INVALID);
+			require_eq(raw_import(&raw, fuse.file, SIZE, &buffer), DSP_INVALID);
+			require_eq(raw_import(&raw, epoll, 0, &buffer), DSP_INVALID);
+		}
+		fuse_stop();
+	}
+	raw_close(&raw);
+}
+
+START_TEST(what_does_not_answer_is_not_asked)
+{
+	hostile_run(ALLOW_ALL, import_what_never_answers);
+}
+END_TEST
+
+/* Nothing here has other memory than memfds. */
+static void alloc_other_memory(void *harness)
+{
+	uint32_t session, buffer;
+	struct raw raw;
+	int fd;
+
+	raw_start(&raw, harness);
+	session = raw_open(&raw, EXAMPLE);
+	for (int i = 0; i < 200; i++) {
+		require_eq(raw_alloc_from(&raw, SIZE, DSP_MEMORY_DEVICE, session, &buffer, &fd),
+			DSP_UNSUPPORTED);
+		require_eq(raw_alloc_from(&raw, SIZE, DSP_MEMORY_DEVICE, session + 1, &buffer, &fd),
+			DSP_NOT_FOUND);
+		require_eq(raw_alloc_from(&raw, SIZE, DSP_MEMORY_DEVICE, 0, &buffer, &fd),
+			DSP_NOT_FOUND);
+		require_eq(raw_alloc_from(&raw, SIZE, DSP_MEMORY_HEAP, session, &buffer, &fd),
+			DSP_INVALID);
+		require_eq(raw_alloc_from(&raw, SIZE, DSP_MEMORY_COUNT, 0, &buffer, &fd),
+			DSP_INVALID);
+		require_eq(raw_alloc_from(&raw, UINT64_MAX, DSP_MEMORY_HEAP, 0, &buffer, &fd),
+			DSP_INVALID);
+	}
+	for (uint32_t i = 0; i < 8; i++)
+		raw_alloc(&raw, SIZE, &fd); /* it is all there still */
+	raw_close(&raw);
+}
+
+START_TEST(memory_that_is_not_there_costs_nothing)
+{
+	hostile_run(FEW_BUFFERS, alloc_other_memory);
 }
 END_TEST
 
@@ -330,6 +422,8 @@ int main(void)
 	tcase_add_test(tcase, memory_is_limited_however_it_is_lent);
 	tcase_add_test(tcase, a_client_that_lends_its_own_ring_to_the_dsp_harms_itself_alone);
 	tcase_add_test(tcase, what_is_no_sealed_and_writable_memory_is_refused);
+	tcase_add_test(tcase, what_does_not_answer_is_not_asked);
+	tcase_add_test(tcase, memory_that_is_not_there_costs_nothing);
 	tcase_add_test(tcase, memory_freed_during_a_call_stays_until_the_call_is_over);
 	suite_add_tcase(suite, tcase);
 	return harness_main(suite);

@@ -25,6 +25,7 @@ static const struct {
 	[DSP_QUERY_DEVICE] = {16, 0},
 	[DSP_QUERY_CHANNEL] = {16, 0},
 	[DSP_QUERY_SESSION] = {16, 0},
+	[DSP_OPEN_MODULE] = {144, 1},
 };
 
 static bool is_request(uint16_t opcode)
@@ -153,8 +154,10 @@ static void fill_reserved(void *harness)
 	POISON(&raw, DSP_OPEN, open_, flags);
 	POISON(&raw, DSP_OPEN, open_, reserved);
 	POISON(&raw, DSP_CLOSE, close_, reserved);
-	POISON(&raw, DSP_ALLOC, alloc, flags);
-	POISON(&raw, DSP_ALLOC, alloc, reserved);
+	POISON(&raw, DSP_OPEN_MODULE, open_, flags);
+	POISON(&raw, DSP_OPEN_MODULE, open_, reserved);
+	POISON(&raw, DSP_ALLOC, alloc, memory);
+	POISON(&raw, DSP_ALLOC, alloc, session);
 	POISON(&raw, DSP_IMPORT, import, flags);
 	POISON(&raw, DSP_IMPORT, import, reserved);
 	POISON(&raw, DSP_FREE, free_, reserved);
@@ -227,6 +230,91 @@ static void open_unterminated(void *harness)
 START_TEST(a_string_must_be_terminated_and_padded)
 {
 	hostile_run(ALLOW_ALL, open_unterminated);
+}
+END_TEST
+
+/* Modules. */
+
+#define BRING                                                                                      \
+	"{\"version\": 1, \"domains\": [{\"name\": \"open\", \"own_modules\": true}], \"rules\": " \
+	"[" ALLOW("bring", EVERYBODY, "\"*/*\"", ", \"domain\": \"open\"") "]}"
+
+static int make_module(off_t size, int seals)
+{
+	int fd = memfd_create("module", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	require_eq(ftruncate(fd, size), 0);
+	require_eq(fcntl(fd, F_ADD_SEALS, seals), 0);
+	return fd;
+}
+
+static void expect_module_refused(struct raw *raw, int fd, enum dsp_status status, uint32_t field,
+	const char *why)
+{
+	struct dsp_open request = raw_open_request(raw, EXAMPLE);
+	union raw_packet reply;
+
+	require(fd >= 0);
+	request.header.opcode = DSP_OPEN_MODULE;
+	raw_exchange(raw, &request, sizeof(request), &fd, 1, &reply);
+	require_eq(reply.header.opcode, DSP_ERROR);
+	require_eq(reply.error.status, status);
+	require_eq(reply.error.field, field);
+	require_text(reply.error.text, why);
+	fd_close(fd);
+}
+
+static void bring_bad_modules(void *harness)
+{
+	static const int seals[] = {F_SEAL_WRITE, F_SEAL_GROW, F_SEAL_SHRINK};
+	const int all = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
+	const uint32_t field = sizeof(struct dsp_open);
+	struct raw raw;
+
+	raw_start(&raw, harness);
+	for (int i = 0; i < 20; i++) {
+		expect_module_refused(&raw, eventfd(0, EFD_CLOEXEC), DSP_INVALID, field, "memfd");
+		expect_module_refused(&raw, open("/etc/passwd", O_RDONLY | O_CLOEXEC), DSP_INVALID,
+			field, "memfd");
+		for (size_t seal = 0; seal < ARRAY_SIZE(seals); seal++)
+			expect_module_refused(&raw, make_module(4096, all & ~seals[seal]),
+				DSP_INVALID, field, "not sealed");
+		expect_module_refused(&raw,
+			make_module(4096, F_SEAL_FUTURE_WRITE | F_SEAL_GROW | F_SEAL_SHRINK),
+			DSP_INVALID, field, "not sealed");
+		expect_module_refused(&raw, make_module(0, all), DSP_INVALID, field, "empty");
+		expect_module_refused(&raw, make_module(DSP_MODULE_BYTES_MAX + 1, all), DSP_INVALID,
+			field, "larger");
+		/* The software DSP takes none, whatever policy says. */
+		expect_module_refused(&raw, make_module(DSP_MODULE_BYTES_MAX, all), DSP_UNSUPPORTED,
+			0, "itself");
+	}
+	raw_close(&raw);
+}
+
+START_TEST(a_module_that_its_client_can_still_change_is_refused)
+{
+	hostile_run(BRING, bring_bad_modules);
+}
+END_TEST
+
+static void bring_modules_anyway(void *harness)
+{
+	struct raw raw;
+
+	raw_start(&raw, harness);
+	for (int i = 0; i < 20; i++) {
+		/* It is not looked at. */
+		expect_module_refused(&raw, eventfd(0, EFD_CLOEXEC), DSP_DENIED, 0, "no module");
+		expect_module_refused(&raw, make_module(4096, 0), DSP_DENIED, 0, "no module");
+	}
+	raw_open(&raw, EXAMPLE);
+	raw_close(&raw);
+}
+
+START_TEST(who_may_bring_no_module_is_told_so_by_the_rule)
+{
+	hostile_run(ALLOW_ALL, bring_modules_anyway);
 }
 END_TEST
 
@@ -381,7 +469,7 @@ static size_t random_packet(struct raw *raw, char *packet)
 	}
 	memset(packet, 0, SIZE_MAX_TRIED);
 	memcpy(packet, &header, sizeof(header));
-	if (opcode == DSP_OPEN && random_below(4) == 0)
+	if ((opcode == DSP_OPEN || opcode == DSP_OPEN_MODULE) && random_below(4) == 0)
 		strcpy(packet + sizeof(header), EXAMPLE);
 	else
 		packet[sizeof(header)] = (char)random_below(8);
@@ -433,6 +521,8 @@ int main(void)
 	tcase_add_test(tcase, each_reserved_byte_must_be_zero);
 	tcase_add_test(tcase, a_channels_name_has_only_characters_that_are_safe_in_a_log);
 	tcase_add_test(tcase, a_string_must_be_terminated_and_padded);
+	tcase_add_test(tcase, a_module_that_its_client_can_still_change_is_refused);
+	tcase_add_test(tcase, who_may_bring_no_module_is_told_so_by_the_rule);
 	tcase_add_test(tcase, a_wrong_hello_is_answered_and_ends_the_connection);
 	tcase_add_test(tcase, what_comes_before_hello_is_answered_and_ends_the_connection);
 	tcase_add_test(tcase, a_second_hello_changes_nothing_and_no_wish_is_too_large);

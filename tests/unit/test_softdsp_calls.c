@@ -245,6 +245,29 @@ START_TEST(memory_that_cannot_be_written_is_no_place_for_an_output)
 }
 END_TEST
 
+START_TEST(memory_that_cannot_be_mapped_is_the_fault_of_the_calls_that_use_it)
+{
+	struct dsp_entry in = rig_call(TOUCH, 1, 0), out = rig_call(TOUCH, 0, 1);
+	struct dsp_entry unmap = {.op = DSP_OP_UNMAP, .target = 2};
+	struct rig_domain domain;
+	int pipes[2];
+
+	rig_spawn_open(&domain, 1);
+	ck_assert_int_eq(pipe2(pipes, O_CLOEXEC), 0);
+	in.args[0].buffer = out.args[0].buffer = 2;
+	for (int i = 0; i < 2; i++) {
+		rig_map(&domain, 2, pipes[1], MEMORY_SIZE);
+		rig_assert_invalid(&domain, in, ring_arg_offset(0));
+		rig_assert_invalid(&domain, out, ring_arg_offset(0));
+		ck_assert_uint_eq(rig_run(&domain, unmap).status, DSP_OK);
+		ck_assert_uint_eq(rig_run(&domain, in).status, DSP_NOT_FOUND);
+	}
+	close(pipes[0]);
+	close(pipes[1]);
+	rig_end(&domain);
+}
+END_TEST
+
 /* Trouble. */
 
 START_TEST(a_crash_ends_one_domain_and_is_reported)
@@ -357,6 +380,7 @@ static TCase *domain_cases(void)
 	tcase_add_test(tcase, an_unknown_mapping_is_refused);
 	tcase_add_test(tcase, an_unmapped_buffer_is_gone_and_its_id_free);
 	tcase_add_test(tcase, memory_that_cannot_be_written_is_no_place_for_an_output);
+	tcase_add_test(tcase, memory_that_cannot_be_mapped_is_the_fault_of_the_calls_that_use_it);
 	tcase_add_test(tcase, a_crash_ends_one_domain_and_is_reported);
 	tcase_add_test(tcase, a_call_that_never_ends_is_ended_by_kill);
 	tcase_add_loop_test(tcase, a_module_that_breaks_out_is_killed, 0, 6);

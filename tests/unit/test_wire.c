@@ -16,16 +16,18 @@ static const struct request {
 	uint16_t opcode, size, fds, reply_size, reply_fds;
 	uint16_t zero[2];             /* offsets of 32-bit words that must be zero; 0: none */
 	uint16_t string, string_size; /* a string; 0: none */
+	uint16_t memory, session;     /* offsets of these words; 0: none */
 } requests[] = {
-	{DSP_HELLO, 32, 0, 32, 4, {28}, 0, 0},
-	{DSP_OPEN, 144, 0, 96, 0, {136, 140}, 8, 128},
-	{DSP_CLOSE, 16, 0, 8, 0, {12}, 0, 0},
-	{DSP_ALLOC, 24, 0, 24, 1, {16, 20}, 0, 0},
-	{DSP_IMPORT, 24, 1, 24, 0, {16, 20}, 0, 0},
-	{DSP_FREE, 16, 0, 8, 0, {12}, 0, 0},
-	{DSP_QUERY_DEVICE, 16, 0, 144, 0, {0}, 0, 0},
-	{DSP_QUERY_CHANNEL, 16, 0, 216, 0, {0}, 0, 0},
-	{DSP_QUERY_SESSION, 16, 0, 280, 0, {0}, 0, 0},
+	{DSP_HELLO, 32, 0, 32, 4, {28}, 0, 0, 0, 0},
+	{DSP_OPEN, 144, 0, 96, 0, {136, 140}, 8, 128, 0, 0},
+	{DSP_CLOSE, 16, 0, 8, 0, {12}, 0, 0, 0, 0},
+	{DSP_ALLOC, 24, 0, 24, 1, {0}, 0, 0, 16, 20},
+	{DSP_IMPORT, 24, 1, 24, 0, {16, 20}, 0, 0, 0, 0},
+	{DSP_FREE, 16, 0, 8, 0, {12}, 0, 0, 0, 0},
+	{DSP_QUERY_DEVICE, 16, 0, 208, 0, {0}, 0, 0, 0, 0},
+	{DSP_QUERY_CHANNEL, 16, 0, 216, 0, {0}, 0, 0, 0, 0},
+	{DSP_QUERY_SESSION, 16, 0, 280, 0, {0}, 0, 0, 0, 0},
+	{DSP_OPEN_MODULE, 144, 1, 96, 0, {136, 140}, 8, 128, 0, 0},
 };
 
 /* A packet that nothing is wrong with: every byte that may have a value has one. */
@@ -39,6 +41,8 @@ static void fill(const struct request *request, unsigned char *packet)
 			memset(packet + request->zero[i], 0, 4);
 	if (request->string)
 		memset(packet + request->string + 20, 0, request->string_size - 20);
+	if (request->memory)
+		memcpy(packet + request->memory, (uint32_t[]){DSP_MEMORY_DEVICE}, 4);
 }
 
 static int decode(const unsigned char *packet, size_t size, size_t n_fds,
@@ -143,23 +147,64 @@ END_TEST
 START_TEST(a_string_must_end_and_be_padded_with_zeros)
 {
 	unsigned char packet[PACKET_MAX];
-	const struct request *open = &requests[1];
+	/* OPEN and OPEN_MODULE. */
+	const struct request *open = &requests[_i ? ARRAY_SIZE(requests) - 1 : 1];
 	struct dsp_wire_fault fault;
 
 	fill(open, packet);
 	for (size_t i = 21; i < open->string_size; i++) {
 		packet[open->string + i] = 'x';
-		ck_assert_int_eq(decode(packet, open->size, 0, &fault), -EPROTO);
+		ck_assert_int_eq(decode(packet, open->size, open->fds, &fault), -EPROTO);
 		ck_assert_int_eq(fault.status, DSP_INVALID);
 		ck_assert_uint_eq(fault.field, open->string);
 		packet[open->string + i] = 0;
 	}
 	memset(packet + open->string, 'x', open->string_size);
-	ck_assert_int_eq(decode(packet, open->size, 0, &fault), -EPROTO);
+	ck_assert_int_eq(decode(packet, open->size, open->fds, &fault), -EPROTO);
 	packet[open->string + open->string_size - 1] = 0;
-	ck_assert_int_eq(decode(packet, open->size, 0, &fault), 0);
+	ck_assert_int_eq(decode(packet, open->size, open->fds, &fault), 0);
 	memset(packet + open->string, 0, open->string_size);
-	ck_assert_int_eq(decode(packet, open->size, 0, &fault), 0);
+	ck_assert_int_eq(decode(packet, open->size, open->fds, &fault), 0);
+}
+END_TEST
+
+static int decode_alloc(uint32_t memory, uint32_t session, struct dsp_wire_fault *fault)
+{
+	unsigned char packet[PACKET_MAX];
+	const struct request *alloc = &requests[3];
+
+	fill(alloc, packet);
+	memcpy(packet + alloc->memory, &memory, sizeof(memory));
+	memcpy(packet + alloc->session, &session, sizeof(session));
+	return decode(packet, alloc->size, 0, fault);
+}
+
+START_TEST(there_are_three_kinds_of_memory_and_any_other_is_refused)
+{
+	struct dsp_wire_fault fault;
+
+	for (uint32_t memory = 0; memory <= 2; memory++)
+		ck_assert_int_eq(decode_alloc(memory, 0, &fault), 0);
+	for (unsigned int bit = 0; bit < 32; bit++) {
+		ck_assert_int_eq(decode_alloc(3 | 1u << bit, 0, &fault), -EPROTO);
+		ck_assert_int_eq(fault.status, DSP_INVALID);
+		ck_assert_uint_eq(fault.field, 16);
+	}
+}
+END_TEST
+
+START_TEST(a_session_is_named_for_a_devices_memory_and_for_no_other)
+{
+	struct dsp_wire_fault fault;
+
+	for (unsigned int bit = 0; bit < 32; bit++) {
+		ck_assert_int_eq(decode_alloc(2, 1u << bit, &fault), 0);
+		for (uint32_t memory = 0; memory < 2; memory++) {
+			ck_assert_int_eq(decode_alloc(memory, 1u << bit, &fault), -EPROTO);
+			ck_assert_int_eq(fault.status, DSP_INVALID);
+			ck_assert_uint_eq(fault.field, 20);
+		}
+	}
 }
 END_TEST
 
@@ -171,7 +216,7 @@ START_TEST(every_unknown_opcode_is_unsupported)
 	for (uint32_t opcode = 0; opcode <= UINT16_MAX; opcode++) {
 		uint16_t value = (uint16_t)opcode;
 
-		if (opcode >= DSP_HELLO && opcode <= DSP_QUERY_SESSION)
+		if (opcode >= DSP_HELLO && opcode <= DSP_OPEN_MODULE)
 			continue;
 		memcpy(packet, &value, sizeof(value));
 		ck_assert_int_eq(decode(packet, 16, 0, &fault), -EPROTO);
@@ -286,7 +331,9 @@ static Suite *suite(void)
 	tcase_add_loop_test(tcase, every_other_descriptor_count_is_refused, 0,
 		ARRAY_SIZE(requests));
 	tcase_add_loop_test(tcase, every_reserved_byte_must_be_zero, 0, ARRAY_SIZE(requests));
-	tcase_add_test(tcase, a_string_must_end_and_be_padded_with_zeros);
+	tcase_add_loop_test(tcase, a_string_must_end_and_be_padded_with_zeros, 0, 2);
+	tcase_add_test(tcase, there_are_three_kinds_of_memory_and_any_other_is_refused);
+	tcase_add_test(tcase, a_session_is_named_for_a_devices_memory_and_for_no_other);
 	tcase_add_test(tcase, every_unknown_opcode_is_unsupported);
 	tcase_add_test(tcase, replies_and_events_have_the_sizes_of_the_specification);
 	tcase_add_test(tcase, every_status_and_opcode_has_a_name_of_its_own);
