@@ -83,12 +83,12 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 PROTOCOL := $(wildcard protocol/*.c)
 POLICY   := $(wildcard policy/*.c)
-DAEMON   := $(wildcard daemon/*.c daemon/transport/*.c)
+DAEMON   := $(wildcard daemon/*.c daemon/transport/*.c daemon/transport/fastrpc/*.c)
 SOFTDSP  := $(wildcard daemon/softdsp/*.c)
 LIBRARY  := $(filter-out client/dspctl%,$(wildcard client/*.c))
 DSPCTL   := $(wildcard client/dspctl*.c)
 BENCH    := $(wildcard tests/bench/*.c)
-KERNEL_BENCH := $(wildcard tests/kernel/bench/*.c) \
+KERNEL_BENCH := $(wildcard tests/kernel/bench/*.c) tests/kernel/fastrpc.c \
 	$(filter-out %/bench.c %/measure.c,$(BENCH))
 
 # A module is daemon/softdsp/modules/NAME_skel.c and, where it has more, MODULE_NAME.
@@ -177,7 +177,7 @@ bench: ## measure, and write build/bench.json
 	@$(MAKE) all $(BUILD)/bench
 	@DSP_BUILD=$(BUILD) $(BUILD)/bench
 
-bench-kernel: ## the same for rpmsg on a real kernel driver; writes build/bench-kernel.json
+bench-kernel: ## the same on real kernel drivers; writes build/bench-kernel.json
 	@tests/deps kernel
 	@$(MAKE) all $(REMOTE) $(BUILD)/bench-kernel
 	@tests/kernel/build >/dev/null
@@ -199,7 +199,7 @@ format: ## lay out every C source
 
 .PHONY: tests kernel-tests fuzzers
 tests: $(UNIT_TESTS) $(INTEGRATION_TESTS) $(TEST_MODULES)
-kernel-tests: $(KERNEL_TESTS) $(REMOTE)
+kernel-tests: $(KERNEL_TESTS) $(REMOTE) $(BUILD)/tests/demo/reference
 fuzzers: $(FUZZERS)
 
 # Objects. They depend on the flags they were made with, and on a check that says in one line what
@@ -295,7 +295,7 @@ $(UNIT_TESTS) $(INTEGRATION_TESTS) $(KERNEL_TESTS):
 $(REMOTE): private PACKAGES :=
 $(REMOTE): $(call objects,$(wildcard tests/kernel/remote/*.c))
 	@mkdir -p $(@D)
-	$(call say,LINK)$(LINK) -pie -o $@ $(INPUTS)
+	$(call say,LINK)$(LINK) -pie -o $@ $(INPUTS) -pthread -ldl
 
 $(FUZZERS):
 	@mkdir -p $(@D)

@@ -10,11 +10,13 @@
 #include <systemd/sd-daemon.h>
 
 #include "daemon/client.h"
+#include "daemon/crew.h"
 #include "daemon/device.h"
 #include "daemon/hotplug.h"
 #include "daemon/limits.h"
 #include "daemon/listener.h"
 #include "daemon/log.h"
+#include "daemon/memory.h"
 #include "daemon/session.h"
 #include "daemon/transport/remoteproc.h"
 #include "daemon/transport/transport.h"
@@ -25,6 +27,7 @@
 static const struct transport_ops *const transports[] = {
 	&soft_transport,
 	&rpmsg_transport,
+	&fastrpc_transport,
 };
 
 uint64_t broker_now(const struct broker *broker)
@@ -176,20 +179,25 @@ static bool is_empty(const struct broker *broker)
 	return broker->finished && list_empty(&broker->clients);
 }
 
+/* A thread of the crew has acted. */
+static int turn_over(void *userdata)
+{
+	struct broker *broker = userdata;
+	int r = flush(broker);
+
+	if (r >= 0 && broker->stopping && !broker->finished && !calls_in_flight(broker)) {
+		finish(broker);
+		r = flush(broker); /* of what sessions close their modules with */
+	}
+	return r < 0 ? r : is_empty(broker);
+}
+
 int broker_run(struct broker *broker)
 {
-	int r = 0;
+	int r;
 
 	sd_notifyf(0, "READY=1\nSTATUS=Serving %zu rules", policy_size(broker->policy));
-	while (r >= 0 && !is_empty(broker)) {
-		r = loop_turn(broker->loop, true);
-		if (r >= 0)
-			r = flush(broker);
-		if (r >= 0 && broker->stopping && !broker->finished && !calls_in_flight(broker)) {
-			finish(broker);
-			r = flush(broker); /* of what sessions close their modules with */
-		}
-	}
+	r = crew_run(broker->crew);
 	if (r < 0) {
 		log_error("the event loop failed: %s", strerror(-r));
 		return EXIT_FAILURE;
@@ -282,6 +290,9 @@ static int init_event(struct broker *broker)
 		return r;
 	loop_on_timer(broker->loop, on_timer, broker);
 	broker->event = loop_event(broker->loop);
+	r = crew_new(&broker->crew, broker->loop, turn_over, broker);
+	if (r < 0)
+		return r;
 	r = sd_event_add_signal(broker->event, NULL, SIGTERM, on_signal, broker);
 	if (r < 0)
 		return r;
@@ -292,7 +303,10 @@ static int find_devices(struct broker *broker)
 {
 	int r;
 
-	r = workers_new(&broker->workers, broker->event);
+	r = memory_new(&broker->memory, broker->options->dev);
+	if (r < 0)
+		return r;
+	r = workers_new(&broker->workers, broker->loop, WORKER_THREADS);
 	if (r < 0)
 		return r;
 	r = hotplug_new(&broker->hotplug, broker->event);
@@ -362,12 +376,14 @@ void broker_deinit(struct broker *broker)
 			transports[i]->deinit(broker);
 	remoteprocs_deinit(broker);
 	broker->workers = workers_free(broker->workers);
+	broker->memory = memory_free(broker->memory);
 	broker->hotplug = hotplug_free(broker->hotplug);
 	user_forget_all(broker);
 	deadline_clear(&broker->deadlines, &broker->grace);
 	deadline_unreserve(&broker->deadlines);
 	call_pool_deinit(&broker->calls);
 	deadline_heap_deinit(&broker->deadlines);
+	broker->crew = crew_free(broker->crew);
 	broker->loop = loop_free(broker->loop);
 	policy_free(broker->policy);
 }

@@ -46,6 +46,8 @@ struct broker {
 
 	struct deadline_heap deadlines;
 	struct call_pool calls;
+	struct memory *memory;
+	struct crew *crew;
 	struct workers *workers;
 	struct hotplug *hotplug; /* NULL: there are no news */
 	struct remoteprocs *remoteprocs;

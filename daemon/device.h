@@ -32,9 +32,9 @@ struct device {
 	char name[DSP_DEVICE_SIZE];
 	const struct policy_device *policy; /* never NULL */
 	bool up;                            /* sessions can be opened */
-	bool any_service;    /* also on channels that are not listed: what there is shows only when
-			      * the remote processor runs */
-	uint32_t generation; /* changes when state on the DSP was lost */
+	enum dsp_channel_kind any_service;  /* also on channels that are not listed, of this kind:
+					     * what there is shows only to who asks; 0: not */
+	uint32_t generation;                /* changes when state on the DSP was lost */
 	enum dsp_isolation isolation;
 	enum dsp_device_state state;
 	struct remoteproc *remoteproc; /* NULL: none that we know of */
@@ -43,7 +43,9 @@ struct device {
 	struct channel *channels;
 	size_t n_channels;
 	uint32_t exclusive_sessions; /* that bear no other on their channel */
-	uint32_t sessions, domains;  /* for display */
+	/* For display, as in struct dsp_device_record: */
+	uint32_t sessions, domains, domains_max, domains_hung, waiting;
+	uint32_t n_attributes, attributes[DSP_ATTRIBUTES_MAX];
 };
 
 /* Make it known; it is down until device_set_up(). */

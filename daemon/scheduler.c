@@ -14,14 +14,21 @@ void lane_init(struct lane *lane, unsigned int depth)
 	list_init(&lane->sessions);
 }
 
-/* A session stands in its lane's list exactly while it has calls waiting. */
+/* Has it a call that could be submitted now? */
+static bool wants_turn(const struct session *session)
+{
+	return !list_empty(&session->waiting) &&
+	       !(session->lane->parallel && !list_empty(&session->submitted));
+}
+
+/* A session stands in its lane's list exactly while that is so. */
 static void update_turn(struct session *session)
 {
-	bool listed = !list_empty(&session->turn);
+	bool listed = !list_empty(&session->turn), wants = wants_turn(session);
 
-	if (list_empty(&session->waiting) && listed)
+	if (listed && !wants)
 		list_remove(&session->turn);
-	else if (!list_empty(&session->waiting) && !listed)
+	else if (!listed && wants)
 		list_append(&session->lane->sessions, &session->turn);
 }
 

@@ -20,6 +20,8 @@ struct lane {
 	unsigned int running;  /* calls that the transport holds */
 	unsigned int depth;    /* how many it may hold */
 	bool ready;            /* it takes calls now */
+	bool parallel; /* what it takes it may run in any order: so it gets one call of a session at
+			* a time, and the next when that is done */
 };
 
 void lane_init(struct lane *lane, unsigned int depth);

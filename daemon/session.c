@@ -18,6 +18,8 @@
 /* Descriptors that a session may cost the broker: its domain's socket and two eventfds. */
 #define SESSION_FDS 3
 
+static void die(struct session *session, const char *text);
+
 static uint64_t realtime_us(void)
 {
 	struct timespec ts;
@@ -114,8 +116,7 @@ static enum dsp_channel_kind kind_of(const struct device *device, const char *ch
 {
 	const struct channel *known = device_channel(device, strchr(channel, '/') + 1);
 
-	/* What is not listed yet can only be announced, so it takes messages. */
-	return known ? known->kind : DSP_KIND_MESSAGE;
+	return known ? known->kind : device->any_service;
 }
 
 static void fill(struct session *session, const char *channel,
@@ -130,6 +131,7 @@ static void fill(struct session *session, const char *channel,
 	if (decision->share_domain)
 		wire_string_set(session->share_domain, sizeof(session->share_domain),
 			decision->share_domain);
+	session->domain_policy = decision->domain;
 	session->kind = kind_of(session->device, channel);
 	session->exclusive = decision->exclusive;
 	session->device->exclusive_sessions += decision->exclusive;
@@ -158,6 +160,7 @@ static void destroy(struct session *session)
 	client->n_sessions--;
 	session->device->exclusive_sessions -= session->exclusive;
 	mailbox_deinit(&session->mailbox);
+	fd_close(session->module);
 	discharge(client, session->rule);
 	free(session);
 	client_collect(client);
@@ -229,12 +232,30 @@ static int attach(struct session *session)
 	return r;
 }
 
-void session_open(struct client *client, const char *channel,
-	const struct policy_decision *decision, uint32_t serial)
+static void refuse_attach(struct client *client, const char *channel, int error, uint32_t serial)
 {
+	if (error == -EINVAL)
+		client_refuse(client, serial, &(struct refusal){.status = DSP_NOT_FOUND},
+			"%s can be no channel: modules are named by letters, digits and '_'",
+			channel);
+	else
+		client_refuse(client, serial, &(struct refusal){.status = DSP_NO_RESOURCES},
+			"no room for a session on %s", channel);
+}
+
+void session_open(struct client *client, const char *channel,
+	const struct policy_decision *decision, int module, uint32_t serial)
+{
+	_cleanup_(fd_closep) int module_fd = module;
 	struct device *device = find_device(client, channel, decision, serial);
 	struct session *session;
+	int r;
 
+	if (device && module >= 0 && !device->ops->brings_modules) {
+		client_refuse(client, serial, &(struct refusal){.status = DSP_UNSUPPORTED},
+			"%s loads its modules itself", device->name);
+		return;
+	}
 	if (!device || charge(client, decision, serial) < 0)
 		return;
 	session = calloc(1, sizeof(*session));
@@ -248,14 +269,15 @@ void session_open(struct client *client, const char *channel,
 		.client = client,
 		.device = device,
 		.number = ++client->broker->last_session,
+		.module = TAKE_FD(module_fd),
 		.reply_wanted = true,
 		.reply_serial = serial,
 	};
 	fill(session, channel, decision);
-	if (attach(session) < 0) {
+	r = attach(session);
+	if (r < 0) {
 		destroy(session); /* first: a reply that cannot be sent ends all that is left */
-		client_refuse(client, serial, &(struct refusal){.status = DSP_NO_RESOURCES},
-			"no room for a session on %s", channel);
+		refuse_attach(client, channel, r, serial);
 		return;
 	}
 	if (session->kind == DSP_KIND_CALL && queue_own(session, DSP_OP_MODULE_OPEN) < 0) {
@@ -267,7 +289,7 @@ void session_open(struct client *client, const char *channel,
 static void opened(struct session *session)
 {
 	struct dsp_open_reply message = {
-		.header.opcode = DSP_OPEN | DSP_REPLY,
+		.header.opcode = (session->module < 0 ? DSP_OPEN : DSP_OPEN_MODULE) | DSP_REPLY,
 		.session = session->id,
 		.kind = session->kind,
 		.calls_max = session->calls_max,
@@ -340,7 +362,7 @@ void session_close(struct session *session, uint32_t serial)
 {
 	session->reply_wanted = true;
 	session->reply_serial = serial;
-	if (session->state == SESSION_DEAD)
+	if (session->state == SESSION_DEAD || session->state == SESSION_DOWN)
 		session_closed(session);
 	else if (session->state == SESSION_OPEN)
 		begin_close(session, DSP_CANCELLED);
@@ -348,17 +370,22 @@ void session_close(struct session *session, uint32_t serial)
 
 void session_revoke(struct session *session, enum dsp_status status, const char *text)
 {
-	if (session->state != SESSION_OPEN)
+	if (session->state != SESSION_OPEN && session->state != SESSION_DOWN)
 		return;
 	session->revoked = text;
 	session->death = status;
-	begin_close(session, status);
+	if (session->state == SESSION_OPEN)
+		begin_close(session, status);
+	else
+		die(session, text);
 }
 
 enum dsp_status session_status(const struct session *session)
 {
 	if (session->state == SESSION_OPEN)
 		return DSP_OK;
+	if (session->state == SESSION_DOWN)
+		return DSP_DEVICE_DOWN;
 	return session->state == SESSION_DEAD || session->revoked ? session->death : DSP_NOT_FOUND;
 }
 
@@ -398,9 +425,12 @@ void session_abort_calls(struct session *session, enum dsp_status status)
 	end_calls(session, call_abort, status);
 }
 
-static const char *open_failure(const struct dsp_completion *completion, char *out, size_t size)
+static const char *open_failure(const struct session *session,
+	const struct dsp_completion *completion, char *out, size_t size)
 {
-	if (completion->status == DSP_DSP_ERROR)
+	if (*session->trouble)
+		snprintf(out, size, "the module did not open: %.200s", session->trouble);
+	else if (completion->status == DSP_DSP_ERROR)
 		snprintf(out, size, "the module refused to open (it returned %d, 0x%x)",
 			completion->result, (uint32_t)completion->result);
 	else
@@ -413,15 +443,32 @@ static void open_done(struct session *session, const struct dsp_completion *comp
 {
 	char text[DSP_TEXT_SIZE];
 
-	if (completion->status != DSP_OK) {
+	if (completion->status != DSP_OK && session->state == SESSION_OPEN) {
+		/* Unless the DSP stopped once more: then this comes from session_lost(). */
+		if (session->lane)
+			session_revoke(session, DSP_LOAD_FAILED,
+				"its module did not open again after the DSP had restarted");
+	} else if (completion->status != DSP_OK) {
 		open_failed(session,
 			completion->status == DSP_DSP_ERROR ? DSP_LOAD_FAILED : completion->status,
-			open_failure(completion, text, sizeof(text)));
+			open_failure(session, completion, text, sizeof(text)));
 	} else {
 		session->module_open = true;
+		session->generation = session->device->generation;
 		if (session->state == SESSION_OPENING)
 			opened(session);
 	}
+}
+
+void session_restore(struct session *session)
+{
+	if (session->state != SESSION_DOWN || !session->device->up)
+		return;
+	if (session->device->ops->open(session) < 0)
+		return;
+	session->state = SESSION_OPEN;
+	if (queue_own(session, DSP_OP_MODULE_OPEN) < 0)
+		session_revoke(session, DSP_NO_RESOURCES, "out of memory");
 }
 
 void session_opened(struct session *session, uint32_t mtu)
@@ -446,8 +493,13 @@ static void count(struct session *session, const struct dsp_completion *completi
 
 static void invoke_done(struct session *session, const struct dsp_completion *completion)
 {
-	count(session, completion);
-	client_complete_call(session->client, completion);
+	struct dsp_completion told = *completion;
+
+	/* Which life of the DSP it ran in. */
+	if (told.status == DSP_OK || told.status == DSP_DSP_ERROR)
+		told.detail = session->generation;
+	count(session, &told);
+	client_complete_call(session->client, &told);
 }
 
 static void send_done(struct session *session, const struct dsp_completion *completion)
@@ -509,15 +561,19 @@ static enum dsp_status opening_status(const struct session *session, enum dsp_st
 void session_lost(struct session *session, enum dsp_status status, const char *text)
 {
 	enum session_state state = session->state;
+	bool down = status == DSP_DEVICE_DOWN && session->kind == DSP_KIND_CALL;
 
 	session->holds++;
 	session->lane = NULL; /* first, so that nothing that follows goes there */
+	session->module_open = false;
 	session->leaving = state != SESSION_OPEN;
 	list_remove(&session->turn);
 	if (state == SESSION_OPENING)
 		open_failed(session, opening_status(session, status), text);
 	end_calls(session, lose, status);
-	if (state == SESSION_OPEN) {
+	if (state == SESSION_OPEN && down) {
+		session->state = SESSION_DOWN;
+	} else if (state == SESSION_OPEN) {
 		session->death = status;
 		die(session, text);
 	} else {

@@ -4,8 +4,9 @@
  * calls.
  *
  *   OPENING --> OPEN --> CLOSING --> gone
- *      |          |         `--> DEAD --> gone   (revoked)
- *      |          `--> DEAD --> gone             (crashed; the id stays until CLOSE)
+ *      |         ^|         `--> DEAD --> gone   (revoked)
+ *      |         |`--> DEAD --> gone             (crashed; the id stays until CLOSE)
+ *      |        DOWN                             (the DSP stopped; the next call opens it again)
  *      `--> CLOSING --> gone                     (its open failed)
  */
 #ifndef DSP_SESSION_H
@@ -25,6 +26,7 @@ struct lane;
 enum session_state {
 	SESSION_OPENING,
 	SESSION_OPEN,
+	SESSION_DOWN,
 	SESSION_CLOSING,
 	SESSION_DEAD,
 };
@@ -39,6 +41,7 @@ struct session {
 	enum dsp_status death; /* DEAD, or about to be: why */
 	const char *revoked;   /* the same in words; NULL: not revoked. Static */
 	bool module_open;      /* its module handed out a handle, which must be closed */
+	uint32_t generation;   /* of the device when it did */
 	bool leaving;          /* the transport is asked to close it */
 	bool closed;           /* it is gone as soon as nobody holds it */
 	bool exclusive;        /* nobody else may open its channel */
@@ -48,6 +51,9 @@ struct session {
 	const char *service; /* part of channel behind the device's name */
 	char rule[DSP_RULE_SIZE];
 	char share_domain[DSP_RULE_SIZE]; /* "": a protection domain of its own */
+	const struct policy_domain *domain_policy;
+	int module;                  /* that its client brought; -1: none */
+	char trouble[DSP_TEXT_SIZE]; /* what the DSP said of its module, if that did not open */
 	uint32_t calls_max;
 	uint32_t timeout_us;
 
@@ -70,16 +76,20 @@ struct session {
 	uint64_t since_us;
 };
 
-/* Open a channel for a client whom policy allows it. The reply under @serial comes when the
- * module is open, or at once as an error. */
+/* Open a channel for a client whom policy allows it. @module is -1, or the file that its client
+ * brought, which is taken over. The reply under @serial comes when the module is open, or at once
+ * as an error. */
 void session_open(struct client *client, const char *channel,
-	const struct policy_decision *decision, uint32_t serial);
+	const struct policy_decision *decision, int module, uint32_t serial);
 /* Close it for its client; the reply under @serial comes when it is gone. */
 void session_close(struct session *session, uint32_t serial);
 /* The client is gone: end the session without a word to anybody. */
 void session_abandon(struct session *session);
 /* Take it away from its client, who is told: @text is static. */
 void session_revoke(struct session *session, enum dsp_status status, const char *text);
+/* If its DSP stopped and is back: open its module again. What is called meanwhile waits for that.
+ */
+void session_restore(struct session *session);
 /* What an entry for it meets: DSP_OK, or why there is nothing to be had. */
 enum dsp_status session_status(const struct session *session);
 /* End all of its calls in any case. */
@@ -94,7 +104,8 @@ void session_call_done(struct session *session, enum dsp_op op,
 /* Called by transports. A session that takes messages is open; @mtu: bytes. */
 void session_opened(struct session *session, uint32_t mtu);
 /* The protection domain, or the endpoint, is gone, or could not be made: its calls end with @status
- * (or their own outcome), and so does the session. The transport forgets it before. */
+ * (or their own outcome), and so does the session, unless it is one for calls and its device is
+ * down (DSP_DEVICE_DOWN): that can be restored. The transport forgets it before. */
 void session_lost(struct session *session, enum dsp_status status, const char *text);
 /* End all of its calls, of which none runs. */
 void session_end_calls(struct session *session, enum dsp_status status);

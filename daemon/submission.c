@@ -227,10 +227,13 @@ static bool has_left(const struct session *session, const struct dsp_entry *entr
 static void handle_call(struct client *client, const struct dsp_entry *entry)
 {
 	struct session *session = idmap_get(&client->sessions, entry->session);
-	enum dsp_status status = session ? session_status(session) : DSP_NOT_FOUND;
 	struct quota_refusal refusal;
+	enum dsp_status status;
 	struct call *call;
 
+	if (session)
+		session_restore(session);
+	status = session ? session_status(session) : DSP_NOT_FOUND;
 	if (status == DSP_NOT_FOUND)
 		answer(client, entry, status, offsetof(struct dsp_slot, session));
 	else if (ops[entry->op].kind != session->kind)

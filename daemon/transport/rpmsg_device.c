@@ -88,7 +88,8 @@ void rpmsg_device_update(struct rpmsg_device *rpmsg)
 	/* As long as one session waits for its service others may do so as well. */
 	const bool starts = is_on_demand(rpmsg) && (!rpmsg->linked || !list_empty(&rpmsg->opening));
 
-	rpmsg->device.any_service = starts || (rpmsg->linked && rpmsg->settle.position);
+	rpmsg->device.any_service =
+		starts || (rpmsg->linked && rpmsg->settle.position) ? DSP_KIND_MESSAGE : 0;
 }
 
 /* Channels. */

@@ -6,7 +6,6 @@
 #include <dirent.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -17,6 +16,7 @@
 #include "daemon/device.h"
 #include "daemon/log.h"
 #include "daemon/session.h"
+#include "daemon/transport/module_name.h"
 #include "daemon/transport/soft_domain.h"
 #include "daemon/transport/transport.h"
 #include "protocol/sock.h"
@@ -152,22 +152,6 @@ static int start_supervisor(struct soft_device *soft, const struct broker_option
 }
 
 /* The device. */
-
-/* "libNAME_skel.so" -> NAME; false: no module. */
-static bool module_name(const char *file, char *name, size_t size)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "0123456789_";
-	static const char prefix[] = "lib", suffix[] = "_skel.so";
-	size_t length = strlen(file), rest = sizeof(prefix) + sizeof(suffix) - 2;
-
-	if (length <= rest || length - rest >= size)
-		return false;
-	if (strncmp(file, prefix, strlen(prefix)) || strcmp(file + length - strlen(suffix), suffix))
-		return false;
-	snprintf(name, size, "%.*s", (int)(length - rest), file + strlen(prefix));
-	return strspn(name, allowed) == strlen(name);
-}
 
 static int add_channels(struct device *device, const char *directory)
 {

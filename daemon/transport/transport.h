@@ -10,6 +10,7 @@
 #define DSP_TRANSPORT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct broker;
 struct buffer;
@@ -20,6 +21,7 @@ struct session;
 
 struct transport_ops {
 	const char *name;
+	bool brings_modules; /* a client may bring its module itself, if policy lets it */
 
 	/* Find this transport's devices and add them. Called once, with the rights that the
 	 * broker was started with; it may wait. Returns 0 (also when there are none) or -errno. */
@@ -44,6 +46,14 @@ struct transport_ops {
 	/* No call will use it any more; ends in import_deinit(). */
 	void (*release)(struct import *import);
 
+	/* Memory of the device's own allocator. memory_node(): a descriptor to ask for it, which is
+	 * the caller's to close; -EAGAIN: not now; -EPERM: policy does not let it; or another
+	 * -errno. memory_alloc() asks: it runs in a thread, may block, touches nothing but its
+	 * arguments, and returns 0 with a dma-buf of @size bytes, or -errno. Both are NULL where
+	 * there is no such memory. */
+	int (*memory_node)(struct session *session);
+	int (*memory_alloc)(int node, uint64_t size, int *out);
+
 	/* Take a call, or send a message. Returns 0: it ends in call_done(), once nobody writes to
 	 * its arguments any more; 1: it is over already, with call->outcome; -EAGAIN as above; or
 	 * another -errno: it will never do. */
@@ -66,5 +76,6 @@ struct transport_ops {
 
 extern const struct transport_ops soft_transport;
 extern const struct transport_ops rpmsg_transport;
+extern const struct transport_ops fastrpc_transport;
 
 #endif

@@ -717,7 +717,7 @@ START_TEST(a_channel_that_is_not_listed_can_be_opened_only_where_the_device_says
 	ck_assert_ptr_nonnull(device_channel(&end.device, "drop"));
 	device_remove_channel(&end.device, device_channel(&end.device, "drop"));
 	is_refused("test/drop", DSP_NOT_FOUND, "no channel");
-	end.device.any_service = true;
+	end.device.any_service = DSP_KIND_MESSAGE;
 	open_channel("test/drop");
 }
 END_TEST

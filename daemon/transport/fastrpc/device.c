@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/transport/fastrpc/device.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/broker.h"
+#include "daemon/client.h"
+#include "daemon/log.h"
+#include "daemon/session.h"
+#include "daemon/transport/fastrpc/domain.h"
+#include "daemon/transport/remoteproc.h"
+#include "daemon/transport/transport.h"
+
+/* How soon a start is tried again when the kernel has no session free: it does not tell when. */
+#define FULL_US 50000
+/* After the DSP has not started a domain: how long until the next, at first and at most. */
+#define BACKOFF_MIN_US 50000ull
+#define BACKOFF_MAX_US 5000000ull
+
+/* Where distributions have them. */
+static const struct policy_dir usual_modules[] = {
+	{.path = "/usr/lib/dsp"},
+	{.path = "/usr/share/qcom/dsp"},
+	{.path = DSP_MODULES_DIR},
+};
+static const struct policy_dir usual_shells[] = {
+	{.path = "/usr/lib/dsp"},
+	{.path = "/usr/share/qcom/dsp"},
+	{.path = "/lib/firmware/qcom"},
+};
+
+const struct policy_dir *fastrpc_device_modules(const struct fastrpc_device *device, size_t *n)
+{
+	const struct policy_device *policy = device->device.policy;
+
+	*n = policy->n_modules ? policy->n_modules : ARRAY_SIZE(usual_modules);
+	return policy->n_modules ? policy->modules : usual_modules;
+}
+
+const struct policy_dir *fastrpc_device_shells(const struct fastrpc_device *device, size_t *n)
+{
+	const struct policy_device *policy = device->device.policy;
+
+	*n = policy->n_shells ? policy->n_shells : ARRAY_SIZE(usual_shells);
+	return policy->n_shells ? policy->shells : usual_shells;
+}
+
+/* Unsigned domains are all that the plain node is good for; where there is one node only, it is
+ * good for everything. */
+const char *fastrpc_device_node(const struct fastrpc_device *device,
+	const struct policy_domain *policy)
+{
+	const struct fastrpc_found *found = &device->found;
+	bool trusted = policy->kind != POLICY_DOMAIN_USER || policy->is_signed;
+
+	return found->path[found->secure && (trusted || !found->plain)].text;
+}
+
+/* What the DSP says of itself. */
+
+/* In a thread. To ask takes a kernel session for a moment. */
+static void ask(struct job *job)
+{
+	struct fastrpc_device *device = container_of(job, struct fastrpc_device, job);
+	struct node node;
+
+	device->error = node_open(&node, device->asked_path.text);
+	if (device->error < 0)
+		return;
+	for (uint32_t i = 0; device->error == 0 && i < FASTRPC_ATTRIBUTES; i++)
+		device->error = node_attribute(node.fd, device->number, i, &device->attributes[i]);
+	node_close(&node);
+}
+
+static void asked(struct job *job)
+{
+	struct fastrpc_device *device = container_of(job, struct fastrpc_device, job);
+
+	device->asking = false;
+	device->asked = device->error == 0;
+	if (device->error == 0) {
+		device->device.n_attributes = FASTRPC_ATTRIBUTES;
+		memcpy(device->device.attributes, device->attributes, sizeof(device->attributes));
+	}
+	fastrpc_device_next(device);
+}
+
+static_assert(FASTRPC_ATTRIBUTES <= DSP_ATTRIBUTES_MAX, "they fit");
+
+/* Once is enough: it does not change. */
+static void learn(struct fastrpc_device *device)
+{
+	if (device->asked || device->asking)
+		return;
+	device->asking = true;
+	device->asked_path = device->found.path[device->found.secure];
+	device->job = (struct job){.run = ask, .done = asked};
+	workers_run(device->device.broker->workers, &device->job);
+}
+
+/* Its turns. */
+
+static void time_for_next(struct deadline *deadline)
+{
+	fastrpc_device_next(container_of(deadline, struct fastrpc_device, retry));
+}
+
+static void next_in(struct fastrpc_device *device, uint64_t in_us)
+{
+	broker_deadline(device->device.broker, &device->retry, in_us, time_for_next);
+}
+
+void fastrpc_device_next(struct fastrpc_device *device)
+{
+	uint64_t now = broker_now(device->device.broker);
+	struct fastrpc_domain *domain =
+		list_first(&device->waiting, struct fastrpc_domain, waiting);
+
+	if (!domain || device->starting || !device->present)
+		return;
+	if (now < device->not_before_us) {
+		next_in(device, device->not_before_us - now);
+		return;
+	}
+	device->starting = true;
+	list_remove(&domain->waiting);
+	device->device.waiting--;
+	fastrpc_domain_start(domain);
+}
+
+/* How many domains it holds that belong to the user of a session that waits. */
+static unsigned int held_by_user(const struct fastrpc_device *device, const struct session *who)
+{
+	const struct fastrpc_domain *domain;
+	unsigned int n = 0;
+
+	list_for_each (domain, &device->domains, link) {
+		const struct session *session;
+		bool found = false;
+
+		if (domain->state == DOMAIN_WAITING)
+			continue;
+		list_for_each (session, &domain->sessions, link)
+			found |= session->client->user == who->client->user;
+		n += found;
+	}
+	return n;
+}
+
+/* Who waited in vain is told why, and whose the domains are as far as that is its business. */
+static void waited_in_vain(struct deadline *deadline)
+{
+	struct fastrpc_domain *domain = container_of(deadline, struct fastrpc_domain, deadline);
+	const struct fastrpc_device *device = domain->owner;
+	const struct session *session = list_first(&domain->sessions, struct session, link);
+	char text[DSP_TEXT_SIZE];
+
+	if (*domain->text)
+		snprintf(text, sizeof(text), "%.200s", domain->text);
+	else
+		snprintf(text, sizeof(text),
+			"no protection domain of %s became free in %u ms; %u are in use, %u of "
+			"them by your user (dspctl sessions shows which)",
+			device->device.name, device->device.policy->queue_ms,
+			device->device.domains, session ? held_by_user(device, session) : 0);
+	fastrpc_domain_end(domain, DSP_BUSY, text);
+}
+
+static void wait_for_turn(struct fastrpc_device *device, struct fastrpc_domain *domain)
+{
+	uint64_t now = broker_now(device->device.broker), queue, waited;
+
+	queue = device->device.policy->queue_ms * 1000ull;
+	waited = now - domain->waiting_since_us;
+	device->device.waiting++;
+	broker_deadline(device->device.broker, &domain->deadline,
+		waited < queue ? queue - waited : 0, waited_in_vain);
+}
+
+void fastrpc_device_queue(struct fastrpc_device *device, struct fastrpc_domain *domain)
+{
+	domain->waiting_since_us = broker_now(device->device.broker);
+	list_append(&device->waiting, &domain->waiting);
+	wait_for_turn(device, domain);
+	fastrpc_device_next(device);
+}
+
+static void make_room(struct fastrpc_device *device)
+{
+	struct fastrpc_domain *domain;
+
+	list_for_each (domain, &device->domains, link) {
+		if (!fastrpc_domain_is_idle(domain))
+			continue;
+		fastrpc_domain_end(domain, DSP_OK, "");
+		return;
+	}
+}
+
+void fastrpc_device_full(struct fastrpc_device *device, struct fastrpc_domain *domain)
+{
+	device->starting = false;
+	if (domain->result.error == -EBUSY) {
+		*domain->text = '\0';
+		device->device.domains_max = device->device.domains;
+	}
+	if (domain->ending) {
+		domain->ending = false;
+		fastrpc_domain_end(domain, domain->end_status, "");
+	} else {
+		list_prepend(&device->waiting, &domain->waiting);
+		wait_for_turn(device, domain);
+		make_room(device);
+	}
+	next_in(device, FULL_US);
+}
+
+void fastrpc_device_started(struct fastrpc_device *device, bool well)
+{
+	uint64_t pause;
+
+	device->starting = false;
+	if (well) {
+		device->failures = 0;
+		device->not_before_us = 0;
+	} else {
+		pause = BACKOFF_MIN_US << MIN(device->failures, 10u);
+		device->failures++;
+		device->not_before_us =
+			broker_now(device->device.broker) + MIN(pause, BACKOFF_MAX_US);
+	}
+	fastrpc_device_next(device);
+}
+
+/* Life. */
+
+struct fastrpc_device *fastrpc_device_new(struct broker *broker, const struct fastrpc_found *found)
+{
+	struct fastrpc_device *device = calloc(1, sizeof(*device));
+
+	if (!device)
+		return NULL;
+	if (deadline_reserve(&broker->deadlines) < 0) {
+		free(device);
+		return NULL;
+	}
+	device->number = found->number;
+	list_init(&device->domains);
+	list_init(&device->waiting);
+	list_init(&device->unreleased);
+	device_add(broker, &device->device, &fastrpc_transport, found->label);
+	device->device.any_service = DSP_KIND_CALL;
+	return device;
+}
+
+static void set_isolation(struct fastrpc_device *device)
+{
+	if (device->found.isolated)
+		device->device.isolation = DSP_ISOLATION_IOMMU;
+	else
+		device->device.isolation = device->device.policy->accept_no_iommu
+						   ? DSP_ISOLATION_ACCEPTED
+						   : DSP_ISOLATION_REFUSED;
+}
+
+static void bind_remoteproc(struct fastrpc_device *device)
+{
+	struct remoteproc *remoteproc =
+		*device->found.folder.text
+			? remoteproc_of_path(device->device.broker, device->found.folder.text)
+			: NULL;
+
+	if (remoteproc && !device->device.remoteproc)
+		remoteproc_bind(remoteproc, &device->device);
+}
+
+void fastrpc_device_found(struct fastrpc_device *device, const struct fastrpc_found *found)
+{
+	if (device->present && device->found.instance != found->instance)
+		fastrpc_device_lost(device);
+	device->found = *found;
+	set_isolation(device);
+	if (device->present)
+		return;
+	device->present = true;
+	if (device->device.isolation == DSP_ISOLATION_REFUSED)
+		log_warning("%s may reach all memory, since no IOMMU isolates it; policy can "
+			    "accept "
+			    "that with \"without_iommu\": \"accept\"",
+			device->device.name);
+	bind_remoteproc(device);
+	device->failures = 0;
+	device->not_before_us = 0;
+	learn(device);
+	device_set_up(&device->device);
+	fastrpc_device_next(device);
+}
+
+void fastrpc_device_lost(struct fastrpc_device *device)
+{
+	struct fastrpc_domain *domain, *following;
+
+	if (!device->present)
+		return;
+	device->present = false;
+	list_for_each_safe (domain, following, &device->domains, link)
+		fastrpc_domain_lost(domain);
+	/* What was on the DSP is gone for certain. */
+	list_for_each_safe (domain, following, &device->unreleased, link)
+		fastrpc_domain_free(domain);
+	device_lost_state(&device->device, false);
+}
+
+/* Let the loop run until they are gone: to end them in order is what keeps the kernel from losing
+ * track of their calls. */
+static void end_domains(struct fastrpc_device *device)
+{
+	struct broker *broker = device->device.broker;
+	struct fastrpc_domain *domain, *following;
+
+	list_for_each_safe (domain, following, &device->domains, link)
+		fastrpc_domain_end(domain, DSP_SHUTTING_DOWN, "");
+	while (!list_empty(&device->domains) || device->asking) {
+		loop_set_timer(broker->loop, deadline_next(&broker->deadlines));
+		if (loop_turn(broker->loop, true) < 0)
+			return;
+	}
+}
+
+void fastrpc_device_free(struct fastrpc_device *device)
+{
+	struct broker *broker = device->device.broker;
+	struct fastrpc_domain *domain, *following;
+
+	end_domains(device);
+	list_for_each_safe (domain, following, &device->unreleased, link)
+		fastrpc_domain_free(domain);
+	if (device->device.remoteproc)
+		remoteproc_unbind(&device->device);
+	deadline_clear(&broker->deadlines, &device->retry);
+	deadline_unreserve(&broker->deadlines);
+	free(device);
+}

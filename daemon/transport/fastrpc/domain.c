@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/transport/fastrpc/domain.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/broker.h"
+#include "daemon/client.h"
+#include "daemon/crew.h"
+#include "daemon/log.h"
+#include "daemon/session.h"
+#include "daemon/transport/fastrpc/import.h"
+#include "daemon/transport/fastrpc/tunnel.h"
+
+/* How long the DSP may take to end a domain, and then what ran there to come back, before it is
+ * interrupted; and how often that is done again. */
+#define EXIT_US   1000000
+#define SETTLE_US 200000
+#define AGAIN_US  5000
+
+/* The tunnel; starting, exiting or closing; mapping. */
+#define THREADS 3
+
+static struct broker *broker_of(const struct fastrpc_domain *domain)
+{
+	return domain->owner->device.broker;
+}
+
+static void set_deadline(struct fastrpc_domain *domain, uint64_t in_us, deadline_fn expired)
+{
+	broker_deadline(broker_of(domain), &domain->deadline, in_us, expired);
+}
+
+static void clear_deadline(struct fastrpc_domain *domain)
+{
+	deadline_clear(&broker_of(domain)->deadlines, &domain->deadline);
+}
+
+void fastrpc_domain_run(struct fastrpc_domain *domain, struct job *job)
+{
+	domain->n_jobs++;
+	workers_run(domain->workers, job);
+}
+
+/* The end, step by step. */
+
+void fastrpc_domain_free(struct fastrpc_domain *domain)
+{
+	fastrpc_imports_deinit(domain);
+	list_remove(&domain->link);
+	free(domain);
+}
+
+static void forget(struct fastrpc_domain *domain)
+{
+	struct fastrpc_device *device = domain->owner;
+
+	clear_deadline(domain);
+	deadline_unreserve(&broker_of(domain)->deadlines);
+	crew_shrink(broker_of(domain)->crew, FASTRPC_CALLS);
+	tunnel_free(domain->tunnel);
+	workers_free(domain->workers);
+	device->device.domains_hung -= domain->hung;
+	if (domain->unreleased) {
+		log_warning("%s did not confirm the end of protection domain %u: what it could "
+			    "reach is kept until it restarts",
+			device->device.name, domain->number);
+		list_remove(&domain->link);
+		list_append(&device->unreleased, &domain->link);
+	} else {
+		fastrpc_domain_free(domain);
+	}
+	fastrpc_device_next(device);
+}
+
+static void lose_sessions(struct fastrpc_domain *domain)
+{
+	struct session *session;
+
+	while ((session = list_first(&domain->sessions, struct session, link))) {
+		list_remove(&session->link);
+		session_lost(session, domain->end_status, domain->end_text);
+	}
+}
+
+static void say_farewell(struct loop_task *task)
+{
+	struct fastrpc_domain *domain = container_of(task, struct fastrpc_domain, farewell);
+
+	lose_sessions(domain);
+	forget(domain);
+}
+
+/* Not now, where somebody may still be using it. */
+static void over(struct fastrpc_domain *domain)
+{
+	list_remove(&domain->waiting);
+	clear_deadline(domain);
+	loop_later(broker_of(domain)->loop, &domain->farewell);
+}
+
+static uint64_t clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* The kernel does not tell whether the DSP has let go; that it was waited for in vain shows. */
+static void close_node(struct job *job)
+{
+	struct fastrpc_domain *domain = container_of(job, struct fastrpc_domain, close);
+	uint64_t begun = clock_ms();
+
+	node_close(&domain->node);
+	domain->unreleased = !domain->abandoned && clock_ms() - begun >= NODE_RELEASE_MS;
+}
+
+static void node_closed(struct job *job)
+{
+	struct fastrpc_domain *domain = container_of(job, struct fastrpc_domain, close);
+
+	domain->n_jobs--;
+	domain->owner->device.domains--;
+	over(domain);
+}
+
+static void begin_close(struct fastrpc_domain *domain)
+{
+	domain->state = DOMAIN_CLOSING;
+	clear_deadline(domain);
+	domain->close = (struct job){.run = close_node, .done = node_closed};
+	fastrpc_domain_run(domain, &domain->close);
+}
+
+static void interrupt(struct fastrpc_domain *domain)
+{
+	for (size_t i = 0; i < FASTRPC_CALLS; i++)
+		if (domain->slots[i].call)
+			crew_interrupt(broker_of(domain)->crew, &domain->slots[i].job);
+	workers_interrupt(domain->workers, &domain->tunnel_job);
+	workers_interrupt(domain->workers, &domain->exit);
+}
+
+static void stop_again(struct deadline *deadline)
+{
+	struct fastrpc_domain *domain = container_of(deadline, struct fastrpc_domain, deadline);
+
+	interrupt(domain);
+	set_deadline(domain, AGAIN_US, stop_again);
+}
+
+static void begin_stop(struct deadline *deadline)
+{
+	struct fastrpc_domain *domain = container_of(deadline, struct fastrpc_domain, deadline);
+
+	domain->state = DOMAIN_STOPPING;
+	atomic_store(&domain->stop, true);
+	for (size_t i = 0; i < FASTRPC_CALLS; i++)
+		atomic_store(&domain->slots[i].stop, true);
+	stop_again(deadline);
+}
+
+void fastrpc_domain_job_done(struct fastrpc_domain *domain)
+{
+	domain->n_jobs--;
+	if (!domain->n_jobs &&
+		(domain->state == DOMAIN_EXITING || domain->state == DOMAIN_STOPPING))
+		begin_close(domain);
+}
+
+static void ask_to_exit(struct job *job)
+{
+	struct fastrpc_domain *domain = container_of(job, struct fastrpc_domain, exit);
+
+	node_invoke(domain->node.fd, FASTRPC_PROCESS, PROCESS_EXIT, NULL);
+}
+
+static void exited(struct job *job)
+{
+	struct fastrpc_domain *domain = container_of(job, struct fastrpc_domain, exit);
+
+	if (domain->state == DOMAIN_EXITING)
+		set_deadline(domain, SETTLE_US, begin_stop);
+	fastrpc_domain_job_done(domain);
+}
+
+/* A domain that is not ours alone is not ours to end. */
+static void begin_exit(struct fastrpc_domain *domain)
+{
+	bool ask = !domain->abandoned && domain->policy->kind == POLICY_DOMAIN_USER;
+
+	/* A call that is interrupted costs the kernel memory, and one of its 255 places for calls,
+	 * until the DSP restarts: so they get a chance to end by themselves. */
+
+	domain->state = DOMAIN_EXITING;
+	if (ask) {
+		domain->exit =
+			(struct job){.run = ask_to_exit, .done = exited, .interruptible = true};
+		fastrpc_domain_run(domain, &domain->exit);
+		set_deadline(domain, EXIT_US, begin_stop);
+	} else if (domain->n_jobs) {
+		set_deadline(domain, SETTLE_US, begin_stop);
+	} else {
+		begin_close(domain);
+	}
+}
+
+void fastrpc_domain_end(struct fastrpc_domain *domain, enum dsp_status status, const char *text)
+{
+	if (domain->ending)
+		return;
+	domain->ending = true;
+	domain->lane.ready = false;
+	domain->end_status = status;
+	wire_string_set(domain->end_text, sizeof(domain->end_text), text);
+	if (domain->state == DOMAIN_WAITING)
+		over(domain);
+	else if (domain->state == DOMAIN_READY)
+		begin_exit(domain);
+}
+
+void fastrpc_domain_lost(struct fastrpc_domain *domain)
+{
+	domain->abandoned = true;
+	fastrpc_domain_end(domain, DSP_DEVICE_DOWN, "the DSP stopped, or restarted");
+	/* Where it was asked to end there is nobody left to answer. */
+	if (domain->state == DOMAIN_EXITING)
+		set_deadline(domain, SETTLE_US, begin_stop);
+}
+
+/* Calls that hang. */
+
+static void interrupt_hung(struct deadline *deadline)
+{
+	struct fastrpc_domain *domain = container_of(deadline, struct fastrpc_domain, deadline);
+	bool any = false;
+
+	for (size_t i = 0; i < FASTRPC_CALLS; i++) {
+		if (!domain->slots[i].hung)
+			continue;
+		crew_interrupt(broker_of(domain)->crew, &domain->slots[i].job);
+		any = true;
+	}
+	if (any)
+		set_deadline(domain, AGAIN_US, interrupt_hung);
+}
+
+void fastrpc_domain_hangs(struct fastrpc_domain *domain, struct fastrpc_slot *slot)
+{
+	slot->hung = true;
+	domain->owner->device.domains_hung += !domain->hung;
+	domain->hung = true;
+	if (domain->state == DOMAIN_READY)
+		interrupt_hung(&domain->deadline);
+}
+
+/* Starting. */
+
+static void serve_tunnel(struct job *job)
+{
+	struct fastrpc_domain *domain = container_of(job, struct fastrpc_domain, tunnel_job);
+
+	domain->result = tunnel_run(domain->tunnel, &domain->stop);
+}
+
+static void tunnel_ended(struct job *job)
+{
+	struct fastrpc_domain *domain = container_of(job, struct fastrpc_domain, tunnel_job);
+
+	if (domain->result.error == -EPIPE || domain->result.error == -ENODEV)
+		fastrpc_domain_lost(domain);
+	else if (domain->policy->kind == POLICY_DOMAIN_USER)
+		fastrpc_domain_end(domain, DSP_DOMAIN_CRASHED, "its protection domain ended");
+	fastrpc_domain_job_done(domain);
+}
+
+static void ready(struct fastrpc_domain *domain)
+{
+	domain->state = DOMAIN_READY;
+	domain->lane.ready = true;
+	clear_deadline(domain);
+	domain->tunnel_job =
+		(struct job){.run = serve_tunnel, .done = tunnel_ended, .interruptible = true};
+	fastrpc_domain_run(domain, &domain->tunnel_job);
+	scheduler_run(&domain->lane);
+}
+
+static enum dsp_status start_status(const struct node_result *result)
+{
+	if (result->error == -EPIPE || result->error == -ENODEV || result->error == -ENXIO ||
+		result->error == -ENOENT)
+		return DSP_DEVICE_DOWN;
+	return result->error == -ENOMEM || result->error == -EMFILE ? DSP_NO_RESOURCES
+								    : DSP_LOAD_FAILED;
+}
+
+/* No kernel session is free; or the node has just come, and is not ours to open yet. */
+static bool must_wait(const struct fastrpc_domain *domain)
+{
+	return domain->node.fd < 0 &&
+	       (domain->result.error == -EBUSY || domain->result.error == -EACCES);
+}
+
+static void started(struct job *job)
+{
+	struct fastrpc_domain *domain = container_of(job, struct fastrpc_domain, start);
+	bool well = !domain->result.error && !domain->result.result;
+
+	domain->n_jobs--;
+	if (must_wait(domain)) {
+		domain->owner->device.domains--;
+		domain->state = DOMAIN_WAITING;
+		fastrpc_device_full(domain->owner, domain);
+		return;
+	}
+	fastrpc_device_started(domain->owner, well);
+	if (well && !domain->ending) {
+		ready(domain);
+		return;
+	}
+	if (!well)
+		domain->abandoned = true;
+	if (!domain->ending)
+		log_warning("%s: protection domain %u: %s", domain->owner->device.name,
+			domain->number, domain->text);
+	domain->ending = false; /* what is said of it now comes in time */
+	domain->state = DOMAIN_READY;
+	fastrpc_domain_end(domain, well ? domain->end_status : start_status(&domain->result),
+		domain->text);
+}
+
+static void start(struct job *job)
+{
+	fastrpc_start(container_of(job, struct fastrpc_domain, start));
+}
+
+void fastrpc_domain_start(struct fastrpc_domain *domain)
+{
+	domain->state = DOMAIN_STARTING;
+	domain->owner->device.domains++;
+	domain->node_path = path_join("%s", fastrpc_device_node(domain->owner, domain->policy));
+	domain->start = (struct job){.run = start, .done = started};
+	fastrpc_domain_run(domain, &domain->start);
+}
+
+/* Birth. */
+
+static void init_host(struct fastrpc_domain *domain, const struct session *session)
+{
+	snprintf(domain->owner_text, sizeof(domain->owner_text), "uid %u, %s",
+		session->client->identity.uid, session->channel);
+	snprintf(domain->module_file, sizeof(domain->module_file), "lib%s_skel.so",
+		session->service);
+	domain->host = (struct host_options){
+		.node = -1,
+		.device = domain->owner->device.name,
+		.domain = domain->number,
+		.owner = domain->owner_text,
+		.policy = domain->policy,
+		.own_name = domain->module >= 0 ? domain->module_file : NULL,
+		.own_module = domain->module,
+	};
+	domain->host.modules = fastrpc_device_modules(domain->owner, &domain->host.n_modules);
+}
+
+static void init_lists(struct fastrpc_domain *domain)
+{
+	list_init(&domain->link);
+	list_init(&domain->waiting);
+	list_init(&domain->sessions);
+	list_init(&domain->imports);
+	list_init(&domain->farewell.link);
+	domain->farewell.run = say_farewell;
+}
+
+static struct fastrpc_domain *drop(struct fastrpc_domain *domain)
+{
+	workers_free(domain->workers);
+	free(domain);
+	return NULL;
+}
+DEFINE_CLEANUP(struct fastrpc_domain *, drop);
+
+/* Places for its calls and its deadline. */
+static int reserve(struct broker *broker)
+{
+	int r = crew_grow(broker->crew, FASTRPC_CALLS);
+
+	if (r < 0)
+		return r;
+	r = deadline_reserve(&broker->deadlines);
+	if (r < 0)
+		crew_shrink(broker->crew, FASTRPC_CALLS);
+	return r;
+}
+
+int fastrpc_domain_new(struct fastrpc_domain **out, struct fastrpc_device *device,
+	struct session *session)
+{
+	_cleanup_(dropp) struct fastrpc_domain *domain = calloc(1, sizeof(*domain));
+	struct broker *broker = device->device.broker;
+	int r;
+
+	if (!domain)
+		return -ENOMEM;
+	domain->owner = device;
+	domain->policy = session->domain_policy;
+	domain->node = NODE_NONE;
+	domain->module = session->module;
+	domain->end_status = DSP_DOMAIN_CRASHED;
+	atomic_init(&domain->fastest_ns, UINT64_MAX);
+	lane_init(&domain->lane, FASTRPC_CALLS);
+	domain->lane.parallel = true;
+	init_lists(domain);
+	fastrpc_slots_init(domain);
+	r = workers_new(&domain->workers, broker->loop, THREADS);
+	if (r < 0)
+		return r;
+	r = reserve(broker);
+	if (r < 0)
+		return r;
+	domain->number = ++device->last_domain;
+	wire_string_set(domain->share, sizeof(domain->share), session->share_domain);
+	init_host(domain, session);
+	list_append(&device->domains, &domain->link);
+	*out = TAKE_PTR(domain);
+	return 0;
+}
+
+/* Sessions. */
+
+struct fastrpc_domain *fastrpc_domain_to_share(struct fastrpc_device *device,
+	const struct session *session)
+{
+	struct fastrpc_domain *domain;
+
+	if (!*session->share_domain || session->module >= 0)
+		return NULL;
+	list_for_each (domain, &device->domains, link)
+		if (!domain->ending && !domain->hung && domain->module < 0 &&
+			domain->policy == session->domain_policy &&
+			!strcmp(domain->share, session->share_domain))
+			return domain;
+	return NULL;
+}
+
+void fastrpc_domain_attach(struct fastrpc_domain *domain, struct session *session)
+{
+	if (domain->state == DOMAIN_READY && !domain->hung)
+		clear_deadline(domain); /* it is not idle any more */
+	session->domain = domain->number;
+	session->lane = &domain->lane;
+	domain->lane.attached++;
+	list_append(&domain->sessions, &session->link);
+}
+
+bool fastrpc_domain_is_idle(const struct fastrpc_domain *domain)
+{
+	return domain->state == DOMAIN_READY && !domain->ending && !domain->lane.attached;
+}
+
+static void idle_too_long(struct deadline *deadline)
+{
+	fastrpc_domain_end(container_of(deadline, struct fastrpc_domain, deadline), DSP_OK, "");
+}
+
+/* May it wait for another session? */
+static bool may_idle(const struct fastrpc_domain *domain)
+{
+	return *domain->share && domain->state == DOMAIN_READY && !domain->ending &&
+	       !domain->hung && domain->owner->device.policy->domain_idle_ms &&
+	       list_empty(&domain->owner->waiting) && !broker_of(domain)->stopping;
+}
+
+void fastrpc_domain_detach(struct fastrpc_domain *domain, struct session *session)
+{
+	if (--domain->lane.attached == 0 && !may_idle(domain)) {
+		/* The session stays in the list, and ends with the domain. */
+		fastrpc_domain_end(domain, DSP_DOMAIN_CRASHED, "");
+		return;
+	}
+	list_remove(&session->link);
+	fastrpc_release_imports_of(domain, session);
+	if (!domain->lane.attached)
+		set_deadline(domain, domain->owner->device.policy->domain_idle_ms * 1000ull,
+			idle_too_long);
+	session_closed(session);
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/transport/fastrpc/import.h"
+
+#include <string.h>
+
+#include "daemon/broker.h"
+#include "daemon/client.h"
+#include "daemon/memory.h"
+#include "daemon/session.h"
+#include "daemon/transport/fastrpc/domain.h"
+
+/* Buffers in one domain; each costs the DSP a mapping, and a memfd the broker one more descriptor.
+ */
+#define IMPORTS_MAX 512
+
+static struct fastrpc_import *import_of(struct job *job)
+{
+	return container_of(job, struct fastrpc_import, job);
+}
+
+/* In a thread. */
+
+static int make_dmabuf(struct fastrpc_import *import)
+{
+	const struct buffer *buffer = import->import.buffer;
+	int r;
+
+	if (buffer->dmabuf >= 0) {
+		import->fd = buffer->dmabuf;
+		return 0;
+	}
+	r = memory_from_memfd(buffer->client->broker->memory, buffer->fd, buffer->size,
+		&import->fd);
+	import->fd_is_ours = r >= 0;
+	return r;
+}
+
+/*
+ * A DSP that cannot keep a mapping gets one for each call, from the kernel. So does one that does
+ * not see what is in our caches, if its client has no way to write them back (which is an ioctl on
+ * a dma-buf): the kernel does it with each mapping.
+ */
+static void map(struct job *job)
+{
+	struct fastrpc_import *import = import_of(job);
+	uint64_t size = import->import.buffer->size;
+	struct node_result result;
+
+	import->error = make_dmabuf(import);
+	if (import->error < 0)
+		return;
+	import->window = node_window(size);
+	if (!import->window) {
+		import->error = -ENOMEM;
+		return;
+	}
+	if (import->fd_is_ours && !import->coherent)
+		return;
+	result = node_map(import->domain->node.fd, import->fd, (uintptr_t)import->window, size,
+		&import->remote);
+	import->mapped = result.error == 0 && result.result == 0;
+}
+
+static void unmap(struct job *job)
+{
+	struct fastrpc_import *import = import_of(job);
+	struct node_result result;
+
+	result = node_unmap(import->domain->node.fd, import->fd, import->remote,
+		import->import.buffer->size);
+	import->error = result.error ? result.error : result.result;
+}
+
+/* On the loop. */
+
+static void import_free(struct fastrpc_import *import)
+{
+	list_remove(&import->link);
+	import->domain->n_imports--;
+	if (import->charged)
+		quota_release(&import->import.buffer->client->quota, QUOTA_FDS, 1);
+	if (import->fd_is_ours)
+		fd_close(import->fd);
+	if (import->window)
+		node_window_free(import->window, import->import.buffer->size);
+	import_deinit(&import->import);
+	free(import);
+}
+
+static void unmapped(struct job *job)
+{
+	struct fastrpc_import *import = import_of(job);
+	struct fastrpc_domain *domain = import->domain;
+
+	/* What the DSP does not let go of it may write to, until its domain is gone. */
+	if (import->error == 0)
+		import_free(import);
+	else
+		import->pinned = true;
+	fastrpc_domain_job_done(domain);
+}
+
+static void mapped(struct job *job)
+{
+	struct fastrpc_import *import = import_of(job);
+	struct fastrpc_domain *domain = import->domain;
+
+	import->state = import->error < 0 ? IMPORT_FAILED : IMPORT_READY;
+	if (import->abandoned)
+		fastrpc_release(import);
+	fastrpc_domain_job_done(domain);
+	scheduler_run(&domain->lane);
+}
+
+void fastrpc_release(struct fastrpc_import *import)
+{
+	if (import->state == IMPORT_MAPPING) {
+		import->abandoned = true;
+	} else if (import->state == IMPORT_FAILED) {
+		import_free(import);
+	} else if (import->domain->state != DOMAIN_READY || import->pinned) {
+		/* It goes with the domain. */
+	} else if (!import->mapped) {
+		import_free(import);
+	} else if (import->state == IMPORT_READY) {
+		import->state = IMPORT_UNMAPPING;
+		import->job = (struct job){.run = unmap, .done = unmapped};
+		fastrpc_domain_run(import->domain, &import->job);
+	}
+}
+
+static struct fastrpc_import *find(const struct fastrpc_domain *domain, const struct buffer *buffer)
+{
+	struct import *import;
+
+	list_for_each (import, &buffer->imports, buffer_link)
+		if (import->lane == &domain->lane && !import->releasing)
+			return container_of(import, struct fastrpc_import, import);
+	return NULL;
+}
+
+static int begin(struct fastrpc_domain *domain, struct buffer *buffer)
+{
+	struct quota_refusal refusal;
+	struct fastrpc_import *import;
+	bool charge = buffer->dmabuf < 0;
+
+	if (domain->n_imports == IMPORTS_MAX)
+		return -ENOSPC;
+	import = calloc(1, sizeof(*import));
+	if (!import)
+		return -ENOMEM;
+	if (charge && quota_charge(&buffer->client->quota, QUOTA_FDS, 1, &refusal) < 0) {
+		free(import);
+		return -EDQUOT;
+	}
+	import->charged = charge;
+	import->domain = domain;
+	import->coherent = domain->owner->found.coherent;
+	import->fd = -1;
+	import->job = (struct job){.run = map, .done = mapped};
+	import_init(&import->import, buffer, &domain->owner->device, &domain->lane, 0);
+	list_append(&domain->imports, &import->link);
+	domain->n_imports++;
+	fastrpc_domain_run(domain, &import->job);
+	return -EAGAIN;
+}
+
+int fastrpc_import(struct fastrpc_domain *domain, struct buffer *buffer,
+	struct fastrpc_import **out)
+{
+	struct fastrpc_import *import = find(domain, buffer);
+	int r;
+
+	if (!import)
+		return begin(domain, buffer);
+	if (import->state == IMPORT_MAPPING)
+		return -EAGAIN;
+	if (import->state == IMPORT_FAILED) {
+		/* The next call may have more luck. */
+		r = import->error;
+		import_free(import);
+		return r;
+	}
+	*out = import;
+	return 0;
+}
+
+void fastrpc_release_imports_of(struct fastrpc_domain *domain, const struct session *session)
+{
+	struct fastrpc_import *import, *following;
+	struct session *other;
+
+	list_for_each (other, &domain->sessions, link)
+		if (other->client == session->client)
+			return;
+	list_for_each_safe (import, following, &domain->imports, link) {
+		if (import->import.releasing || import->import.buffer->client != session->client)
+			continue;
+		import->import.releasing = true;
+		fastrpc_release(import);
+	}
+}
+
+void fastrpc_imports_deinit(struct fastrpc_domain *domain)
+{
+	struct fastrpc_import *import, *following;
+
+	list_for_each_safe (import, following, &domain->imports, link)
+		import_free(import);
+}
