@@ -243,12 +243,22 @@ bool kernel_said(const char *text)
 
 /* What udev would do. */
 
+static const char *const prefixes[] = {"rpmsg", "remoteproc", "fastrpc-", "udmabuf", "dma_heap/"};
+
+static bool is_brokers(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
+		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	return false;
+}
+
 /* One that has gone again needs no owner. */
 static void give_to_broker(const char *name)
 {
 	char path[64];
 
-	if (strncmp(name, "rpmsg", 5) != 0 && strncmp(name, "remoteproc", 10) != 0)
+	if (!is_brokers(name))
 		return;
 	snprintf(path, sizeof(path), "/dev/%.50s", name);
 	if (chown(path, BROKER_UID, BROKER_UID) < 0 && errno != ENOENT)
@@ -264,6 +274,7 @@ static void give_all_to_broker(void)
 		give_to_broker(entry->d_name);
 	if (folder)
 		closedir(folder);
+	give_to_broker("dma_heap/system");
 }
 
 /* An event is strings, one after the other. */

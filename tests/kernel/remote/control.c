@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "tests/kernel/remote/dsp.h"
 #include "tests/kernel/remote/service.h"
 
 #define ARGUMENTS_MAX 8
@@ -239,6 +240,27 @@ static int do_peek(struct control *control, char *const *arguments, struct answe
 	return 0;
 }
 
+static int do_fastrpc_fault(struct control *control, char *const *arguments, struct answer *answer)
+{
+	uint32_t value;
+	int r = numbers(arguments + 1, &value, 1);
+
+	(void)control;
+	(void)answer;
+	return r < 0 ? r : dsp_fault_set(arguments[0], value);
+}
+
+static int do_fastrpc_count(struct control *control, char *const *arguments, struct answer *answer)
+{
+	uint64_t value;
+	int r = dsp_fault_count(arguments[0], &value);
+
+	(void)control;
+	if (r >= 0)
+		snprintf(answer->text, sizeof(answer->text), "%llu", (unsigned long long)value);
+	return r;
+}
+
 static const struct command {
 	const char *name;
 	size_t n_arguments;
@@ -263,13 +285,20 @@ static const struct command {
 		"short-announcement|long-announcement|unterminated-announcement|no-recipient|"
 		"long-length|long-buffer|short-buffer: send that"},
 	{"peek", 3, do_peek, "STREAM ADDRESS SIZE: read memory through the IOMMU"},
+	{"fastrpc-fault", 2, do_fastrpc_fault,
+		"hang|release-hung|late-write|long-output|error|host-garbage|host-flood|no-release|"
+		"refuse-create|refuse-mem-map|slow VALUE: have the DSP do that (dsp_fault.c); 0: "
+		"not"},
+	{"fastrpc-count", 1, do_fastrpc_count,
+		"domains|domains-created|threads|calls|pending|maps|heap|faults|host-calls|"
+		"host-errors: how many there are"},
 	{"crash", 0, do_crash, "leave the guest without a word; it may come again"},
 };
 
 void control_help(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		printf("  %-12s %s\n", commands[i].name, commands[i].help);
+		printf("  %-13s %s\n", commands[i].name, commands[i].help);
 }
 
 /* Lines. */

@@ -20,10 +20,16 @@ struct mapping {
 	uint32_t flags;
 };
 
+/* Addresses of this process; of the domain, and of whoever holds it. */
+struct iommu_window {
+	unsigned int holders;
+	uint8_t *base;
+};
+
 struct iommu_domain {
 	struct list node;
 	uint32_t id;
-	uint8_t *window;
+	struct iommu_window *window;
 	struct list mappings; /* in the order of their addresses */
 	size_t n_mappings;
 };
@@ -37,16 +43,32 @@ static const struct virtio_iommu_config config = {
 
 /* Windows. */
 
-/* Nothing is to be seen there any more. */
-static int window_clear(const struct iommu_domain *domain, uint64_t first, uint64_t size)
+static int window_new(struct iommu_window **out)
 {
-	void *map = mmap(domain->window + first, size, PROT_NONE,
+	_cleanup_(freep) struct iommu_window *window = malloc(sizeof(*window));
+	void *base = mmap(NULL, WINDOW_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		-1, 0);
+
+	if (!window || base == MAP_FAILED) {
+		if (base != MAP_FAILED)
+			munmap(base, WINDOW_SIZE);
+		return -ENOMEM;
+	}
+	*window = (struct iommu_window){.holders = 1, .base = base};
+	*out = TAKE_PTR(window);
+	return 0;
+}
+
+/* Nothing is to be seen there any more. */
+static int window_clear(const struct iommu_window *window, uint64_t first, uint64_t size)
+{
+	void *map = mmap(window->base + first, size, PROT_NONE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 
 	return map == MAP_FAILED ? -errno : 0;
 }
 
-static int window_show(const struct iommu_domain *domain, const struct memory *memory,
+static int window_show(const struct iommu_window *window, const struct memory *memory,
 	const struct virtio_iommu_req_map *map)
 {
 	uint64_t size = map->virt_end - map->virt_start + 1;
@@ -56,7 +78,7 @@ static int window_show(const struct iommu_domain *domain, const struct memory *m
 
 	if (!region)
 		return -EFAULT;
-	if (mmap(domain->window + map->virt_start, size, protection, MAP_SHARED | MAP_FIXED,
+	if (mmap(window->base + map->virt_start, size, protection, MAP_SHARED | MAP_FIXED,
 		    region->fd,
 		    (off_t)(region->offset + (map->phys_start - region->guest))) == MAP_FAILED)
 		return -errno;
@@ -78,15 +100,14 @@ static struct iommu_domain *domain_find(const struct iommu *iommu, uint32_t id)
 static int domain_new(struct iommu_domain **out, struct iommu *iommu, uint32_t id)
 {
 	_cleanup_(freep) struct iommu_domain *domain = malloc(sizeof(*domain));
-	void *window;
+	int r;
 
 	if (!domain)
 		return -ENOMEM;
-	window = mmap(NULL, WINDOW_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-		0);
-	if (window == MAP_FAILED)
-		return -errno;
-	*domain = (struct iommu_domain){.id = id, .window = window};
+	*domain = (struct iommu_domain){.id = id};
+	r = window_new(&domain->window);
+	if (r < 0)
+		return r;
 	list_init(&domain->mappings);
 	list_append(&iommu->domains, &domain->node);
 	*out = TAKE_PTR(domain);
@@ -106,7 +127,8 @@ static void domain_free(struct iommu_domain *domain)
 
 	list_for_each_safe (mapping, following, &domain->mappings, node)
 		mapping_remove(domain, mapping);
-	munmap(domain->window, WINDOW_SIZE);
+	window_clear(domain->window, 0, WINDOW_SIZE);
+	iommu_release(domain->window);
 	list_remove(&domain->node);
 	free(domain);
 }
@@ -193,7 +215,7 @@ static uint8_t serve_map(struct iommu *iommu, const void *request)
 	mapping = malloc(sizeof(*mapping));
 	if (!mapping)
 		return VIRTIO_IOMMU_S_NOMEM;
-	r = window_show(domain, &iommu->device.memory, map);
+	r = window_show(domain->window, &iommu->device.memory, map);
 	if (r < 0) {
 		free(mapping);
 		return status_of(r);
@@ -224,7 +246,7 @@ static uint8_t serve_unmap(struct iommu *iommu, const void *request)
 	list_for_each_safe (mapping, following, &domain->mappings, node)
 		if (mapping->first >= first && mapping->last <= last)
 			mapping_remove(domain, mapping);
-	return status_of(window_clear(domain, first, last - first + 1));
+	return status_of(window_clear(domain->window, first, last - first + 1));
 }
 
 /* No property: the buffer was zeroed, which is an end. */
@@ -324,7 +346,7 @@ int iommu_init(struct iommu *iommu, struct loop *loop, const char *path)
 
 /* Access. */
 
-static void report_fault(struct iommu *iommu, uint32_t stream, uint64_t address, bool write)
+void iommu_fault(struct iommu *iommu, uint32_t stream, uint64_t address, bool write)
 {
 	struct virtio_iommu_fault fault = {
 		.reason = VIRTIO_IOMMU_FAULT_R_MAPPING,
@@ -336,6 +358,7 @@ static void report_fault(struct iommu *iommu, uint32_t stream, uint64_t address,
 	struct virtq *queue = &iommu->device.queues[EVENTS].virtq;
 	struct virtq_chain chain;
 
+	iommu->faults++;
 	fprintf(stderr, "iommu: fault of stream %u at 0x%llx\n", stream,
 		(unsigned long long)address);
 	if (virtq_pop(queue, &chain) <= 0 || chain.n_in != 1 || chain.in[0].iov_len < sizeof(fault))
@@ -369,8 +392,37 @@ void *iommu_at(struct iommu *iommu, uint32_t stream, uint64_t address, uint64_t 
 
 	if (!domain || size == 0 || address >= WINDOW_SIZE || size > WINDOW_SIZE - address ||
 		!is_mapped(domain, address, address + size - 1, write)) {
-		report_fault(iommu, stream, address, write);
+		iommu_fault(iommu, stream, address, write);
 		return NULL;
 	}
-	return domain->window + address;
+	return domain->window->base + address;
+}
+
+struct iommu_window *iommu_hold(struct iommu *iommu, uint32_t stream)
+{
+	struct iommu_domain *domain = stream < IOMMU_STREAMS_MAX ? iommu->streams[stream] : NULL;
+
+	if (!domain)
+		return NULL;
+	domain->window->holders++;
+	return domain->window;
+}
+
+struct iommu_window *iommu_release(struct iommu_window *window)
+{
+	if (!window || --window->holders > 0)
+		return NULL;
+	munmap(window->base, WINDOW_SIZE);
+	free(window);
+	return NULL;
+}
+
+bool iommu_window_at(const struct iommu_window *window, const void *pointer, uint64_t *address)
+{
+	uintptr_t at = (uintptr_t)pointer, base = (uintptr_t)window->base;
+
+	if (at < base || at - base >= WINDOW_SIZE)
+		return false;
+	*address = at - base;
+	return true;
 }

@@ -13,6 +13,7 @@
 
 #include "protocol/util.h"
 #include "tests/kernel/remote/control.h"
+#include "tests/kernel/remote/dsp.h"
 #include "tests/kernel/remote/iommu.h"
 #include "tests/kernel/remote/loop.h"
 #include "tests/kernel/remote/rpmsg.h"
@@ -115,6 +116,8 @@ static int run(struct program *program, const char *folder, char *const *command
 		snprintf(path, sizeof(path), "%s/iommu.sock", folder);
 		r = iommu_init(&program->iommu, &program->loop, path);
 	}
+	if (r >= 0)
+		r = dsp_init(&program->loop, &program->iommu);
 	if (r >= 0)
 		r = watch_signals(program);
 	if (r >= 0)

@@ -196,6 +196,12 @@ struct endpoint *rpmsg_endpoint(struct rpmsg *rpmsg, uint32_t address)
 	return NULL;
 }
 
+static void tell_gone(struct endpoint *endpoint)
+{
+	if (endpoint->service->gone)
+		endpoint->service->gone(endpoint);
+}
+
 int rpmsg_serve(struct rpmsg *rpmsg, uint32_t address, const struct service *service)
 {
 	struct endpoint *endpoint = rpmsg_endpoint(rpmsg, address);
@@ -206,6 +212,8 @@ int rpmsg_serve(struct rpmsg *rpmsg, uint32_t address, const struct service *ser
 			return -ENOMEM;
 		*endpoint = (struct endpoint){.rpmsg = rpmsg, .address = address};
 		list_append(&rpmsg->endpoints, &endpoint->node);
+	} else {
+		tell_gone(endpoint);
 	}
 	endpoint->service = service;
 	return 0;
@@ -244,6 +252,7 @@ int rpmsg_withdraw(struct endpoint *endpoint)
 
 	if (!*endpoint->name)
 		return -ENOENT;
+	tell_gone(endpoint);
 	r = endpoint->rpmsg->ready ? tell_name(endpoint, NS_DESTROY) : 0;
 	memset(endpoint->name, 0, sizeof(endpoint->name));
 	return r;
@@ -274,8 +283,10 @@ static void gone(struct vu_device *device)
 	rpmsg->ready = false;
 	rpmsg->hung = false;
 	drop_all_waiting(rpmsg);
-	list_for_each (endpoint, &rpmsg->endpoints, node)
+	list_for_each (endpoint, &rpmsg->endpoints, node) {
 		endpoint->emission.left = 0;
+		tell_gone(endpoint);
+	}
 }
 
 static const struct vu_ops device_ops = {

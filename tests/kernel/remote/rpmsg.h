@@ -29,13 +29,15 @@ struct rpmsg_header {
 struct rpmsg;
 struct endpoint;
 
-/* What a service does. Either may be absent. */
+/* What a service does. Any may be absent. */
 struct service {
 	const char *name;
 	/* A message came in from @src. */
 	void (*receive)(struct endpoint *endpoint, uint32_t src, const void *data, size_t size);
 	/* There is room for a message to the guest: send one and return true, or have none. */
 	bool (*room)(struct endpoint *endpoint);
+	/* Nobody is there any more: it was withdrawn, or the guest has gone. */
+	void (*gone)(struct endpoint *endpoint);
 };
 
 struct endpoint {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/kernel/remote/fastrpc.h"
+#include "tests/kernel/remote/dsp.h"
 
 static void echo_receive(struct endpoint *endpoint, uint32_t src, const void *data, size_t size)
 {
@@ -42,10 +42,11 @@ static bool source_room(struct endpoint *endpoint)
 	return true;
 }
 
-static const struct service echo = {"echo", echo_receive, NULL};
-static const struct service sink = {"sink", NULL, NULL};
-static const struct service source = {"source", source_receive, source_room};
-static const struct service *const services[] = {&echo, &sink, &source, &fastrpc_service};
+static const struct service echo = {.name = "echo", .receive = echo_receive};
+static const struct service sink = {.name = "sink"};
+static const struct service source = {
+	.name = "source", .receive = source_receive, .room = source_room};
+static const struct service *const services[] = {&echo, &sink, &source, &dsp_service};
 
 const struct service *service_find(const char *name)
 {

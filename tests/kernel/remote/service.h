@@ -8,7 +8,7 @@
 /* By name, NULL when there is none:
  *   echo    sends each message back
  *   sink    counts
- *   fastrpc answers the kernel's calls (fastrpc.h)
+ *   fastrpc answers the kernel's calls (dsp.h)
  *   source  emits what a struct source_request asks for, sent to it as a message */
 const struct service *service_find(const char *name);
 
