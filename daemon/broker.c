@@ -77,12 +77,16 @@ static void take_all_entries(struct broker *broker)
 static void finish(struct broker *broker)
 {
 	struct client *client, *following;
+	struct device *device;
 
 	broker->finished = true;
 	take_all_entries(broker); /* each gets its answer, which is that the broker stops */
 	publish_all(broker);
 	list_for_each_safe (client, following, &broker->clients, link)
 		client_kill(client, NULL);
+	list_for_each (device, &broker->devices, link)
+		if (device->ops->finish)
+			device->ops->finish(device);
 }
 
 /* The grace is over: end what still runs. Their completions end the broker. */
@@ -176,7 +180,14 @@ static int flush(struct broker *broker)
 
 static bool is_empty(const struct broker *broker)
 {
-	return broker->finished && list_empty(&broker->clients);
+	const struct device *device;
+
+	if (!broker->finished || !list_empty(&broker->clients))
+		return false;
+	list_for_each (device, &broker->devices, link)
+		if (device->domains)
+			return false;
+	return true;
 }
 
 /* A thread of the crew has acted. */

@@ -76,8 +76,8 @@ enum policy_hang {
 struct policy_domain {
 	const char *name;
 	enum policy_domain_kind kind;
-	bool is_signed;   /* USER: its modules must be signed, and may then do more */
-	bool own_modules; /* USER, unsigned: a client may bring its module itself */
+	bool is_signed;     /* USER: its modules must be signed, and may then do more */
+	bool own_modules;   /* USER, unsigned: a client may bring its module itself */
 	bool device_memory; /* its sessions may have memory of the DSP driver's own allocator */
 	enum policy_hang hang;
 	const struct policy_dir *dirs; /* what it may read, or write, of the host's files */

@@ -26,6 +26,10 @@ struct transport_ops {
 	/* Find this transport's devices and add them. Called once, with the rights that the
 	 * broker was started with; it may wait. Returns 0 (also when there are none) or -errno. */
 	int (*probe)(struct broker *broker);
+	/* The broker is about to end, and there are no clients any more: let go of protection
+	 * domains that are kept for the next. It ends when device->domains is 0. NULL: there are
+	 * none. */
+	void (*finish)(struct device *device);
 	/* The broker ends: free the device, which has no sessions any more. */
 	void (*remove)(struct device *device);
 	/* The same, when all devices are removed: undo probe(), which may not have been called.

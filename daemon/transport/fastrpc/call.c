@@ -19,6 +19,9 @@
 #define AGAIN_MIN_MS 1
 #define AGAIN_MAX_MS 50
 
+/* What an answer takes at least, until a domain shows that it is faster. */
+#define ANSWER_NS 200000
+
 #define URI_SIZE 256
 
 /* The arguments of the broker's own calls; outputs last. */
@@ -48,7 +51,7 @@ static uint64_t clock_ns(void)
 /*
  * Did the kernel refuse the call before it was sent? A DSP may return a number that looks like
  * that; such a call ran, and must not run again. But a refusal takes no time: less than half of the
- * shortest that an answer ever took.
+ * shortest that an answer ever took, or is thought to take.
  */
 static bool was_refused(const struct fastrpc_slot *slot)
 {
@@ -237,7 +240,8 @@ static int fill_arg(struct fastrpc_domain *domain, const struct call_arg *from,
 
 /*
  * A method above 30 is named by the first word of input 0, which its client can change at any time:
- * the DSP gets a private copy, whose word is the method that was granted.
+ * the DSP gets a private copy, whose word is the method that was granted. Returns 0, -ENOMEM, or
+ * -EBADMSG when it is not.
  */
 static int protect_method(struct fastrpc_slot *slot, const struct call *call)
 {
@@ -246,14 +250,14 @@ static int protect_method(struct fastrpc_slot *slot, const struct call *call)
 
 	if (!call->n_in || input->buffer != input->buffer->client->arguments ||
 		input->length < sizeof(method) || input->length > FASTRPC_ESCAPE_MAX)
-		return -EINVAL;
+		return -EBADMSG;
 	slot->escape = malloc(input->length);
 	if (!slot->escape)
 		return -ENOMEM;
 	memcpy(slot->escape, input->buffer->map + input->offset, input->length);
 	memcpy(&method, slot->escape, sizeof(method));
 	if (method != call->method)
-		return -EINVAL;
+		return -EBADMSG;
 	slot->args[0].ptr = address_of(slot->escape);
 	return 0;
 }
@@ -360,7 +364,8 @@ int fastrpc_call_submit(struct call *call)
 	r = fills[call->op](slot, call);
 	if (r < 0) {
 		release_slot(slot);
-		return r;
+		call->outcome = r == -EBADMSG ? DSP_INVALID : call->outcome;
+		return r == -EBADMSG ? 1 : r;
 	}
 	call->tag = (uint32_t)(slot - domain->slots);
 	slot->job = (struct job){.run = run, .done = done, .interruptible = true};
@@ -399,6 +404,7 @@ void fastrpc_call_abort(struct call *call)
 
 void fastrpc_slots_init(struct fastrpc_domain *domain)
 {
+	atomic_init(&domain->fastest_ns, ANSWER_NS);
 	for (size_t i = 0; i < FASTRPC_CALLS; i++)
 		domain->slots[i].domain = domain;
 }

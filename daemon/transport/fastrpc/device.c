@@ -77,6 +77,7 @@ static void asked(struct job *job)
 {
 	struct fastrpc_device *device = container_of(job, struct fastrpc_device, job);
 
+	device->device.domains--;
 	device->asking = false;
 	device->asked = device->error == 0;
 	if (device->error == 0) {
@@ -93,6 +94,7 @@ static void learn(struct fastrpc_device *device)
 {
 	if (device->asked || device->asking)
 		return;
+	device->device.domains++; /* so it is, as long as it takes */
 	device->asking = true;
 	device->asked_path = device->found.path[device->found.secure];
 	device->job = (struct job){.run = ask, .done = asked};
@@ -100,6 +102,12 @@ static void learn(struct fastrpc_device *device)
 }
 
 /* Its turns. */
+
+/* Do sessions make the remote processor run? Then they may come before it does. */
+static bool is_on_demand(const struct fastrpc_device *device)
+{
+	return device->device.policy->lifecycle == POLICY_ON_DEMAND && device->device.remoteproc;
+}
 
 static void time_for_next(struct deadline *deadline)
 {
@@ -152,10 +160,16 @@ static unsigned int held_by_user(const struct fastrpc_device *device, const stru
 static void waited_in_vain(struct deadline *deadline)
 {
 	struct fastrpc_domain *domain = container_of(deadline, struct fastrpc_domain, deadline);
-	const struct fastrpc_device *device = domain->owner;
+	struct fastrpc_device *device = domain->owner;
 	const struct session *session = list_first(&domain->sessions, struct session, link);
 	char text[DSP_TEXT_SIZE];
 
+	if (!device->present) {
+		/* It is being started: that takes as long as it takes. */
+		broker_deadline(device->device.broker, deadline,
+			device->device.policy->queue_ms * 1000ull, waited_in_vain);
+		return;
+	}
 	if (*domain->text)
 		snprintf(text, sizeof(text), "%.200s", domain->text);
 	else
@@ -235,7 +249,7 @@ void fastrpc_device_started(struct fastrpc_device *device, bool well)
 
 /* Life. */
 
-struct fastrpc_device *fastrpc_device_new(struct broker *broker, const struct fastrpc_found *found)
+struct fastrpc_device *fastrpc_device_new(struct broker *broker, const char *label, uint32_t number)
 {
 	struct fastrpc_device *device = calloc(1, sizeof(*device));
 
@@ -245,11 +259,11 @@ struct fastrpc_device *fastrpc_device_new(struct broker *broker, const struct fa
 		free(device);
 		return NULL;
 	}
-	device->number = found->number;
+	device->number = number;
 	list_init(&device->domains);
 	list_init(&device->waiting);
 	list_init(&device->unreleased);
-	device_add(broker, &device->device, &fastrpc_transport, found->label);
+	device_add(broker, &device->device, &fastrpc_transport, label);
 	device->device.any_service = DSP_KIND_CALL;
 	return device;
 }
@@ -273,6 +287,30 @@ static void bind_remoteproc(struct fastrpc_device *device)
 
 	if (remoteproc && !device->device.remoteproc)
 		remoteproc_bind(remoteproc, &device->device);
+}
+
+void fastrpc_device_expect(struct fastrpc_device *device, struct remoteproc *remoteproc)
+{
+	const char *sysfs = device->device.broker->options->sysfs;
+
+	/* As far as it can be told before its context banks are there. */
+	device->found.isolated = sysfs_iommu_group(remoteproc_device_path(remoteproc), sysfs) >= 0;
+	set_isolation(device);
+	remoteproc_bind(remoteproc, &device->device);
+	if (is_on_demand(device))
+		device_set_up(&device->device);
+}
+
+void fastrpc_device_state_changed(struct fastrpc_device *device)
+{
+	struct fastrpc_domain *domain, *following;
+	char trouble[DSP_TEXT_SIZE];
+
+	wire_string_set(trouble, sizeof(trouble), remoteproc_trouble(device->device.remoteproc));
+	if (!*trouble || device->present)
+		return;
+	list_for_each_safe (domain, following, &device->waiting, waiting)
+		fastrpc_domain_end(domain, DSP_DEVICE_DOWN, trouble);
 }
 
 void fastrpc_device_found(struct fastrpc_device *device, const struct fastrpc_found *found)
@@ -304,28 +342,22 @@ void fastrpc_device_lost(struct fastrpc_device *device)
 	if (!device->present)
 		return;
 	device->present = false;
+	deadline_clear(&device->device.broker->deadlines, &device->retry);
 	list_for_each_safe (domain, following, &device->domains, link)
 		fastrpc_domain_lost(domain);
 	/* What was on the DSP is gone for certain. */
 	list_for_each_safe (domain, following, &device->unreleased, link)
 		fastrpc_domain_free(domain);
-	device_lost_state(&device->device, false);
+	device_lost_state(&device->device, is_on_demand(device));
 }
 
-/* Let the loop run until they are gone: to end them in order is what keeps the kernel from losing
- * track of their calls. */
-static void end_domains(struct fastrpc_device *device)
+void fastrpc_device_finish(struct fastrpc_device *device)
 {
-	struct broker *broker = device->device.broker;
 	struct fastrpc_domain *domain, *following;
 
 	list_for_each_safe (domain, following, &device->domains, link)
-		fastrpc_domain_end(domain, DSP_SHUTTING_DOWN, "");
-	while (!list_empty(&device->domains) || device->asking) {
-		loop_set_timer(broker->loop, deadline_next(&broker->deadlines));
-		if (loop_turn(broker->loop, true) < 0)
-			return;
-	}
+		if (fastrpc_domain_is_idle(domain))
+			fastrpc_domain_end(domain, DSP_SHUTTING_DOWN, "");
 }
 
 void fastrpc_device_free(struct fastrpc_device *device)
@@ -333,7 +365,9 @@ void fastrpc_device_free(struct fastrpc_device *device)
 	struct broker *broker = device->device.broker;
 	struct fastrpc_domain *domain, *following;
 
-	end_domains(device);
+	/* When the broker has not even started it may still be so. */
+	while (device->asking && loop_turn(broker->loop, true) >= 0)
+		;
 	list_for_each_safe (domain, following, &device->unreleased, link)
 		fastrpc_domain_free(domain);
 	if (device->device.remoteproc)

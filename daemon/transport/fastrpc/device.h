@@ -43,9 +43,16 @@ static inline struct fastrpc_device *fastrpc_device_of(struct device *device)
 	return container_of(device, struct fastrpc_device, device);
 }
 
-/* Make one for what was found, and make it known. Returns it, NULL: out of memory. */
-struct fastrpc_device *fastrpc_device_new(struct broker *broker, const struct fastrpc_found *found);
-/* The broker ends. Nobody uses it any more. Waits for its domains to end. */
+/* Make one and make it known. Returns it, NULL: out of memory. */
+struct fastrpc_device *fastrpc_device_new(struct broker *broker, const char *label,
+	uint32_t number);
+/* Policy says that it is there when that remote processor runs, and that we decide whether it does.
+ */
+void fastrpc_device_expect(struct fastrpc_device *device, struct remoteproc *remoteproc);
+/* As transport_ops. */
+void fastrpc_device_state_changed(struct fastrpc_device *device);
+void fastrpc_device_finish(struct fastrpc_device *device);
+/* The broker ends. Nobody uses it any more, and it has no domains. */
 void fastrpc_device_free(struct fastrpc_device *device);
 
 /* Its nodes are there; maybe others than those that were. */

@@ -95,6 +95,7 @@ static void say_farewell(struct loop_task *task)
 /* Not now, where somebody may still be using it. */
 static void over(struct fastrpc_domain *domain)
 {
+	domain->owner->device.waiting -= !list_empty(&domain->waiting);
 	list_remove(&domain->waiting);
 	clear_deadline(domain);
 	loop_later(broker_of(domain)->loop, &domain->farewell);
@@ -411,7 +412,6 @@ int fastrpc_domain_new(struct fastrpc_domain **out, struct fastrpc_device *devic
 	domain->node = NODE_NONE;
 	domain->module = session->module;
 	domain->end_status = DSP_DOMAIN_CRASHED;
-	atomic_init(&domain->fastest_ns, UINT64_MAX);
 	lane_init(&domain->lane, FASTRPC_CALLS);
 	domain->lane.parallel = true;
 	init_lists(domain);

@@ -80,7 +80,7 @@ struct fastrpc_domain {
 	char module_file[DSP_CHANNEL_SIZE];
 
 	struct fastrpc_slot slots[FASTRPC_CALLS];
-	_Atomic uint64_t fastest_ns; /* the shortest call so far */
+	_Atomic uint64_t fastest_ns; /* the shortest answer so far */
 	enum dsp_status end_status;
 	char end_text[DSP_TEXT_SIZE];
 };

@@ -18,12 +18,13 @@
 #include "daemon/session.h"
 #include "daemon/transport/fastrpc/domain.h"
 #include "daemon/transport/fastrpc/import.h"
+#include "daemon/transport/remoteproc.h"
 #include "daemon/transport/transport.h"
 
 /* The broker has one of it. */
 static struct {
 	struct broker *broker; /* NULL: there is none */
-	struct hotplug_watch nodes, banks;
+	struct hotplug_watch nodes, banks, processors;
 } fastrpc;
 
 /* Finding. */
@@ -60,6 +61,37 @@ static void list_modules(struct fastrpc_device *device)
 			device_add_channel(&device->device, names[i], DSP_KIND_CALL);
 }
 
+static struct fastrpc_device *device_new(struct broker *broker, const char *label, uint32_t number)
+{
+	struct fastrpc_device *device = fastrpc_device_new(broker, label, number);
+
+	if (device)
+		list_modules(device);
+	return device;
+}
+
+/* Policy may want a remote processor started that has no nodes until then. */
+static void declare_devices(struct broker *broker)
+{
+	const struct policy_device *policy;
+	struct fastrpc_device *device;
+	struct remoteproc *remoteproc;
+	uint32_t number;
+
+	for (size_t i = 0; (policy = policy_device_at(broker->policy, i)); i++) {
+		if (policy->lifecycle == POLICY_EXTERNAL ||
+			strcmp(policy->transport, fastrpc_transport.name) != 0 ||
+			device_labelled(broker, policy->name))
+			continue;
+		remoteproc = remoteproc_by_name(broker, policy->remoteproc);
+		if (!remoteproc || !fastrpc_number(policy->name, &number))
+			continue;
+		device = device_new(broker, policy->name, number);
+		if (device)
+			fastrpc_device_expect(device, remoteproc);
+	}
+}
+
 static void scan(struct broker *broker)
 {
 	_cleanup_(freep) struct fastrpc_found *found = NULL;
@@ -67,6 +99,7 @@ static void scan(struct broker *broker)
 	struct device *device, *following;
 	ssize_t n = fastrpc_scan(broker->options->sysfs, broker->options->dev, &found);
 
+	declare_devices(broker);
 	if (n < 0) {
 		log_warning("cannot look for FastRPC devices: %s", strerror((int)-n));
 		return;
@@ -76,11 +109,8 @@ static void scan(struct broker *broker)
 			fastrpc_device_lost(fastrpc_device_of(device));
 	for (ssize_t i = 0; i < n; i++) {
 		known = device_labelled(broker, found[i].label);
-		if (!known) {
-			known = fastrpc_device_new(broker, &found[i]);
-			if (known)
-				list_modules(known);
-		}
+		if (!known)
+			known = device_new(broker, found[i].label, found[i].number);
 		if (known)
 			fastrpc_device_found(known, &found[i]);
 	}
@@ -99,28 +129,62 @@ static void watch(struct hotplug_watch *watch, const char *subsystem)
 	hotplug_add(fastrpc.broker->hotplug, watch);
 }
 
+/* A name that is none of a DSP would never be one of a device. */
+static void check_names(const struct policy *policy)
+{
+	const struct policy_device *device;
+	uint32_t number;
+
+	for (size_t i = 0; (device = policy_device_at(policy, i)); i++)
+		if (device->transport && !strcmp(device->transport, fastrpc_transport.name) &&
+			!fastrpc_number(device->name, &number))
+			log_warning("policy has a fastrpc device %s, but DSPs are called adsp, "
+				    "mdsp, "
+				    "sdsp, cdsp, cdsp1, gdsp0 and gdsp1",
+				device->name);
+}
+
 static int fastrpc_probe(struct broker *broker)
 {
 	fastrpc.broker = broker;
+	check_names(broker->policy);
 	watch(&fastrpc.nodes, "misc");
 	watch(&fastrpc.banks, "platform");
+	watch(&fastrpc.processors, "remoteproc");
 	scan(broker);
 	return 0;
 }
 
+static void forget_news(void)
+{
+	if (!fastrpc.broker)
+		return;
+	hotplug_remove(&fastrpc.nodes);
+	hotplug_remove(&fastrpc.banks);
+	hotplug_remove(&fastrpc.processors);
+	fastrpc.broker = NULL;
+}
+
+static void fastrpc_finish(struct device *device)
+{
+	fastrpc_device_finish(fastrpc_device_of(device));
+}
+
 static void fastrpc_remove(struct device *device)
 {
+	forget_news();
 	fastrpc_device_free(fastrpc_device_of(device));
 }
 
 static void fastrpc_deinit(struct broker *broker)
 {
 	(void)broker;
-	if (fastrpc.broker) {
-		hotplug_remove(&fastrpc.nodes);
-		hotplug_remove(&fastrpc.banks);
-	}
-	fastrpc.broker = NULL;
+	forget_news();
+}
+
+static void fastrpc_state_changed(struct device *device)
+{
+	fastrpc_device_state_changed(fastrpc_device_of(device));
 }
 
 /* The operations. */
@@ -187,6 +251,7 @@ const struct transport_ops fastrpc_transport = {
 	.name = "fastrpc",
 	.brings_modules = true,
 	.probe = fastrpc_probe,
+	.finish = fastrpc_finish,
 	.remove = fastrpc_remove,
 	.deinit = fastrpc_deinit,
 	.open = fastrpc_open,
@@ -198,4 +263,5 @@ const struct transport_ops fastrpc_transport = {
 	.submit = fastrpc_call_submit,
 	.cancel = fastrpc_call_cancel,
 	.abort = fastrpc_call_abort,
+	.state_changed = fastrpc_state_changed,
 };

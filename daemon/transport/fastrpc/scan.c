@@ -180,6 +180,17 @@ ssize_t fastrpc_scan(const char *sysfs, const char *dev, struct fastrpc_found **
 	return found;
 }
 
+bool fastrpc_number(const char *label, uint32_t *number)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(domains); i++) {
+		if (strcmp(domains[i].label, label) == 0) {
+			*number = domains[i].number;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Modules. */
 
 bool fastrpc_is_module(const char *name)

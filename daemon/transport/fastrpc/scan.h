@@ -27,6 +27,9 @@ struct fastrpc_found {
  * that abi.h does not know are left out. */
 ssize_t fastrpc_scan(const char *sysfs, const char *dev, struct fastrpc_found **out);
 
+/* The number of the DSP with that label; false: there is none. */
+bool fastrpc_number(const char *label, uint32_t *number);
+
 /* The names of modules in a directory: "libNAME_skel.so" -> NAME, at most @max, each found in *@out
  * once more beyond those *@n that are there already; to be freed. Returns 0 or -errno. */
 int fastrpc_scan_modules(const char *directory, char (**out)[DSP_CHANNEL_SIZE - DSP_DEVICE_SIZE],
