@@ -3,10 +3,14 @@
 
 #include <fcntl.h>
 #include <linux/remoteproc_cdev.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
 #include "daemon/transport/remoteproc_private.h"
+
+/* Milliseconds that they get. */
+#define FINISH_MS 20
 
 static enum dsp_device_state state_of(const struct lifecycle_job *job)
 {
@@ -107,12 +111,23 @@ static int start(struct lifecycle_job *job)
 	return r;
 }
 
+/*
+ * Drivers above it put away what their last users left behind in work items of the kernel's, and up to
+ * Linux 6.1 at least FastRPC's crashes the kernel when that is done after its devices have gone
+ * (tests/kernel/README.md). Nothing lets us wait for it, so it gets time.
+ */
+static void let_drivers_finish(void)
+{
+	poll(NULL, 0, FINISH_MS);
+}
+
 static int stop(struct lifecycle_job *job)
 {
 	int r = open_node(job);
 
 	if (r < 0)
 		return r;
+	let_drivers_finish();
 	r = command(job, job->attached ? "detach" : "stop");
 	/* One that was attached has crashed since, and runs firmware that the kernel gave it. */
 	if (r == -EINVAL && job->attached && state_of(job) != DSP_STATE_ATTACHED)
@@ -129,6 +144,7 @@ static int stop(struct lifecycle_job *job)
 
 static int drop(struct lifecycle_job *job)
 {
+	let_drivers_finish();
 	/* If it still runs, this stops it. */
 	job->fd = fd_close(job->fd);
 	job->counted = false;

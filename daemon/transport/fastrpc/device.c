@@ -278,6 +278,15 @@ static void set_isolation(struct fastrpc_device *device)
 						   : DSP_ISOLATION_REFUSED;
 }
 
+/* As far as it can be told when its context banks are not there. */
+static void guess_isolation(struct fastrpc_device *device, const struct remoteproc *remoteproc)
+{
+	const char *sysfs = device->device.broker->options->sysfs;
+
+	device->found.isolated = sysfs_iommu_group(remoteproc_device_path(remoteproc), sysfs) >= 0;
+	set_isolation(device);
+}
+
 static void bind_remoteproc(struct fastrpc_device *device)
 {
 	struct remoteproc *remoteproc =
@@ -291,11 +300,7 @@ static void bind_remoteproc(struct fastrpc_device *device)
 
 void fastrpc_device_expect(struct fastrpc_device *device, struct remoteproc *remoteproc)
 {
-	const char *sysfs = device->device.broker->options->sysfs;
-
-	/* As far as it can be told before its context banks are there. */
-	device->found.isolated = sysfs_iommu_group(remoteproc_device_path(remoteproc), sysfs) >= 0;
-	set_isolation(device);
+	guess_isolation(device, remoteproc);
 	remoteproc_bind(remoteproc, &device->device);
 	if (is_on_demand(device))
 		device_set_up(&device->device);
@@ -348,6 +353,8 @@ void fastrpc_device_lost(struct fastrpc_device *device)
 	/* What was on the DSP is gone for certain. */
 	list_for_each_safe (domain, following, &device->unreleased, link)
 		fastrpc_domain_free(domain);
+	if (is_on_demand(device))
+		guess_isolation(device, device->device.remoteproc);
 	device_lost_state(&device->device, is_on_demand(device));
 }
 

@@ -98,10 +98,14 @@ static bool scan_banks(struct fastrpc_found *found)
 	for (ssize_t i = 0; i < n; i++) {
 		const struct path child = path_join("%s/%s", found->folder.text, entries[i].name);
 
+		const bool translated = is_translated(child.text),
+			   coherent = is_coherent(child.text);
+
+		/* Looked at last: one that goes loses its driver before its group. */
 		if (!has_driver(child.text, "qcom,fastrpc-cb"))
 			continue;
-		found->isolated &= is_translated(child.text);
-		found->coherent &= is_coherent(child.text);
+		found->isolated &= translated;
+		found->coherent &= coherent;
 		banks++;
 	}
 	return banks > 0;
