@@ -80,6 +80,7 @@ static void finish(struct broker *broker)
 	struct device *device;
 
 	broker->finished = true;
+	deadline_clear(&broker->deadlines, &broker->grace);
 	take_all_entries(broker); /* each gets its answer, which is that the broker stops */
 	publish_all(broker);
 	list_for_each_safe (client, following, &broker->clients, link)

@@ -19,8 +19,9 @@ struct crew {
 	void *userdata;
 	struct list jobs; /* that wait for a thread */
 	unsigned int n_jobs_max;
-	bool led;  /* somebody runs the loop */
-	int ended; /* what turn_over() said last, if not 0 */
+	struct job *staying; /* which the thread that acts is to run next */
+	bool led;            /* somebody runs the loop */
+	int ended;           /* what turn_over() said last, if not 0 */
 
 	unsigned int n_threads; /* beside the one that called crew_run() */
 	pthread_t threads[CREW_JOBS_MAX];
@@ -61,17 +62,21 @@ static void end_turn(struct crew *crew)
 static void run_job(struct crew *crew, struct job *job)
 {
 	list_remove(&job->link);
-	job->thread = pthread_self();
-	job->running = true;
-	wake_one(crew);
-	pthread_mutex_unlock(&crew->baton);
-	job->run(job);
-	pthread_mutex_lock(&crew->baton);
-	job->running = false;
-	loop_enter(crew->loop);
-	job->done(job);
-	end_turn(crew);
-	loop_leave(crew->loop);
+	do {
+		job->thread = pthread_self();
+		job->running = true;
+		wake_one(crew);
+		pthread_mutex_unlock(&crew->baton);
+		job->run(job);
+		pthread_mutex_lock(&crew->baton);
+		job->running = false;
+		loop_enter(crew->loop);
+		job->done(job);
+		job = crew->staying;
+		crew->staying = NULL;
+		end_turn(crew);
+		loop_leave(crew->loop);
+	} while (job);
 }
 
 static void run_loop(struct crew *crew)
@@ -204,6 +209,12 @@ void crew_job(struct crew *crew, struct job *job)
 	/* The one that acts now will take it, unless it has another to run. */
 	if (crew->jobs.next != &job->link)
 		wake_one(crew);
+}
+
+void crew_stay(struct crew *crew, struct job *job)
+{
+	list_init(&job->link);
+	crew->staying = job;
 }
 
 bool crew_cancel(struct crew *crew, struct job *job)

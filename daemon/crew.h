@@ -37,6 +37,8 @@ void crew_shrink(struct crew *crew, unsigned int jobs);
 
 /* These are for who holds the baton. Run a job soon; its done() is called with the baton. */
 void crew_job(struct crew *crew, struct job *job);
+/* In a job's done(): run this one next, in the very thread that ran that. */
+void crew_stay(struct crew *crew, struct job *job);
 /* As those of worker.h. */
 bool crew_cancel(struct crew *crew, struct job *job);
 void crew_interrupt(struct crew *crew, struct job *job);

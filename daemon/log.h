@@ -7,6 +7,7 @@
 #ifndef DSP_LOG_H
 #define DSP_LOG_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <syslog.h>
@@ -19,6 +20,13 @@ struct log_bucket {
 	unsigned int suppressed;
 	uint64_t refilled_us;
 };
+
+/* One that several threads draw from. */
+struct log_shared {
+	pthread_mutex_t lock;
+	struct log_bucket bucket;
+};
+#define LOG_SHARED_INIT ((struct log_shared){.lock = PTHREAD_MUTEX_INITIALIZER})
 
 /* Decide where lines go. */
 void log_init(void);
@@ -37,6 +45,8 @@ void log_fields(int level, const char *message, const char *const *fields, size_
 /* May one more line be written? When lines were suppressed before it, *@suppressed says how many.
  */
 bool log_allowed(struct log_bucket *bucket, uint64_t now_us, unsigned int *suppressed);
+/* The same for what is shared, at this moment. */
+bool log_shared_allowed(struct log_shared *shared, unsigned int *suppressed);
 /* Is there nothing to remember about it? */
 bool log_quiet(const struct log_bucket *bucket, uint64_t now_us);
 

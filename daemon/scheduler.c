@@ -95,10 +95,20 @@ int scheduler_try(struct call *call)
 void scheduler_run(struct lane *lane)
 {
 	struct session *session;
+	unsigned int stuck = 0; /* in a row */
 
 	while (lane->ready && lane->running < lane->depth) {
 		session = list_first(&lane->sessions, struct session, turn);
-		if (!session || submit(session) < 0)
+		if (!session)
 			return;
+		if (submit(session) >= 0) {
+			stuck = 0;
+			continue;
+		}
+		/* What one has to wait for need not be what another waits for. */
+		if (!lane->parallel || ++stuck > lane->attached)
+			return;
+		list_remove(&session->turn);
+		list_append(&lane->sessions, &session->turn);
 	}
 }

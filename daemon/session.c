@@ -238,6 +238,11 @@ static void refuse_attach(struct client *client, const char *channel, int error,
 		client_refuse(client, serial, &(struct refusal){.status = DSP_NOT_FOUND},
 			"%s can be no channel: modules are named by letters, digits and '_'",
 			channel);
+	else if (error == -EUSERS)
+		client_refuse(client, serial, &(struct refusal){.status = DSP_OVER_LIMIT},
+			"too many calls of this user on the DSP of %s did not end; it gets no more "
+			"until the DSP has restarted",
+			channel);
 	else
 		client_refuse(client, serial, &(struct refusal){.status = DSP_NO_RESOURCES},
 			"no room for a session on %s", channel);
@@ -448,6 +453,8 @@ static void open_done(struct session *session, const struct dsp_completion *comp
 		if (session->lane)
 			session_revoke(session, DSP_LOAD_FAILED,
 				"its module did not open again after the DSP had restarted");
+	} else if (completion->status != DSP_OK && session->state != SESSION_OPENING) {
+		/* It closes already, and its client waits for that. */
 	} else if (completion->status != DSP_OK) {
 		open_failed(session,
 			completion->status == DSP_DSP_ERROR ? DSP_LOAD_FAILED : completion->status,
@@ -462,7 +469,9 @@ static void open_done(struct session *session, const struct dsp_completion *comp
 
 void session_restore(struct session *session)
 {
-	if (session->state != SESSION_DOWN || !session->device->up)
+	if (session->state != SESSION_DOWN || !session->device->up ||
+		session->device->isolation == DSP_ISOLATION_REFUSED ||
+		session->client->broker->stopping)
 		return;
 	if (session->device->ops->open(session) < 0)
 		return;

@@ -29,7 +29,8 @@ static struct user *find(struct broker *broker, uid_t uid)
 	list_for_each_safe (user, following, &broker->users, link) {
 		if (user->uid == uid)
 			found = user;
-		else if (!user->refs && log_quiet(&user->log, broker_now(broker)))
+		else if (!user->refs && log_quiet(&user->log, broker_now(broker)) &&
+			 log_quiet(&user->dsp_log.bucket, broker_now(broker)))
 			forget(user);
 	}
 	return found;
@@ -49,6 +50,7 @@ int user_get(struct user **out, struct broker *broker, uid_t uid)
 		return -ENOMEM;
 	user->uid = uid;
 	user->refs = 1;
+	user->dsp_log = LOG_SHARED_INIT;
 	user->quota = (struct quota){
 		.parent = &broker->quota,
 		.owner = "user",

@@ -14,11 +14,12 @@ struct broker;
 struct user {
 	struct list link; /* broker->users */
 	uid_t uid;
-	unsigned int refs; /* connections */
+	unsigned int refs; /* connections, and protection domains */
 	struct quota quota;
 	struct log_bucket log;
-	struct list rules;    /* struct rule_use: sessions counted by rule */
-	struct list sessions; /* by number */
+	struct log_shared dsp_log; /* for what its protection domains say, in threads of theirs */
+	struct list rules;         /* struct rule_use: sessions counted by rule */
+	struct list sessions;      /* by number */
 };
 
 /* Find or make the user and take a reference. Returns 0 or -ENOMEM. */

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <misc/fastrpc.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -30,6 +31,16 @@ static struct {
 	uint64_t bytes; /* of all pieces */
 	unsigned int n_pieces;
 } kernel;
+
+/* Its own handle is asked for after a call that said that the DSP is gone: so it is, or not. */
+static bool kernel_lives;
+
+static int kernel_invoke(const struct fastrpc_invoke *call)
+{
+	if (call->handle == 1)
+		return kernel_lives ? -EPERM : -EPIPE;
+	return kernel.invoke ? kernel.invoke(call) : -EPIPE;
+}
 
 static int kernel_grow(struct fastrpc_req_mmap *request)
 {
@@ -81,7 +92,7 @@ int ioctl(int fd, unsigned long request, ...)
 	if (fd != KERNEL_NODE)
 		return (int)syscall(SYS_ioctl, fd, request, argument);
 	if (request == FASTRPC_IOCTL_INVOKE)
-		r = kernel.invoke ? kernel.invoke(argument) : -EPIPE;
+		r = kernel_invoke(argument);
 	else if (request == FASTRPC_IOCTL_MMAP)
 		r = kernel_grow(argument);
 	else

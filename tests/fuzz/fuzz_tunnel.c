@@ -55,11 +55,13 @@ static const struct policy_domain domain = {
 	.file_bytes = BYTES,
 	.memory = MEMORY,
 };
+static struct log_shared log_shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static struct host_options options = {
 	.node = KERNEL_NODE,
 	.device = "cdsp",
 	.owner = "uid 7, cdsp/x",
 	.policy = &domain,
+	.log = &log_shared,
 	.modules = modules,
 	.n_modules = ARRAY_SIZE(modules),
 	.own_name = "libown_skel.so",

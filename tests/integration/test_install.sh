@@ -29,7 +29,7 @@ prefix=$stage/usr/local
 for file in sbin/dspbrokerd bin/dspctl libexec/dspbroker/softdsp lib/libdspbroker.so.0 \
 	lib/libdspbroker.so lib/libdspbroker.a lib/dspbroker/modules/libdenoise_skel.so \
 	include/dspbroker.h lib/systemd/system/dspbrokerd.socket lib/sysusers.d/dspbroker.conf \
-	lib/tmpfiles.d/dspbroker.conf lib/udev/rules.d/60-dspbroker.rules \
+	lib/tmpfiles.d/dspbroker.conf lib/udev/rules.d/72-dspbroker.rules \
 	share/man/man1/dspctl.1 share/man/man8/dspbrokerd.8; do
 	[ -e "$prefix/$file" ] || { echo "not installed: $file"; exit 1; }
 done

@@ -2,7 +2,7 @@
 /*
  * The broker as a user without rights, to whom the real udev gives the kernel's devices
  * (rpmsg_ctrl, rpmsg_char, remoteproc's character device, devcoredump) by the rules that are
- * installed with it, systemd/60-dspbroker.rules.
+ * installed with it, systemd/72-dspbroker.rules.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -16,7 +16,7 @@
 
 #include "tests/kernel/messages.h"
 
-#define RULES    "systemd/60-dspbroker.rules" /* tests run in the top folder */
+#define RULES    "systemd/72-dspbroker.rules" /* tests run in the top folder */
 #define ADDRESS  8000
 #define CHANNEL  "rpmsg0/by-udev"
 #define SIZE     100 /* of messages */
@@ -163,7 +163,7 @@ static int start_udev(void)
 		return -errno;
 	if ((mkdir("/run/udev", 0755) < 0 && errno != EEXIST) ||
 		mkdir("/run/udev/rules.d", 0755) < 0 ||
-		symlink(rules, "/run/udev/rules.d/60-dspbroker.rules") < 0)
+		symlink(rules, "/run/udev/rules.d/72-dspbroker.rules") < 0)
 		return -errno;
 	r = run((const char *const[]){"/lib/systemd/systemd-udevd", "--daemon", NULL});
 	if (r == 0)

@@ -20,6 +20,7 @@
 
 static struct policy_dir dirs[3];
 static struct policy_domain policy;
+static struct log_shared log_shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static struct host_options options;
 static struct host host;
 static size_t fds;
@@ -205,6 +206,7 @@ static inline void set_up(void)
 		.domain = 3,
 		.owner = "uid 1000",
 		.policy = &policy,
+		.log = &log_shared,
 		.modules = &dirs[2],
 		.n_modules = 1,
 		.own_name = "libown.so",

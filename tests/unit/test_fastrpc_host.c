@@ -21,12 +21,14 @@
 #include "tests/suite.h"
 
 static const struct policy_domain domain = {.name = "d", .files = 8};
+static struct log_shared log_shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static const struct host_options plain = {
 	.node = -1,
 	.device = "cdsp",
 	.domain = 3,
 	.owner = "uid 7, cdsp/x",
 	.policy = &domain,
+	.log = &log_shared,
 };
 
 static struct host host;
@@ -418,13 +420,13 @@ START_TEST(lines_without_end_are_suppressed_and_their_number_is_said)
 	/* However long that took, this many at once are not many more. */
 	ck_assert_uint_ge(count_lines(), LOG_BURST);
 	ck_assert_uint_lt(count_lines(), 2 * LOG_BURST);
-	ck_assert_uint_gt(host.log.suppressed, 0);
+	ck_assert_uint_gt(log_shared.bucket.suppressed, 0);
 
 	/* As if it had been long ago. */
 	ck_assert_int_eq(ftruncate(log_file, 0), 0);
 	ck_assert_int_eq(lseek(log_file, 0, SEEK_SET), 0);
-	host.log.refilled_us = 0;
-	host.log.suppressed = 6380;
+	log_shared.bucket.refilled_us = 0;
+	log_shared.bucket.suppressed = 6380;
 	host_log_line(&host, "later", 5);
 	ck_assert_str_eq(written(), "dspbrokerd: warning: cdsp, uid 7, cdsp/x: 6380 lines were "
 				    "suppressed\n"

@@ -149,7 +149,8 @@ START_TEST(a_wrong_number_of_buffers_is_refused)
 
 	serve_raw(entry, entry->in_size, entry->out_size, 8, 0, 1);
 	output(8);
-	ck_assert_uint_eq(host_serve(&host, &host_std, scalars(), &call), AEE_EBADPARM);
+	ck_assert_uint_eq(host_serve(&host, &host_std, scalars(), &call),
+		entry->more_outputs ? AEE_SUCCESS : AEE_EBADPARM);
 	serve_raw(entry, entry->in_size, entry->out_size, 8, 0, 1);
 	input("", 0);
 	ck_assert_uint_eq(host_serve(&host, &host_std, scalars(), &call), AEE_EBADPARM);

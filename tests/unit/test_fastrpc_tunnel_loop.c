@@ -19,12 +19,14 @@
 #define NEXT_ROOM 4096
 
 static const struct policy_domain domain = {.name = "d", .files = 4};
+static struct log_shared log_shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static const struct host_options options = {
 	.node = KERNEL_NODE,
 	.device = "cdsp",
 	.domain = 3,
 	.owner = "uid 7, cdsp/x",
 	.policy = &domain,
+	.log = &log_shared,
 };
 
 static struct tunnel *tunnel;
@@ -290,6 +292,12 @@ START_TEST(what_ends_it_is_returned)
 	request_begin(&request);
 	result = run(0, 0, 2, -EPIPE);
 	ck_assert_int_eq(result.error, -EPIPE);
+	dsp.n_next = 0;
+	/* The DSP says what looks like the kernel's, and is still there. */
+	kernel_lives = true;
+	result = run(0, 0, 2, -EPIPE);
+	ck_assert_int_eq(result.error, 0);
+	ck_assert_int_eq(result.result, -EPIPE);
 	dsp.n_next = 0;
 	result = run(0, 0, 2, AEE_EFAILED);
 	ck_assert_int_eq(result.error, 0);

@@ -24,6 +24,9 @@
 
 #define URI_SIZE 256
 
+/* The kernel's own, which user space has no name for. */
+#define ERESTARTSYS 512
+
 /* The arguments of the broker's own calls; outputs last. */
 struct module_call {
 	char uri[URI_SIZE];
@@ -60,6 +63,31 @@ static bool was_refused(const struct fastrpc_slot *slot)
 	return slot->busy_ns < atomic_load(&slot->domain->fastest_ns) / 2;
 }
 
+static bool has_inline_output(const struct fastrpc_slot *slot)
+{
+	unsigned int n_in = FASTRPC_INPUTS(slot->scalars);
+
+	for (unsigned int i = 0; i < FASTRPC_OUTPUTS(slot->scalars); i++)
+		if (slot->args[n_in + i].fd < 0)
+			return true;
+	return false;
+}
+
+/* The DSP may return what looks like an error of the kernel's where the kernel can have none: it
+ * copies nothing, or nobody has interrupted it. */
+static void recognize(struct fastrpc_slot *slot)
+{
+	struct node_result *result = &slot->result;
+	bool of_kernel = true;
+
+	if (result->error == -EFAULT)
+		of_kernel = has_inline_output(slot);
+	else if (result->error == -EINTR)
+		of_kernel = atomic_load(&slot->stop);
+	if (!of_kernel)
+		*result = (struct node_result){.result = result->error};
+}
+
 static void note_time(struct fastrpc_slot *slot)
 {
 	uint64_t fastest = atomic_load(&slot->domain->fastest_ns);
@@ -82,6 +110,7 @@ static void run(struct job *job)
 		slot->result =
 			node_invoke(slot->domain->node.fd, slot->handle, slot->scalars, slot->args);
 		slot->busy_ns = clock_ns() - begun;
+		recognize(slot);
 		note_time(slot);
 		if (!was_refused(slot))
 			return;
@@ -100,7 +129,44 @@ static void release_slot(struct fastrpc_slot *slot)
 	slot->own = (struct guarded){};
 	slot->call = NULL;
 	slot->hung = false;
+	slot->domain->lane.running -= !slot->sits;
+}
+
+/*
+ * A DSP keeps a thread for each of ours that calls it. That of a call which hangs is lost, and
+ * whatever our thread would call next in that domain would wait behind it: so it stays away. When
+ * that is so of all there are, nobody can go on there any more.
+ */
+static void sit(struct job *job)
+{
+	struct fastrpc_slot *slot = container_of(job, struct fastrpc_slot, job);
+
+	while (!atomic_load(&slot->stop))
+		poll(NULL, 0, -1);
+}
+
+static void stood_up(struct job *job)
+{
+	struct fastrpc_slot *slot = container_of(job, struct fastrpc_slot, job);
+
+	slot->sits = false;
 	slot->domain->lane.running--;
+	fastrpc_domain_job_done(slot->domain);
+}
+
+static void sit_out(struct fastrpc_slot *slot)
+{
+	struct fastrpc_domain *domain = slot->domain;
+	size_t n = 0;
+
+	slot->job = (struct job){.run = sit, .done = stood_up, .interruptible = true};
+	crew_stay(domain->owner->device.broker->crew, &slot->job);
+	for (size_t i = 0; i < FASTRPC_CALLS; i++)
+		n += domain->slots[i].sits;
+	if (n == FASTRPC_CALLS)
+		fastrpc_domain_end(domain, DSP_DOMAIN_CRASHED,
+			"its protection domain was ended, as too many calls there took longer than "
+			"they may");
 }
 
 /* What an interrupted call used, its DSP may use on. */
@@ -123,6 +189,7 @@ static enum dsp_status kernels_status(const struct fastrpc_slot *slot, const str
 		{-EIO, DSP_DEVICE_DOWN},
 		{-ENODEV, DSP_DEVICE_DOWN},
 		{-EFAULT, DSP_DOMAIN_CRASHED}, /* it claimed to have written more than it may */
+		{-ETIMEDOUT, DSP_DOMAIN_CRASHED},
 		{-ENOSPC, DSP_BUSY},
 		{-EAGAIN, DSP_BUSY},
 	};
@@ -170,12 +237,24 @@ static void ran(struct fastrpc_slot *slot, struct dsp_completion *out)
 		module_opened(slot, out);
 }
 
-/* What it says of the domain as a whole. */
-static void judge(struct fastrpc_domain *domain, int error)
+/* With two numbers a DSP can make the kernel forget a call as if it had been interrupted. */
+static bool makes_forget(const struct fastrpc_slot *slot)
 {
+	return slot->result.error == -ETIMEDOUT ||
+	       (!slot->result.error && slot->result.result == -ERESTARTSYS);
+}
+
+/* What it says of the domain as a whole. */
+static void judge(struct fastrpc_slot *slot)
+{
+	struct fastrpc_domain *domain = slot->domain;
+	int error = slot->result.error;
+
+	if (error == -EINTR || makes_forget(slot))
+		fastrpc_domain_owes(domain, slot->call->session->client->identity.uid);
 	if (error == -EPIPE || error == -ENODEV)
 		fastrpc_domain_lost(domain);
-	else if (error == -EFAULT)
+	else if (error == -EFAULT || makes_forget(slot))
 		fastrpc_domain_end(domain, DSP_DOMAIN_CRASHED,
 			"its protection domain broke the protocol");
 }
@@ -195,10 +274,16 @@ static void done(struct job *job)
 		if (error == -EINTR)
 			pin(slot, call);
 	}
+	slot->sits = slot->hung && error == -EINTR && domain->state == DOMAIN_READY;
+	if (slot->sits)
+		atomic_store(&slot->stop, false);
+	judge(slot); /* first, so that nobody calls there because of this */
 	release_slot(slot);
-	judge(domain, error); /* first, so that nobody calls there because of this */
 	call_done(call, &completion);
-	fastrpc_domain_job_done(domain);
+	if (slot->sits)
+		sit_out(slot);
+	else
+		fastrpc_domain_job_done(domain);
 	scheduler_run(&domain->lane);
 }
 
@@ -209,13 +294,6 @@ static uint64_t address_of(const void *pointer)
 	return (uintptr_t)pointer;
 }
 
-/* Where nothing can be written: an argument without bytes lies here, whatever the DSP says of it.
- */
-static uint64_t nowhere(const struct client *client)
-{
-	return address_of(client->arguments->map) + client->arguments->size;
-}
-
 static int fill_arg(struct fastrpc_domain *domain, const struct call_arg *from,
 	struct fastrpc_invoke_args *to)
 {
@@ -224,9 +302,11 @@ static int fill_arg(struct fastrpc_domain *domain, const struct call_arg *from,
 	int r;
 
 	*to = (struct fastrpc_invoke_args){.fd = -1, .length = from->length};
-	if (!from->length) {
-		to->ptr = nowhere(buffer->client);
-	} else if (buffer == buffer->client->arguments) {
+	/* Without bytes it lies at 0, where the kernel can write none, whatever the DSP says of it.
+	 */
+	if (!from->length)
+		return 0;
+	if (buffer == buffer->client->arguments) {
 		to->ptr = address_of(buffer->map) + from->offset;
 	} else {
 		r = fastrpc_import(domain, buffer, &import);
@@ -345,7 +425,7 @@ static struct crew *crew_of(const struct fastrpc_domain *domain)
 static struct fastrpc_slot *free_slot(struct fastrpc_domain *domain)
 {
 	for (size_t i = 0; i < FASTRPC_CALLS; i++)
-		if (!domain->slots[i].call)
+		if (!domain->slots[i].call && !domain->slots[i].sits)
 			return &domain->slots[i];
 	return NULL;
 }
@@ -383,6 +463,8 @@ bool fastrpc_call_cancel(struct call *call)
 		return false;
 	release_slot(slot);
 	fastrpc_domain_job_done(domain);
+	/* When it is out of its queue. */
+	loop_later(domain->owner->device.broker->loop, &domain->more);
 	return true;
 }
 

@@ -22,6 +22,7 @@ struct fastrpc_slot {
 	struct fastrpc_domain *domain;
 	struct call *call; /* NULL: free */
 	bool hung;         /* it is to be interrupted until it is back */
+	bool sits;         /* its call hung, so its thread waits here for the end of the domain */
 	atomic_bool stop;  /* do not try again */
 
 	/* Its thread's, while the job runs: */

@@ -119,12 +119,25 @@ static void next_in(struct fastrpc_device *device, uint64_t in_us)
 	broker_deadline(device->device.broker, &device->retry, in_us, time_for_next);
 }
 
+/* Not before all is over that was there when it went: its sessions are the first who must know. */
+static void come_up(struct fastrpc_device *device)
+{
+	const struct fastrpc_domain *domain;
+
+	list_for_each (domain, &device->domains, link)
+		if (domain->abandoned)
+			return;
+	device_set_up(&device->device);
+}
+
 void fastrpc_device_next(struct fastrpc_device *device)
 {
 	uint64_t now = broker_now(device->device.broker);
-	struct fastrpc_domain *domain =
-		list_first(&device->waiting, struct fastrpc_domain, waiting);
+	struct fastrpc_domain *domain;
 
+	if (device->present)
+		come_up(device);
+	domain = list_first(&device->waiting, struct fastrpc_domain, waiting);
 	if (!domain || device->starting || !device->present)
 		return;
 	if (now < device->not_before_us) {
@@ -133,7 +146,6 @@ void fastrpc_device_next(struct fastrpc_device *device)
 	}
 	device->starting = true;
 	list_remove(&domain->waiting);
-	device->device.waiting--;
 	fastrpc_domain_start(domain);
 }
 
@@ -167,7 +179,7 @@ static void waited_in_vain(struct deadline *deadline)
 	if (!device->present) {
 		/* It is being started: that takes as long as it takes. */
 		broker_deadline(device->device.broker, deadline,
-			device->device.policy->queue_ms * 1000ull, waited_in_vain);
+			MAX(device->device.policy->queue_ms * 1000ull, FULL_US), waited_in_vain);
 		return;
 	}
 	if (*domain->text)
@@ -187,7 +199,6 @@ static void wait_for_turn(struct fastrpc_device *device, struct fastrpc_domain *
 
 	queue = device->device.policy->queue_ms * 1000ull;
 	waited = now - domain->waiting_since_us;
-	device->device.waiting++;
 	broker_deadline(device->device.broker, &domain->deadline,
 		waited < queue ? queue - waited : 0, waited_in_vain);
 }
@@ -196,6 +207,7 @@ void fastrpc_device_queue(struct fastrpc_device *device, struct fastrpc_domain *
 {
 	domain->waiting_since_us = broker_now(device->device.broker);
 	list_append(&device->waiting, &domain->waiting);
+	device->device.waiting++; /* until it is started, or over */
 	wait_for_turn(device, domain);
 	fastrpc_device_next(device);
 }
@@ -204,12 +216,16 @@ static void make_room(struct fastrpc_device *device)
 {
 	struct fastrpc_domain *domain;
 
+	struct fastrpc_domain *idle = NULL;
+
 	list_for_each (domain, &device->domains, link) {
-		if (!fastrpc_domain_is_idle(domain))
-			continue;
-		fastrpc_domain_end(domain, DSP_OK, "");
-		return;
+		if (domain->state > DOMAIN_READY)
+			return; /* that one is on its way */
+		if (fastrpc_domain_is_idle(domain) && !idle)
+			idle = domain;
 	}
+	if (idle)
+		fastrpc_domain_end(idle, DSP_OK, "");
 }
 
 void fastrpc_device_full(struct fastrpc_device *device, struct fastrpc_domain *domain)
@@ -219,25 +235,27 @@ void fastrpc_device_full(struct fastrpc_device *device, struct fastrpc_domain *d
 		*domain->text = '\0';
 		device->device.domains_max = device->device.domains;
 	}
+	list_prepend(&device->waiting, &domain->waiting);
 	if (domain->ending) {
 		domain->ending = false;
 		fastrpc_domain_end(domain, domain->end_status, "");
 	} else {
-		list_prepend(&device->waiting, &domain->waiting);
 		wait_for_turn(device, domain);
 		make_room(device);
 	}
 	next_in(device, FULL_US);
 }
 
-void fastrpc_device_started(struct fastrpc_device *device, bool well)
+void fastrpc_device_started(struct fastrpc_device *device, bool refused)
 {
 	uint64_t pause;
 
 	device->starting = false;
-	if (well) {
+	device->device.waiting--;
+	if (!refused) {
 		device->failures = 0;
 		device->not_before_us = 0;
+		learn(device); /* if its node was not ours to open at first */
 	} else {
 		pause = BACKOFF_MIN_US << MIN(device->failures, 10u);
 		device->failures++;
@@ -263,6 +281,7 @@ struct fastrpc_device *fastrpc_device_new(struct broker *broker, const char *lab
 	list_init(&device->domains);
 	list_init(&device->waiting);
 	list_init(&device->unreleased);
+	debts_init(&device->debts);
 	device_add(broker, &device->device, &fastrpc_transport, label);
 	device->device.any_service = DSP_KIND_CALL;
 	return device;
@@ -322,6 +341,9 @@ void fastrpc_device_found(struct fastrpc_device *device, const struct fastrpc_fo
 {
 	if (device->present && device->found.instance != found->instance)
 		fastrpc_device_lost(device);
+	/* One that goes loses its driver before its nodes: what is known of it stays so. */
+	if (device->present && *device->found.folder.text && !*found->folder.text)
+		return;
 	device->found = *found;
 	set_isolation(device);
 	if (device->present)
@@ -336,7 +358,6 @@ void fastrpc_device_found(struct fastrpc_device *device, const struct fastrpc_fo
 	device->failures = 0;
 	device->not_before_us = 0;
 	learn(device);
-	device_set_up(&device->device);
 	fastrpc_device_next(device);
 }
 
@@ -353,6 +374,7 @@ void fastrpc_device_lost(struct fastrpc_device *device)
 	/* What was on the DSP is gone for certain. */
 	list_for_each_safe (domain, following, &device->unreleased, link)
 		fastrpc_domain_free(domain);
+	debts_clear(&device->debts);
 	if (is_on_demand(device))
 		guess_isolation(device, device->device.remoteproc);
 	device_lost_state(&device->device, is_on_demand(device));
@@ -365,6 +387,9 @@ void fastrpc_device_finish(struct fastrpc_device *device)
 	list_for_each_safe (domain, following, &device->domains, link)
 		if (fastrpc_domain_is_idle(domain))
 			fastrpc_domain_end(domain, DSP_SHUTTING_DOWN, "");
+	/* Nobody waits for the DSP to restart any more; the memory ends with us. */
+	list_for_each_safe (domain, following, &device->unreleased, link)
+		fastrpc_domain_free(domain);
 }
 
 void fastrpc_device_free(struct fastrpc_device *device)
@@ -379,6 +404,7 @@ void fastrpc_device_free(struct fastrpc_device *device)
 		fastrpc_domain_free(domain);
 	if (device->device.remoteproc)
 		remoteproc_unbind(&device->device);
+	debts_clear(&device->debts);
 	deadline_clear(&broker->deadlines, &device->retry);
 	deadline_unreserve(&broker->deadlines);
 	free(device);

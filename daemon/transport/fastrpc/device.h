@@ -9,6 +9,7 @@
 #include "daemon/deadline.h"
 #include "daemon/device.h"
 #include "daemon/transport/fastrpc/abi.h"
+#include "daemon/transport/fastrpc/debts.h"
 #include "daemon/transport/fastrpc/node.h"
 #include "daemon/transport/fastrpc/scan.h"
 #include "daemon/worker.h"
@@ -29,6 +30,7 @@ struct fastrpc_device {
 	unsigned int failures;      /* in a row: the DSP did not start a domain */
 	uint64_t not_before_us;     /* so the next is started then, at the earliest */
 	struct deadline retry;
+	struct debts debts;
 	struct list unreleased; /* domains whose end the DSP did not confirm: imports stay */
 
 	struct job job; /* asks the DSP what it is */
@@ -71,8 +73,8 @@ const char *fastrpc_device_node(const struct fastrpc_device *device,
 void fastrpc_device_queue(struct fastrpc_device *device, struct fastrpc_domain *domain);
 /* It found no kernel session free, so it is still the next one. */
 void fastrpc_device_full(struct fastrpc_device *device, struct fastrpc_domain *domain);
-/* What came of a start: did the DSP do as it was told? */
-void fastrpc_device_started(struct fastrpc_device *device, bool well);
+/* A start is over; with @refused the DSP did not do as it was told. */
+void fastrpc_device_started(struct fastrpc_device *device, bool refused);
 /* A kernel session may be free. */
 void fastrpc_device_next(struct fastrpc_device *device);
 

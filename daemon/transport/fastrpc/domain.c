@@ -12,11 +12,13 @@
 #include "daemon/session.h"
 #include "daemon/transport/fastrpc/import.h"
 #include "daemon/transport/fastrpc/tunnel.h"
+#include "daemon/user.h"
 
 /* How long the DSP may take to end a domain, and then what ran there to come back, before it is
  * interrupted; and how often that is done again. */
 #define EXIT_US   1000000
 #define SETTLE_US 200000
+#define START_US  15000000
 #define AGAIN_US  5000
 
 /* The tunnel; starting, exiting or closing; mapping. */
@@ -52,17 +54,27 @@ void fastrpc_domain_free(struct fastrpc_domain *domain)
 	free(domain);
 }
 
+static void discharge(struct fastrpc_domain *domain)
+{
+	quota_release(&domain->user->quota, QUOTA_FDS, domain->fds);
+	domain->user = user_put(domain->user);
+}
+
 static void forget(struct fastrpc_domain *domain)
 {
 	struct fastrpc_device *device = domain->owner;
 
+	list_remove(&domain->more.link);
+	list_remove(&domain->parting.link);
 	clear_deadline(domain);
 	deadline_unreserve(&broker_of(domain)->deadlines);
-	crew_shrink(broker_of(domain)->crew, FASTRPC_CALLS);
-	tunnel_free(domain->tunnel);
+	crew_shrink(broker_of(domain)->crew, domain->crew);
+	discharge(domain);
 	workers_free(domain->workers);
+	/* Now, and not when its node was closed: the broker ends when there is none any more. */
+	device->device.domains -= domain->state == DOMAIN_CLOSING;
 	device->device.domains_hung -= domain->hung;
-	if (domain->unreleased) {
+	if (domain->unreleased && !domain->abandoned && !broker_of(domain)->finished) {
 		log_warning("%s did not confirm the end of protection domain %u: what it could "
 			    "reach is kept until it restarts",
 			device->device.name, domain->number);
@@ -82,6 +94,11 @@ static void lose_sessions(struct fastrpc_domain *domain)
 		list_remove(&session->link);
 		session_lost(session, domain->end_status, domain->end_text);
 	}
+}
+
+static void let_go(struct loop_task *task)
+{
+	lose_sessions(container_of(task, struct fastrpc_domain, parting));
 }
 
 static void say_farewell(struct loop_task *task)
@@ -113,10 +130,12 @@ static uint64_t clock_ms(void)
 static void close_node(struct job *job)
 {
 	struct fastrpc_domain *domain = container_of(job, struct fastrpc_domain, close);
-	uint64_t begun = clock_ms();
+	uint64_t begun;
 
+	domain->tunnel = tunnel_free(domain->tunnel); /* closing files may take long, too */
+	begun = clock_ms();
 	node_close(&domain->node);
-	domain->unreleased = !domain->abandoned && clock_ms() - begun >= NODE_RELEASE_MS;
+	domain->unreleased = domain->unasked || clock_ms() - begun >= NODE_RELEASE_MS;
 }
 
 static void node_closed(struct job *job)
@@ -124,7 +143,6 @@ static void node_closed(struct job *job)
 	struct fastrpc_domain *domain = container_of(job, struct fastrpc_domain, close);
 
 	domain->n_jobs--;
-	domain->owner->device.domains--;
 	over(domain);
 }
 
@@ -132,6 +150,9 @@ static void begin_close(struct fastrpc_domain *domain)
 {
 	domain->state = DOMAIN_CLOSING;
 	clear_deadline(domain);
+	/* Of a DSP that is gone nothing needs to be waited for, and its sessions want to go on. */
+	if (domain->abandoned)
+		loop_later(broker_of(domain)->loop, &domain->parting);
 	domain->close = (struct job){.run = close_node, .done = node_closed};
 	fastrpc_domain_run(domain, &domain->close);
 }
@@ -139,8 +160,7 @@ static void begin_close(struct fastrpc_domain *domain)
 static void interrupt(struct fastrpc_domain *domain)
 {
 	for (size_t i = 0; i < FASTRPC_CALLS; i++)
-		if (domain->slots[i].call)
-			crew_interrupt(broker_of(domain)->crew, &domain->slots[i].job);
+		crew_interrupt(broker_of(domain)->crew, &domain->slots[i].job);
 	workers_interrupt(domain->workers, &domain->tunnel_job);
 	workers_interrupt(domain->workers, &domain->exit);
 }
@@ -176,7 +196,11 @@ static void ask_to_exit(struct job *job)
 {
 	struct fastrpc_domain *domain = container_of(job, struct fastrpc_domain, exit);
 
-	node_invoke(domain->node.fd, FASTRPC_PROCESS, PROCESS_EXIT, NULL);
+	struct node_result result =
+		node_invoke(domain->node.fd, FASTRPC_PROCESS, PROCESS_EXIT, NULL);
+
+	/* Then it has none for the release either. */
+	domain->unasked = result.error == -ENOSPC;
 }
 
 static void exited(struct job *job)
@@ -197,6 +221,7 @@ static void begin_exit(struct fastrpc_domain *domain)
 	 * until the DSP restarts: so they get a chance to end by themselves. */
 
 	domain->state = DOMAIN_EXITING;
+	fastrpc_imports_cancel(domain);
 	if (ask) {
 		domain->exit =
 			(struct job){.run = ask_to_exit, .done = exited, .interruptible = true};
@@ -223,6 +248,15 @@ void fastrpc_domain_end(struct fastrpc_domain *domain, enum dsp_status status, c
 		begin_exit(domain);
 }
 
+/* It may block in a call that has no time-out of the kernel's. */
+static void start_again(struct deadline *deadline)
+{
+	struct fastrpc_domain *domain = container_of(deadline, struct fastrpc_domain, deadline);
+
+	workers_interrupt(domain->workers, &domain->start);
+	set_deadline(domain, AGAIN_US, start_again);
+}
+
 void fastrpc_domain_lost(struct fastrpc_domain *domain)
 {
 	domain->abandoned = true;
@@ -230,9 +264,18 @@ void fastrpc_domain_lost(struct fastrpc_domain *domain)
 	/* Where it was asked to end there is nobody left to answer. */
 	if (domain->state == DOMAIN_EXITING)
 		set_deadline(domain, SETTLE_US, begin_stop);
+	else if (domain->state == DOMAIN_STARTING)
+		set_deadline(domain, SETTLE_US, start_again);
 }
 
 /* Calls that hang. */
+
+void fastrpc_domain_owes(struct fastrpc_domain *domain, uid_t uid)
+{
+	/* What a DSP was at that has restarted meanwhile is forgotten. */
+	if (!domain->abandoned)
+		debts_add(&domain->owner->debts, uid);
+}
 
 static void interrupt_hung(struct deadline *deadline)
 {
@@ -271,6 +314,8 @@ static void tunnel_ended(struct job *job)
 {
 	struct fastrpc_domain *domain = container_of(job, struct fastrpc_domain, tunnel_job);
 
+	if (domain->result.error == -EINTR)
+		fastrpc_domain_owes(domain, domain->user->uid);
 	if (domain->result.error == -EPIPE || domain->result.error == -ENODEV)
 		fastrpc_domain_lost(domain);
 	else if (domain->policy->kind == POLICY_DOMAIN_USER)
@@ -289,13 +334,16 @@ static void ready(struct fastrpc_domain *domain)
 	scheduler_run(&domain->lane);
 }
 
-static enum dsp_status start_status(const struct node_result *result)
+static enum dsp_status start_status(const struct fastrpc_domain *domain)
 {
-	if (result->error == -EPIPE || result->error == -ENODEV || result->error == -ENXIO ||
-		result->error == -ENOENT)
+	int error = domain->result.error;
+
+	if (error == -EPIPE || error == -ENODEV)
 		return DSP_DEVICE_DOWN;
-	return result->error == -ENOMEM || result->error == -EMFILE ? DSP_NO_RESOURCES
-								    : DSP_LOAD_FAILED;
+	/* Otherwise it is a file that is not there. */
+	if (domain->node.fd < 0 && (error == -ENXIO || error == -ENOENT))
+		return DSP_DEVICE_DOWN;
+	return error == -ENOMEM || error == -EMFILE ? DSP_NO_RESOURCES : DSP_LOAD_FAILED;
 }
 
 /* No kernel session is free; or the node has just come, and is not ours to open yet. */
@@ -311,13 +359,15 @@ static void started(struct job *job)
 	bool well = !domain->result.error && !domain->result.result;
 
 	domain->n_jobs--;
+	clear_deadline(domain);
 	if (must_wait(domain)) {
-		domain->owner->device.domains--;
 		domain->state = DOMAIN_WAITING;
 		fastrpc_device_full(domain->owner, domain);
 		return;
 	}
-	fastrpc_device_started(domain->owner, well);
+	domain->owner->device.domains++;
+	fastrpc_device_started(domain->owner,
+		domain->result.result || domain->result.error == -ETIMEDOUT);
 	if (well && !domain->ending) {
 		ready(domain);
 		return;
@@ -329,8 +379,16 @@ static void started(struct job *job)
 			domain->number, domain->text);
 	domain->ending = false; /* what is said of it now comes in time */
 	domain->state = DOMAIN_READY;
-	fastrpc_domain_end(domain, well ? domain->end_status : start_status(&domain->result),
-		domain->text);
+	fastrpc_domain_end(domain, well ? domain->end_status : start_status(domain), domain->text);
+}
+
+/* There are no threads for its calls. */
+static void do_not_start(struct job *job)
+{
+	struct fastrpc_domain *domain = container_of(job, struct fastrpc_domain, start);
+
+	domain->result = (struct node_result){.error = -ENOMEM};
+	snprintf(domain->text, sizeof(domain->text), "the broker has no threads for it");
 }
 
 static void start(struct job *job)
@@ -340,10 +398,16 @@ static void start(struct job *job)
 
 void fastrpc_domain_start(struct fastrpc_domain *domain)
 {
+	if (!domain->crew && crew_grow(broker_of(domain)->crew, FASTRPC_CALLS) >= 0)
+		domain->crew = FASTRPC_CALLS;
 	domain->state = DOMAIN_STARTING;
-	domain->owner->device.domains++;
+	set_deadline(domain, START_US, start_again);
 	domain->node_path = path_join("%s", fastrpc_device_node(domain->owner, domain->policy));
-	domain->start = (struct job){.run = start, .done = started};
+	domain->start = (struct job){
+		.run = domain->crew ? start : do_not_start,
+		.done = started,
+		.interruptible = true,
+	};
 	fastrpc_domain_run(domain, &domain->start);
 }
 
@@ -360,11 +424,17 @@ static void init_host(struct fastrpc_domain *domain, const struct session *sessi
 		.device = domain->owner->device.name,
 		.domain = domain->number,
 		.owner = domain->owner_text,
+		.log = &domain->user->dsp_log,
 		.policy = domain->policy,
 		.own_name = domain->module >= 0 ? domain->module_file : NULL,
 		.own_module = domain->module,
 	};
 	domain->host.modules = fastrpc_device_modules(domain->owner, &domain->host.n_modules);
+}
+
+static void go_on(struct loop_task *task)
+{
+	scheduler_run(&container_of(task, struct fastrpc_domain, more)->lane);
 }
 
 static void init_lists(struct fastrpc_domain *domain)
@@ -375,27 +445,45 @@ static void init_lists(struct fastrpc_domain *domain)
 	list_init(&domain->imports);
 	list_init(&domain->farewell.link);
 	domain->farewell.run = say_farewell;
+	list_init(&domain->parting.link);
+	domain->parting.run = let_go;
+	list_init(&domain->more.link);
+	domain->more.run = go_on;
 }
 
 static struct fastrpc_domain *drop(struct fastrpc_domain *domain)
 {
 	workers_free(domain->workers);
+	if (domain->user)
+		discharge(domain);
 	free(domain);
 	return NULL;
 }
 DEFINE_CLEANUP(struct fastrpc_domain *, drop);
 
-/* Places for its calls and its deadline. */
-static int reserve(struct broker *broker)
+/* Its user pays for the files that the DSP may have open, and the directories they are in. */
+static int charge(struct fastrpc_domain *domain, const struct session *session)
 {
-	int r = crew_grow(broker->crew, FASTRPC_CALLS);
+	struct broker *broker = broker_of(domain);
+	struct quota_refusal refusal;
+	struct user *user;
+	size_t n_modules;
+	unsigned int fds;
+	int r;
 
+	r = user_get(&user, broker, session->client->identity.uid);
 	if (r < 0)
 		return r;
-	r = deadline_reserve(&broker->deadlines);
-	if (r < 0)
-		crew_shrink(broker->crew, FASTRPC_CALLS);
-	return r;
+	fastrpc_device_modules(domain->owner, &n_modules);
+	fds = domain->policy->files + (unsigned int)(domain->policy->n_dirs + n_modules);
+	r = quota_charge(&user->quota, QUOTA_FDS, fds, &refusal);
+	if (r < 0) {
+		user_put(user);
+		return r;
+	}
+	domain->user = user;
+	domain->fds = fds;
+	return 0;
 }
 
 int fastrpc_domain_new(struct fastrpc_domain **out, struct fastrpc_device *device,
@@ -416,10 +504,12 @@ int fastrpc_domain_new(struct fastrpc_domain **out, struct fastrpc_device *devic
 	domain->lane.parallel = true;
 	init_lists(domain);
 	fastrpc_slots_init(domain);
-	r = workers_new(&domain->workers, broker->loop, THREADS);
+	r = charge(domain, session);
+	if (r >= 0)
+		r = workers_new(&domain->workers, broker->loop, THREADS);
 	if (r < 0)
 		return r;
-	r = reserve(broker);
+	r = deadline_reserve(&broker->deadlines);
 	if (r < 0)
 		return r;
 	domain->number = ++device->last_domain;
@@ -467,17 +557,24 @@ static void idle_too_long(struct deadline *deadline)
 	fastrpc_domain_end(container_of(deadline, struct fastrpc_domain, deadline), DSP_OK, "");
 }
 
+/* Has its last session left nothing behind? One that was killed does not close its module. */
+static bool is_clean(const struct session *session)
+{
+	return list_empty(&session->submitted) && list_empty(&session->waiting) &&
+	       !session->module_open;
+}
+
 /* May it wait for another session? */
 static bool may_idle(const struct fastrpc_domain *domain)
 {
-	return *domain->share && domain->state == DOMAIN_READY && !domain->ending &&
-	       !domain->hung && domain->owner->device.policy->domain_idle_ms &&
+	return *domain->share && domain->module < 0 && domain->state == DOMAIN_READY &&
+	       !domain->ending && !domain->hung && domain->owner->device.policy->domain_idle_ms &&
 	       list_empty(&domain->owner->waiting) && !broker_of(domain)->stopping;
 }
 
 void fastrpc_domain_detach(struct fastrpc_domain *domain, struct session *session)
 {
-	if (--domain->lane.attached == 0 && !may_idle(domain)) {
+	if (--domain->lane.attached == 0 && !(is_clean(session) && may_idle(domain))) {
 		/* The session stays in the list, and ends with the domain. */
 		fastrpc_domain_end(domain, DSP_DOMAIN_CRASHED, "");
 		return;

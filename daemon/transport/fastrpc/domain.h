@@ -52,6 +52,8 @@ struct fastrpc_domain {
 	bool hung;      /* a call did not end in time */
 	bool abandoned; /* the DSP is gone, or said no: there is nobody to ask to end it */
 
+	struct user *user;      /* of its first session: who pays for its descriptors */
+	unsigned int fds, crew; /* charged to it; jobs announced to the crew */
 	const struct policy_domain *policy;
 	char share[DSP_RULE_SIZE]; /* "": for one session */
 	struct list sessions;
@@ -62,7 +64,8 @@ struct fastrpc_domain {
 	unsigned int n_jobs; /* that run there, and calls */
 	struct job start, exit, tunnel_job, close;
 	atomic_bool stop; /* the tunnel is to end */
-	struct loop_task farewell;
+	struct loop_task parting, farewell; /* from its sessions; from all */
+	struct loop_task more;    /* a call was taken back, so there is room for another */
 	struct deadline deadline; /* WAITING: of the queue; READY: idle; then: of the step */
 	uint64_t waiting_since_us;
 
@@ -73,6 +76,7 @@ struct fastrpc_domain {
 	struct node_result result;
 	char text[DSP_TEXT_SIZE]; /* why it did not start */
 	bool unreleased;          /* the DSP did not confirm its end */
+	bool unasked;             /* the kernel had no room for asking it to exit */
 
 	struct host_options host;
 	char owner_text[DSP_CHANNEL_SIZE + 16]; /* for the log */
@@ -106,6 +110,9 @@ void fastrpc_domain_end(struct fastrpc_domain *domain, enum dsp_status status, c
 void fastrpc_domain_lost(struct fastrpc_domain *domain);
 /* A call did not end in time: interrupt it, and keep what it may still write to. */
 void fastrpc_domain_hangs(struct fastrpc_domain *domain, struct fastrpc_slot *slot);
+
+/* That user caused a call that the kernel will not forget. */
+void fastrpc_domain_owes(struct fastrpc_domain *domain, uid_t uid);
 
 /* Run a job in one of its threads; fastrpc_domain_job_done() must follow in its done(). The domain
  * stays at least until the loop's next turn. */

@@ -197,6 +197,8 @@ static int fastrpc_open(struct session *session)
 
 	if (!fastrpc_is_module(session->service))
 		return -EINVAL;
+	if (debts_too_many(&device->debts, session->client->identity.uid))
+		return -EUSERS;
 	r = buffer_map(session->client->arguments);
 	if (r < 0)
 		return r;

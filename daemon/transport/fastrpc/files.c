@@ -49,6 +49,7 @@ struct files {
 int files_new(struct files **out, const struct policy_domain *policy)
 {
 	struct files *files = calloc(1, sizeof(*files));
+	int left_out = 0;
 
 	if (!files)
 		return -ENOMEM;
@@ -56,18 +57,16 @@ int files_new(struct files **out, const struct policy_domain *policy)
 	for (size_t i = 0; i < policy->n_dirs; i++) {
 		const struct policy_dir *dir = &policy->dirs[i];
 		int r = lookup_insert(&files->lookup, files->lookup.n_dirs, dir->path,
-			dir->writable);
+			dir->writable, false);
 
 		if (r == -ENOMEM) {
 			files_free(files);
 			return r;
 		}
-		if (r < 0)
-			log_warning("%s, a directory of domain %s, is left out: %s", dir->path,
-				policy->name, strerror(-r));
+		left_out += r < 0;
 	}
 	*out = files;
-	return 0;
+	return left_out;
 }
 
 static void entry_close(struct entry *entry)
@@ -98,7 +97,7 @@ struct files *files_free(struct files *files)
 
 int files_add_directory(struct files *files, const char *path)
 {
-	int r = lookup_insert(&files->lookup, files->n_dirs_added, path, false);
+	int r = lookup_insert(&files->lookup, files->n_dirs_added, path, false, true);
 
 	files->n_dirs_added += r == 0;
 	return r;

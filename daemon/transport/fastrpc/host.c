@@ -7,7 +7,8 @@
 #include "protocol/util.h"
 
 /* In the scalars: everything but attributes and method. */
-#define COUNTS 0x00ffffff
+#define COUNTS  0x00ffffff
+#define OUTPUTS 0x0000ff00
 
 static const struct host_interface *const interfaces[] = {&host_std, &host_mem, &host_log};
 
@@ -28,7 +29,7 @@ static int add_modules(struct host *host)
 
 		if (r == -ENOMEM)
 			return r;
-		if (r < 0 && r != -ENOENT)
+		if (r < 0 && r != -ENOENT && host_may_log(options))
 			log_warning("%s: no modules from %s: %s", options->device, path,
 				strerror(-r));
 	}
@@ -44,6 +45,10 @@ int host_init(struct host *host, const struct host_options *options)
 	r = files_new(&host->files, options->policy);
 	if (r < 0)
 		return r;
+	if (r > 0 && host_may_log(options))
+		log_warning("%s: %d of the directories of domain %s cannot be opened and are left "
+			    "out",
+			options->device, r, options->policy->name);
 	r = add_modules(host);
 	if (r < 0)
 		host_deinit(host);
@@ -89,7 +94,10 @@ static const struct host_method *find_method(const struct host_interface *interf
 
 static bool fits(const struct host_method *method, uint32_t scalars, const struct host_call *call)
 {
-	return (scalars & COUNTS) == (method->scalars & COUNTS) &&
+	uint32_t ignored = method->more_outputs ? OUTPUTS : 0;
+
+	return ((scalars ^ method->scalars) & COUNTS & ~ignored) == 0 &&
+	       FASTRPC_OUTPUTS(scalars) >= FASTRPC_OUTPUTS(method->scalars) &&
 	       (call->n_in ? call->in[0].size : 0) >= method->in_size &&
 	       (call->n_out ? call->out[0].size : 0) >= method->out_size;
 }

@@ -42,6 +42,7 @@ struct host_method {
 	uint32_t number;
 	uint32_t scalars; /* the method's five bits apart: counts of inputs and outputs */
 	uint32_t in_size, out_size;
+	bool more_outputs; /* than the scalars say may be asked for */
 	/* Returns what the DSP is told: AEE_SUCCESS, or an error. */
 	uint32_t (*serve)(struct host *host, struct host_call *call);
 };
@@ -59,10 +60,11 @@ extern const struct host_interface host_log; /* adspmsgd_apps: lines for the log
 
 /* What the host is to know; all of it outlives the host. */
 struct host_options {
-	int node;           /* the domain's kernel session, for its heap */
-	const char *device; /* "cdsp" */
-	uint32_t domain;    /* its number, for logs */
-	const char *owner;  /* who caused it, for logs: "uid 1000, cdsp/denoise" */
+	int node;               /* the domain's kernel session, for its heap */
+	const char *device;     /* "cdsp" */
+	uint32_t domain;        /* its number, for logs */
+	const char *owner;      /* who caused it, for logs: "uid 1000, cdsp/denoise" */
+	struct log_shared *log; /* how much may still be logged for its user */
 	const struct policy_domain *policy;
 	const struct policy_dir *modules; /* where libraries are, in the order of searching */
 	size_t n_modules;
@@ -77,7 +79,6 @@ struct host {
 	struct files *files; /* those that are open */
 	uint64_t memory;     /* bytes that its heap has grown by */
 	struct list growths; /* by which pieces; host_mem.c */
-	struct log_bucket log;
 };
 
 /* Returns 0, -ENOMEM, or another -errno when its own module cannot be taken. */
@@ -92,6 +93,9 @@ const struct host_interface *host_find(const char *name, size_t size);
 /* Serve a call of an interface. Returns what the DSP is told. */
 uint32_t host_serve(struct host *host, const struct host_interface *interface, uint32_t scalars,
 	struct host_call *call);
+
+/* May a line be logged that this domain causes? Says before it how many were suppressed. */
+bool host_may_log(const struct host_options *options);
 
 /* Words of a packed argument, in the order of their declaration. @i counts words of 32 bits. Of a
  * method above 30, word 0 is its number, and its arguments begin at word 1; @in_size counts it,

@@ -6,7 +6,6 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "daemon/transport/fastrpc/host.h"
 #include "protocol/util.h"
@@ -31,14 +30,6 @@ static const int levels[] = {
 	LOG_ERR,    /* fatal */
 };
 
-static uint64_t now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 /* Copy what is a line of at most @size bytes, as far as there is room: what ends it is no part of
  * it, and what not everything can show becomes a character that it can. */
 static void copy_text(char *out, size_t room, const char *text, size_t size)
@@ -62,17 +53,16 @@ static void write_line(const struct host_options *options, int level, const char
 	log_fields(level, message, (const char *const[]){fields[0], fields[1], fields[2]}, 3);
 }
 
-/* One more? Says before it how many there were that might not. */
-static bool may_log(struct host *host)
+bool host_may_log(const struct host_options *options)
 {
 	unsigned int suppressed;
 	char line[64];
 
-	if (!log_allowed(&host->log, now_us(), &suppressed))
+	if (!log_shared_allowed(options->log, &suppressed))
 		return false;
 	if (suppressed) {
 		snprintf(line, sizeof(line), "%u lines were suppressed", suppressed);
-		write_line(host->options, LOG_WARNING, line);
+		write_line(options, LOG_WARNING, line);
 	}
 	return true;
 }
@@ -81,7 +71,7 @@ void host_log_line(struct host *host, const char *text, size_t size)
 {
 	char line[LINE_SIZE];
 
-	if (!may_log(host))
+	if (!host_may_log(host->options))
 		return;
 	copy_text(line, sizeof(line), text, size);
 	write_line(host->options, LOG_NOTICE, line);
@@ -93,7 +83,7 @@ static void log_record(struct host *host, const struct record *record)
 	char text[sizeof(record->text) + 1], file[sizeof(record->file) + 1];
 	char line[sizeof(text) + sizeof(file) + 16];
 
-	if (!may_log(host))
+	if (!host_may_log(host->options))
 		return;
 	copy_text(text, sizeof(text), record->text, sizeof(record->text));
 	copy_text(file, sizeof(file), record->file, sizeof(record->file));

@@ -14,7 +14,6 @@
 #define ADD_PAGES     0x1000
 #define ADD_PAGES_LLC 0x3000 /* the same, which the last cache should keep */
 
-#define PAGE 4096
 /* Pieces that a heap consists of: looked through one by one. */
 #define GROWTHS_MAX 1024
 
@@ -38,9 +37,11 @@ static void put_wide_word(struct host_call *call, unsigned int i, uint64_t value
 /* Whole pages, since it gets no less. False: no such size can be. */
 static bool round_up(int64_t size, uint64_t *out)
 {
-	if (size <= 0 || __builtin_add_overflow((uint64_t)size, PAGE - 1, out))
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	if (size <= 0 || __builtin_add_overflow((uint64_t)size, page - 1, out))
 		return false;
-	*out &= ~(uint64_t)(PAGE - 1);
+	*out &= ~(page - 1);
 	return true;
 }
 

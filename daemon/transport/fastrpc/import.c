@@ -9,9 +9,11 @@
 #include "daemon/session.h"
 #include "daemon/transport/fastrpc/domain.h"
 
-/* Buffers in one domain; each costs the DSP a mapping, and a memfd the broker one more descriptor.
+/* Buffers in one domain, of all and of one client; each costs the DSP a mapping, and a memfd the
+ * broker one more descriptor.
  */
-#define IMPORTS_MAX 512
+#define IMPORTS_MAX        1024
+#define IMPORTS_CLIENT_MAX 512
 
 static struct fastrpc_import *import_of(struct job *job)
 {
@@ -20,17 +22,19 @@ static struct fastrpc_import *import_of(struct job *job)
 
 /* In a thread. */
 
+/* A memfd need not be lent whole, but its pages are. */
 static int make_dmabuf(struct fastrpc_import *import)
 {
 	const struct buffer *buffer = import->import.buffer;
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	int r;
 
 	if (buffer->dmabuf >= 0) {
 		import->fd = buffer->dmabuf;
 		return 0;
 	}
-	r = memory_from_memfd(buffer->client->broker->memory, buffer->fd, buffer->size,
-		&import->fd);
+	r = memory_from_memfd(buffer->client->broker->memory, buffer->fd,
+		(buffer->size + page - 1) / page * page, &import->fd);
 	import->fd_is_ours = r >= 0;
 	return r;
 }
@@ -139,13 +143,24 @@ static struct fastrpc_import *find(const struct fastrpc_domain *domain, const st
 	return NULL;
 }
 
+static unsigned int count_of(const struct fastrpc_domain *domain, const struct client *client)
+{
+	const struct fastrpc_import *import;
+	unsigned int n = 0;
+
+	list_for_each (import, &domain->imports, link)
+		n += import->import.buffer->client == client;
+	return n;
+}
+
 static int begin(struct fastrpc_domain *domain, struct buffer *buffer)
 {
 	struct quota_refusal refusal;
 	struct fastrpc_import *import;
 	bool charge = buffer->dmabuf < 0;
 
-	if (domain->n_imports == IMPORTS_MAX)
+	if (domain->n_imports == IMPORTS_MAX ||
+		count_of(domain, buffer->client) >= IMPORTS_CLIENT_MAX)
 		return -ENOSPC;
 	import = calloc(1, sizeof(*import));
 	if (!import)
@@ -199,6 +214,19 @@ void fastrpc_release_imports_of(struct fastrpc_domain *domain, const struct sess
 			continue;
 		import->import.releasing = true;
 		fastrpc_release(import);
+	}
+}
+
+void fastrpc_imports_cancel(struct fastrpc_domain *domain)
+{
+	struct fastrpc_import *import;
+
+	list_for_each (import, &domain->imports, link) {
+		if ((import->state != IMPORT_MAPPING && import->state != IMPORT_UNMAPPING) ||
+			!workers_cancel(domain->workers, &import->job))
+			continue;
+		import->state = IMPORT_READY; /* for nobody: the domain takes no call */
+		fastrpc_domain_job_done(domain);
 	}
 }
 

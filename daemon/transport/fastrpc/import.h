@@ -43,6 +43,8 @@ int fastrpc_import(struct fastrpc_domain *domain, struct buffer *buffer,
 void fastrpc_release(struct fastrpc_import *import);
 /* What only this session's client lent to a domain that goes on. */
 void fastrpc_release_imports_of(struct fastrpc_domain *domain, const struct session *session);
+/* The domain is about to end: what has not been begun need not be. */
+void fastrpc_imports_cancel(struct fastrpc_domain *domain);
 /* The domain is gone, and with it all of its mappings. */
 void fastrpc_imports_deinit(struct fastrpc_domain *domain);
 

@@ -75,7 +75,19 @@ static const char *below(const struct lookup_directory *dir, const char *name)
 
 /* Directories. */
 
-int lookup_insert(struct lookup *lookup, size_t at, const char *path, bool writable)
+static int open_directory(const char *path, bool through_links)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+		.resolve = through_links ? 0 : RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+	};
+	long fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
+int lookup_insert(struct lookup *lookup, size_t at, const char *path, bool writable,
+	bool through_links)
 {
 	size_t size = strlen(path);
 	_cleanup_(freep) char *text = malloc(size + 1);
@@ -90,9 +102,9 @@ int lookup_insert(struct lookup *lookup, size_t at, const char *path, bool writa
 		return r < 0 ? r : -EINVAL;
 	if (text[1] == '\0')
 		text[0] = '\0';
-	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = open_directory(path, through_links);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	dirs = reallocarray(lookup->dirs, lookup->n_dirs + 1, sizeof(*dirs));
 	if (!dirs)
 		return -ENOMEM;
@@ -144,7 +156,9 @@ static int open_beneath(int dir, const char *path, int flags)
 	struct open_how how = {
 		.flags = (uint64_t)(flags | O_CLOEXEC),
 		.mode = flags & O_CREAT ? MODE : 0,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+		/* Of a file system mounted beneath, a read might never end, nor a close. */
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS |
+			   RESOLVE_NO_MAGICLINKS,
 	};
 	long fd = syscall(SYS_openat2, dir, *path ? path : ".", &how, sizeof(how));
 

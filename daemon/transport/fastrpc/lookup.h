@@ -37,7 +37,8 @@ struct lookup {
 };
 
 /* Open a directory, once, to be the one at index @at. */
-int lookup_insert(struct lookup *lookup, size_t at, const char *path, bool writable);
+int lookup_insert(struct lookup *lookup, size_t at, const char *path, bool writable,
+	bool through_links);
 void lookup_deinit(struct lookup *lookup);
 
 /* Open a parsed name, with the flags of open(2), in the first directory that has it; only those for

@@ -169,7 +169,14 @@ struct node_result node_invoke(int fd, uint32_t handle, uint32_t scalars,
 	struct fastrpc_invoke invoke = {.handle = handle, .sc = scalars, .args = (uintptr_t)args};
 	struct node_result result = call(fd, INVOKE, &invoke);
 
-	if (result.error && !is_of_kernel(-result.error))
+	bool of_kernel = is_of_kernel(-result.error);
+
+	/* That the DSP is gone shows again, and if it is not, the kernel refuses its own handle. */
+	if (result.error == -EPIPE || result.error == -ENODEV) {
+		invoke = (struct fastrpc_invoke){.handle = FASTRPC_KERNEL};
+		of_kernel = call(fd, INVOKE, &invoke).error != -EPERM;
+	}
+	if (result.error && !of_kernel)
 		result = (struct node_result){.result = result.error};
 	return result;
 }

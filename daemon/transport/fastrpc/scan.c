@@ -39,6 +39,8 @@ static bool read_label(const char *device, char *out, size_t size)
 	return n > 0 && memchr(out, '\0', (size_t)n);
 }
 
+static const char bank_driver[] = "qcom,fastrpc-cb";
+
 /* Is a device bound to that driver? */
 static bool has_driver(const char *device, const char *name)
 {
@@ -98,11 +100,15 @@ static bool scan_banks(struct fastrpc_found *found)
 	for (ssize_t i = 0; i < n; i++) {
 		const struct path child = path_join("%s/%s", found->folder.text, entries[i].name);
 
-		const bool translated = is_translated(child.text),
-			   coherent = is_coherent(child.text);
+		bool translated, coherent;
 
-		/* Looked at last: one that goes loses its driver before its group. */
-		if (!has_driver(child.text, "qcom,fastrpc-cb"))
+		/* Twice: one that comes has its group before its driver, and one that goes loses
+		 * its driver before its group. */
+		if (!has_driver(child.text, bank_driver))
+			continue;
+		translated = is_translated(child.text);
+		coherent = is_coherent(child.text);
+		if (!has_driver(child.text, bank_driver))
 			continue;
 		found->isolated &= translated;
 		found->coherent &= coherent;

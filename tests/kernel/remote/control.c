@@ -287,10 +287,12 @@ static const struct command {
 	{"peek", 3, do_peek, "STREAM ADDRESS SIZE: read memory through the IOMMU"},
 	{"fastrpc-fault", 2, do_fastrpc_fault,
 		"hang|release-hung|late-write|long-output|error|host-garbage|host-flood|no-release|"
-		"refuse-create|refuse-mem-map|slow VALUE: have the DSP do that (dsp_fault.c); 0: "
-		"not"},
+		"refuse-create|refuse-mem-map|slow|silent VALUE: have the DSP do that "
+		"(dsp_fault.c); 0: not"},
 	{"fastrpc-count", 1, do_fastrpc_count,
-		"domains|domains-created|threads|calls|pending|maps|heap|faults|host-calls|"
+		"domains|domains-created|domains-of-users|domains-unsigned|threads|calls|pending|"
+		"maps|"
+		"heap|faults|host-calls|"
 		"host-errors: how many there are"},
 	{"crash", 0, do_crash, "leave the guest without a word; it may come again"},
 };

@@ -46,9 +46,11 @@ void dsp_job_free(struct dsp_job *job)
 void dsp_answer(const struct dsp_job *job, int32_t result)
 {
 	struct dsp_response response = {.context = job->message.context, .result = result};
-	int r = rpmsg_send(job->endpoint->rpmsg, job->endpoint->address, job->source, &response,
-		sizeof(response));
+	int r = 0;
 
+	if (!dsp_fault(DSP_FAULT_SILENT))
+		r = rpmsg_send(job->endpoint->rpmsg, job->endpoint->address, job->source, &response,
+			sizeof(response));
 	if (r < 0)
 		fprintf(stderr, "fastrpc: an answer is lost: %s\n", strerror(-r));
 }
@@ -141,6 +143,7 @@ static void gone(struct endpoint *endpoint)
 		state->mute = true;
 		end(state);
 	}
+	dsp_fault_set("silent", 0);
 }
 
 /* What ran. */

@@ -30,6 +30,8 @@ static const char *const names[DSP_FAULTS] = {
 	[DSP_FAULT_REFUSE_MEM_MAP] = "refuse-mem-map",
 	/* microseconds that a call of a module takes longer */
 	[DSP_FAULT_SLOW] = "slow",
+	/* no answer leaves it any more, until it starts again */
+	[DSP_FAULT_SILENT] = "silent",
 };
 
 static _Atomic uint32_t values[DSP_FAULTS];
@@ -183,6 +185,17 @@ int dsp_fault_set(const char *name, uint32_t value)
 	return -ENOENT;
 }
 
+/* What is known of domains apart from their number. */
+static uint64_t count_domains(bool are_users, bool are_unsigned)
+{
+	struct dsp_domain_state *state;
+	uint64_t n = 0;
+
+	list_for_each (state, &dsp.domains, domain.node)
+		n += state->domain.user >= are_users && state->domain.is_unsigned >= are_unsigned;
+	return n;
+}
+
 int dsp_fault_count(const char *name, uint64_t *value)
 {
 	const struct {
@@ -190,8 +203,10 @@ int dsp_fault_count(const char *name, uint64_t *value)
 		uint64_t value;
 	} counts[] = {
 		{"domains", dsp.counts.domains}, {"domains-created", dsp.counts.domains_created},
-		{"threads", dsp.counts.threads}, {"calls", dsp.counts.calls}, /* of users, so far */
-		{"pending", dsp.counts.pending},                              /* not answered yet */
+		{"domains-of-users", count_domains(true, false)},
+		{"domains-unsigned", count_domains(true, true)}, {"threads", dsp.counts.threads},
+		{"calls", dsp.counts.calls},     /* of users, so far */
+		{"pending", dsp.counts.pending}, /* not answered yet */
 		{"maps", dsp.counts.maps}, {"heap", dsp.counts.heap}, {"faults", dsp.iommu->faults},
 		{"host-calls", dsp.counts.host_calls},
 		{"host-errors", dsp.counts.host_errors}, /* how many of them the host refused */

@@ -6,6 +6,7 @@
 
 #include "tests/kernel/remote/dsp_errors.h"
 #include "tests/kernel/remote/dsp_module.h"
+#include "tests/kernel/remote/dsp_state.h"
 
 #define URI_SCHEME        "file:///"
 #define SYMBOL_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
@@ -68,7 +69,9 @@ static int32_t link_library(struct dsp_library *library, const void *data, size_
 		return DSP_ENOMEMORY;
 	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", library->fd);
+	dsp_thread_loads(true);
 	library->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	dsp_thread_loads(false);
 	if (library->library)
 		return AEE_SUCCESS;
 	why = dlerror();
@@ -100,8 +103,10 @@ static int32_t load(struct dsp_domain *domain, struct dsp_library *library)
 
 void dsp_library_free(struct dsp_library *library)
 {
+	dsp_thread_loads(true);
 	if (library->library)
 		dlclose(library->library);
+	dsp_thread_loads(false);
 	fd_close(library->fd);
 	free(library);
 }

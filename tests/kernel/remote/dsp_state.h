@@ -65,6 +65,7 @@ struct dsp_thread {
 	struct list queue;       /* of jobs */
 	struct dsp_job *running; /* NULL: none */
 	sigjmp_buf *escape;      /* where a fault leads to; NULL: nowhere */
+	volatile bool loading;   /* it holds locks of the loader, whatever code runs */
 	struct list exited;      /* among those */
 };
 
@@ -125,6 +126,8 @@ int dsp_thread_submit(struct dsp_domain_state *state, struct dsp_job *job);
 /* With the lock: a condition that dsp_wake() wakes has the calling thread wait, until @deadline if
  * not NULL. False: it is over. */
 bool dsp_thread_wait(const struct timespec *deadline);
+/* In any thread: from now on a library is loaded, or unloaded; or no more. */
+void dsp_thread_loads(bool loads);
 /* The domain has ended: call back what runs there, and wake all. With the lock. */
 void dsp_threads_end(struct dsp_domain_state *state);
 /* Have all of it look again for what they wait for. With the lock. */
@@ -168,6 +171,7 @@ enum dsp_fault {
 	DSP_FAULT_REFUSE_CREATE,
 	DSP_FAULT_REFUSE_MEM_MAP,
 	DSP_FAULT_SLOW,
+	DSP_FAULT_SILENT,
 	DSP_FAULTS,
 };
 /* Its value; 0: off. */

@@ -80,7 +80,7 @@ static void handle_release(int number, siginfo_t *info, void *context)
 {
 	(void)number;
 	(void)info;
-	if (self && self->escape && !is_own_code(code_address(context)))
+	if (self && self->escape && !self->loading && !is_own_code(code_address(context)))
 		siglongjmp(*self->escape, JUMP_RELEASE);
 }
 
@@ -124,6 +124,12 @@ int dsp_threads_init(void)
 struct dsp_domain *dsp_current(void)
 {
 	return self ? self->domain : NULL;
+}
+
+void dsp_thread_loads(bool loads)
+{
+	if (self)
+		self->loading = loads;
 }
 
 bool dsp_copy(void *to, const void *from, size_t size)
@@ -195,6 +201,7 @@ static void run(struct dsp_job *job)
 		break;
 	}
 	self->escape = NULL;
+	self->loading = false;
 }
 
 static void *thread_main(void *argument)

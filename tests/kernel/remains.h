@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What something that used FastRPC leaves behind when it is over: in the broker, in the kernel and
+ * on the DSP. As in the harness, what is not as it must be ends the test.
+ */
+#ifndef DSP_REMAINS_H
+#define DSP_REMAINS_H
+
+#include "tests/kernel/cdsp.h"
+
+/* The device tree's (dsp.dts), and the driver's own limit: calls of a channel, whose number is lost
+ * when their caller goes away while the DSP has them. */
+#define CDSP_SESSIONS 5
+#define CDSP_CONTEXTS 255
+
+/* Of the broker. Its threads are kept when they were needed once: measure after that. Those for
+ * what is slow and rare (worker.h) may still become more. */
+struct footprint {
+	size_t fds, threads, children; /* those that ended among them */
+};
+struct footprint footprint_of(const struct harness *harness);
+/* It must soon have what it had then, or less. */
+void await_footprint(const struct harness *harness, struct footprint before);
+
+/* How many of the kernel's sessions can be opened now. */
+size_t free_sessions(void);
+/* How many calls the kernel can keep apart until the next restart of the DSP. This uses them up. */
+size_t free_contexts(void);
+
+/* Soon no domain, thread, call or mapping is left on the DSP; and soon all of the kernel's sessions
+ * can be opened, too. */
+void await_idle_dsp(void);
+void await_nothing_left(void);
+
+#endif
