@@ -144,6 +144,36 @@ static int parse_keys(struct reader *reader, struct value value)
 	return reader_object(reader, value, "a domain", fields, ARRAY_SIZE(fields));
 }
 
+static bool lies_beneath(const char *path, const char *other)
+{
+	size_t length = strlen(other);
+
+	return strncmp(path, other, length) == 0 && path[length] == '/';
+}
+
+/* What lies beneath a directory for writing can be written, whatever it is called. */
+static int check_dirs(struct reader *reader, struct value value)
+{
+	const struct parser *parser = parser_of(reader);
+	const struct policy *policy = parser->policy;
+
+	for (size_t i = parser->dirs; i < policy->n_dirs; i++) {
+		const char *path = policy->texts + policy->dir_paths[i];
+
+		for (size_t j = parser->dirs; j < policy->n_dirs; j++) {
+			const char *other = policy->texts + policy->dir_paths[j];
+
+			if (!policy->dirs[i].writable && policy->dirs[j].writable &&
+				lies_beneath(path, other))
+				return reader_refuse(reader, value.place,
+					"%.80s, for reading, lies beneath %.80s, for writing, so "
+					"it can be written",
+					path, other);
+		}
+	}
+	return 0;
+}
+
 static int parse_domain(struct reader *reader, const char *list, struct value value)
 {
 	struct parser *parser = parser_of(reader);
@@ -160,6 +190,8 @@ static int parse_domain(struct reader *reader, const char *list, struct value va
 	};
 	parser->dirs = parser->domain.dirs.first;
 	r = parse_keys(reader, value);
+	if (r >= 0)
+		r = check_dirs(reader, value);
 	parser->domain.dirs.n = (uint32_t)parser->policy->n_dirs - parser->domain.dirs.first;
 	return r < 0 ? r : policy_add_domain(parser->policy, &parser->domain);
 }

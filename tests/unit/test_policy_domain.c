@@ -111,6 +111,8 @@ static const struct {
 	{KEY("read", "[\"/a\", ^\"/a\"]"), "this directory has been given already"},
 	{KEY("write", "[\"/a\", \"/b\", ^\"/a\"]"), "this directory has been given already"},
 	{DOMAIN(", \"read\": [\"/a\"], \"write\": [^\"/a\"]"), "has been given already"},
+	{DOMAINS("^{\"name\": \"d\", \"read\": [\"/ab\", \"/a/b\"], \"write\": [\"/a\"]}"),
+		"/a/b, for reading, lies beneath /a, for writing"},
 	{DOMAIN(", \"write\": [^\"/a\"], \"read\": [\"/b\", \"/a\"]"), "has been given already"},
 	{KEY("read", "^[" SIXTEEN ", \"/q\"]"), "read must have at most 16 entries"},
 	{KEY("write", "^[" SIXTEEN ", \"/q\"]"), "write must have at most 16 entries"},
