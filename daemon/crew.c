@@ -3,6 +3,13 @@
 
 #include <signal.h>
 
+/*
+ * Threads that wait for events, at most: when one takes a job there is another, which need not be
+ * woken for that, and none of them needs to be woken again and again. The kernel wakes the one that
+ * came last, so that few of them do what there is.
+ */
+#define WAITERS_MAX 4
+
 /* A thread that has nothing to do. */
 struct idler {
 	struct list link; /* crew->idlers */
@@ -19,9 +26,9 @@ struct crew {
 	void *userdata;
 	struct list jobs; /* that wait for a thread */
 	unsigned int n_jobs_max;
-	struct job *staying; /* which the thread that acts is to run next */
-	bool led;            /* somebody runs the loop */
-	int ended;           /* what turn_over() said last, if not 0 */
+	struct job *staying;    /* which the thread that acts is to run next */
+	unsigned int n_waiters; /* that run the loop */
+	int ended;              /* what turn_over() said last, if not 0 */
 
 	unsigned int n_threads; /* beside the one that called crew_run() */
 	pthread_t threads[CREW_JOBS_MAX];
@@ -32,8 +39,12 @@ static void wake_one(struct crew *crew)
 {
 	struct idler *idler = list_first(&crew->idlers, struct idler, link);
 
-	if (!idler || (crew->led && list_empty(&crew->jobs)))
+	if (crew->n_waiters && list_empty(&crew->jobs))
 		return;
+	if (!idler) {
+		loop_wake(crew->loop);
+		return;
+	}
 	list_remove(&idler->link);
 	idler->woken = true;
 	pthread_cond_signal(&idler->wake);
@@ -66,6 +77,7 @@ static void run_job(struct crew *crew, struct job *job)
 		job->thread = pthread_self();
 		job->running = true;
 		wake_one(crew);
+		loop_leave(crew->loop);
 		pthread_mutex_unlock(&crew->baton);
 		job->run(job);
 		pthread_mutex_lock(&crew->baton);
@@ -83,9 +95,9 @@ static void run_loop(struct crew *crew)
 {
 	int r;
 
-	crew->led = true;
+	crew->n_waiters++;
 	r = loop_turn(crew->loop, true);
-	crew->led = false;
+	crew->n_waiters--;
 	if (r < 0)
 		crew->ended = r;
 	end_turn(crew);
@@ -109,7 +121,7 @@ static void serve(struct crew *crew)
 		job = list_first(&crew->jobs, struct job, link);
 		if (job)
 			run_job(crew, job);
-		else if (!crew->led)
+		else if (crew->n_waiters < WAITERS_MAX)
 			run_loop(crew);
 		else
 			rest(crew);

@@ -25,15 +25,14 @@ struct loop {
 	struct loop_source event_source, timer_source, kick_source;
 	struct slot *slots;
 	uint32_t n_slots, free_slot;
-	pthread_mutex_t *shared; /* NULL: one thread does it all */
-	bool waiting;
+	pthread_mutex_t *shared;     /* NULL: one thread does it all */
+	unsigned int waiting;        /* threads */
 	struct loop_task event_task; /* sd-event has more than one turn may handle */
 	uint64_t timer_us;           /* when it rings; UINT64_MAX: never */
 	void (*rings)(void *userdata);
 	void *rings_for;
 	uint64_t now_us; /* 0: nobody has asked yet */
 	struct list tasks;
-	struct epoll_event batch[EVENTS_A_TURN];
 };
 
 static uint64_t clock_us(void)
@@ -282,33 +281,34 @@ static void dispatch(struct loop *loop, const struct epoll_event *event)
 		slot->source->ready(slot->source, event->events);
 }
 
-static int wait_for_events(struct loop *loop, bool wait)
+static int wait_for_events(struct loop *loop, struct epoll_event *batch, bool wait)
 {
 	int n;
 
 	if (!loop->shared)
-		return epoll_wait(loop->epoll, loop->batch, EVENTS_A_TURN, wait ? -1 : 0);
-	loop->waiting = wait;
+		return epoll_wait(loop->epoll, batch, EVENTS_A_TURN, wait ? -1 : 0);
+	loop->waiting += wait;
 	pthread_mutex_unlock(loop->shared);
-	n = epoll_wait(loop->epoll, loop->batch, EVENTS_A_TURN, wait ? -1 : 0);
+	n = epoll_wait(loop->epoll, batch, EVENTS_A_TURN, wait ? -1 : 0);
 	pthread_mutex_lock(loop->shared);
-	loop->waiting = false;
+	loop->waiting -= wait;
 	return n;
 }
 
 int loop_turn(struct loop *loop, bool wait)
 {
+	struct epoll_event batch[EVENTS_A_TURN];
 	struct list tasks;
 	int n;
 
-	n = wait_for_events(loop, wait && list_empty(&loop->tasks));
+	n = wait_for_events(loop, batch, wait && list_empty(&loop->tasks));
 	loop->now_us = 0;
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
 	list_init(&tasks);
 	list_move(&tasks, &loop->tasks);
 	for (int i = 0; i < n; i++)
-		dispatch(loop, &loop->batch[i]);
+		dispatch(loop, &batch[i]);
 	run_tasks(&tasks);
 	return 0;
 }

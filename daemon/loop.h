@@ -21,7 +21,8 @@
 
 struct loop;
 
-/* A descriptor that is watched; embedded in what it belongs to. Zeroed: not watched. */
+/* A descriptor that is watched; embedded in what it belongs to. Zeroed: not watched. Its ready()
+ * may find nothing there: where several threads wait, more than one may be told of the same. */
 struct loop_source {
 	struct loop *loop;
 	int fd;

@@ -112,8 +112,8 @@ static int start(struct lifecycle_job *job)
 }
 
 /*
- * Drivers above it put away what their last users left behind in work items of the kernel's, and up to
- * Linux 6.1 at least FastRPC's crashes the kernel when that is done after its devices have gone
+ * Drivers above it put away what their last users left behind in work items of the kernel's, and up
+ * to Linux 6.1 at least FastRPC's crashes the kernel when that is done after its devices have gone
  * (tests/kernel/README.md). Nothing lets us wait for it, so it gets time.
  */
 static void let_drivers_finish(void)

@@ -123,7 +123,9 @@ static void open_the_gate(struct loop_source *ready, uint32_t events)
 
 	(void)events;
 	act();
-	ck_assert_int_eq(eventfd_read(ready->fd, &n), 0);
+	/* Another may have been told as well. */
+	if (eventfd_read(ready->fd, &n) < 0)
+		return;
 	n_events++;
 	for (int i = 0; i < AT_ONCE; i++)
 		wait_for(&arrived);
@@ -134,7 +136,7 @@ static void open_the_gate(struct loop_source *ready, uint32_t events)
 /* All its jobs block, and only what the loop is told ends that. */
 START_TEST(the_loop_goes_on_while_as_many_jobs_block_as_were_announced)
 {
-	_cleanup_(fd_closep) int fd = eventfd(1, EFD_CLOEXEC);
+	_cleanup_(fd_closep) int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
 
 	ck_assert_int_eq(crew_grow(crew, AT_ONCE), 0);
 	end_after = AT_ONCE;

@@ -293,8 +293,8 @@ static void run_until_interrupted(struct job *job)
 
 static void submit_interruptible(struct task *task)
 {
-	task->job = (struct job){
-		.run = run_until_interrupted, .done = on_done, .interruptible = true};
+	task->job =
+		(struct job){.run = run_until_interrupted, .done = on_done, .interruptible = true};
 	workers_run(workers, &task->job);
 	wait_for(&arrived);
 }

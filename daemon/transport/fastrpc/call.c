@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "daemon/broker.h"
@@ -18,9 +19,6 @@
  * again, at first and at most. */
 #define AGAIN_MIN_MS 1
 #define AGAIN_MAX_MS 50
-
-/* What an answer takes at least, until a domain shows that it is faster. */
-#define ANSWER_NS 200000
 
 #define URI_SIZE 256
 
@@ -51,16 +49,22 @@ static uint64_t clock_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
+/* How often this thread has slept; -1: unknown. */
+static long naps(void)
+{
+	struct rusage usage;
+
+	return getrusage(RUSAGE_THREAD, &usage) < 0 ? -1 : usage.ru_nvcsw;
+}
+
 /*
  * Did the kernel refuse the call before it was sent? A DSP may return a number that looks like
- * that; such a call ran, and must not run again. But a refusal takes no time: less than half of the
- * shortest that an answer ever took, or is thought to take.
+ * that; such a call ran, and must not run again. But who sent one has slept until the answer came.
  */
-static bool was_refused(const struct fastrpc_slot *slot)
+static bool was_refused(const struct fastrpc_slot *slot, long naps_before)
 {
-	if (slot->result.error != -ENOSPC && slot->result.error != -EAGAIN)
-		return false;
-	return slot->busy_ns < atomic_load(&slot->domain->fastest_ns) / 2;
+	return (slot->result.error == -ENOSPC || slot->result.error == -EAGAIN) &&
+	       naps_before >= 0 && naps() == naps_before;
 }
 
 static bool has_inline_output(const struct fastrpc_slot *slot)
@@ -88,34 +92,24 @@ static void recognize(struct fastrpc_slot *slot)
 		*result = (struct node_result){.result = result->error};
 }
 
-static void note_time(struct fastrpc_slot *slot)
-{
-	uint64_t fastest = atomic_load(&slot->domain->fastest_ns);
-
-	while (slot->result.error == 0 && slot->busy_ns < fastest)
-		if (atomic_compare_exchange_weak(&slot->domain->fastest_ns, &fastest,
-			    slot->busy_ns))
-			return;
-}
-
 static void run(struct job *job)
 {
 	struct fastrpc_slot *slot = container_of(job, struct fastrpc_slot, job);
 	int pause_ms = AGAIN_MIN_MS;
-	uint64_t begun;
+	long before;
 
 	slot->result = (struct node_result){.error = -EINTR};
 	while (!atomic_load(&slot->stop)) {
-		begun = clock_ns();
+		before = naps();
 		slot->result =
 			node_invoke(slot->domain->node.fd, slot->handle, slot->scalars, slot->args);
-		slot->busy_ns = clock_ns() - begun;
+		slot->busy_ns = clock_ns() - slot->begun_ns;
 		recognize(slot);
-		note_time(slot);
-		if (!was_refused(slot))
+		if (!was_refused(slot, before))
 			return;
 		poll(NULL, 0, pause_ms); /* a signal ends it, too */
 		pause_ms = MIN(pause_ms * 2, AGAIN_MAX_MS);
+		slot->begun_ns = clock_ns();
 	}
 }
 
@@ -449,6 +443,7 @@ int fastrpc_call_submit(struct call *call)
 	}
 	call->tag = (uint32_t)(slot - domain->slots);
 	slot->job = (struct job){.run = run, .done = done, .interruptible = true};
+	slot->begun_ns = broker_now(domain->owner->device.broker) * 1000;
 	domain->n_jobs++;
 	crew_job(crew_of(domain), &slot->job);
 	return 0;
@@ -486,7 +481,6 @@ void fastrpc_call_abort(struct call *call)
 
 void fastrpc_slots_init(struct fastrpc_domain *domain)
 {
-	atomic_init(&domain->fastest_ns, ANSWER_NS);
 	for (size_t i = 0; i < FASTRPC_CALLS; i++)
 		domain->slots[i].domain = domain;
 }

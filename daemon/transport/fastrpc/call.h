@@ -29,6 +29,7 @@ struct fastrpc_slot {
 	uint32_t handle, scalars;
 	struct fastrpc_invoke_args args[DSP_ARGS_MAX];
 	struct node_result result;
+	uint64_t begun_ns; /* when it was taken up, or tried again */
 	uint64_t busy_ns;
 	char *escape;       /* its private copy of input 0, if the method is named there; owned */
 	struct guarded own; /* for arguments of the broker's own calls */

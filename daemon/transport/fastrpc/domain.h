@@ -63,7 +63,7 @@ struct fastrpc_domain {
 	struct workers *workers;
 	unsigned int n_jobs; /* that run there, and calls */
 	struct job start, exit, tunnel_job, close;
-	atomic_bool stop; /* the tunnel is to end */
+	atomic_bool stop;                   /* the tunnel is to end */
 	struct loop_task parting, farewell; /* from its sessions; from all */
 	struct loop_task more;    /* a call was taken back, so there is room for another */
 	struct deadline deadline; /* WAITING: of the queue; READY: idle; then: of the step */
@@ -84,7 +84,6 @@ struct fastrpc_domain {
 	char module_file[DSP_CHANNEL_SIZE];
 
 	struct fastrpc_slot slots[FASTRPC_CALLS];
-	_Atomic uint64_t fastest_ns; /* the shortest answer so far */
 	enum dsp_status end_status;
 	char end_text[DSP_TEXT_SIZE];
 };

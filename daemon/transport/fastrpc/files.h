@@ -2,8 +2,8 @@
 /*
  * Files as one protection domain may have them: names are looked up beneath the directories that
  * policy names, with openat2(2), never through a symbolic link, a magic link or "..", and read only
- * unless the directory is for writing. How many are open and how large each grows is bounded; how many
- * are made is not. For one thread.
+ * unless the directory is for writing. How many are open and how large each grows is bounded; how
+ * many are made is not. For one thread.
  */
 #ifndef DSP_FASTRPC_FILES_H
 #define DSP_FASTRPC_FILES_H

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: MIT
-/* What the parts of the benchmark on rpmsg share; tests/bench/README.md explains the figures. */
+/* What the parts of the benchmark on real drivers share; tests/bench/README.md explains the
+ * figures. */
 #ifndef KERNEL_BENCH_H
 #define KERNEL_BENCH_H
 
 #include <stddef.h>
 
-#define BENCH_ECHO         "bench-echo"
-#define BENCH_ECHO_ADDRESS 1024
-#define BENCH_SINK         "bench-sink"
-#define BENCH_SINK_ADDRESS 1025
-
-#define BENCH_BYTES  64 /* of each message */
-#define BENCH_WINDOW 32 /* messages in flight where there may be several */
+#define BENCH_ECHO            "bench-echo"
+#define BENCH_ECHO_ADDRESS    1024
+#define BENCH_SINK            "bench-sink"
+#define BENCH_SINK_ADDRESS    1025
+#define BENCH_FASTRPC_ADDRESS 1026
+#define BENCH_SHELLS          "/run/bench-shells"
 
 enum figure_id {
+	/* messages.c */
 	RAW_RTT_P50,
 	RELAY_RTT_P50,
 	SEND_RTT_P50,
@@ -28,6 +29,28 @@ enum figure_id {
 	RAW_SEND_PER_SECOND,
 	SEND_PER_SECOND,
 	SEND_OVER_RAW,
+	/* calls.c */
+	RAW_NULL_P50,
+	RELAY_NULL_P50,
+	NULL_P50,
+	RELAY_NULL_OVER_RAW,
+	NULL_OVER_RAW,
+	NULL_OVER_RELAY,
+	RAW_4K_P50,
+	CALL_4K_P50,
+	CALL_4K_OVER_RAW,
+	RAW_1M_P50,
+	RAW_MAPPED_1M_P50,
+	CALL_1M_P50,
+	CALL_1M_OVER_RAW,
+	CALL_1M_OVER_RAW_MAPPED,
+	/* clients.c */
+	RAWS_PER_SECOND,
+	RELAYS_PER_SECOND,
+	CLIENTS_PER_SECOND,
+	RELAYS_OVER_RAWS,
+	CLIENTS_OVER_RAWS,
+	CLIENTS_OVER_RELAYS,
 	FIGURES,
 };
 

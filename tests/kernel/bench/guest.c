@@ -1,186 +1,94 @@
 // SPDX-License-Identifier: MIT
-/*
- * Measuring in a guest. The ways take turns, for moments each, so that whatever else the machine
- * does disturbs all of them alike.
- */
+/* Measuring in a guest. */
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <sys/inotify.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#include "client/dspbroker.h"
 #include "protocol/util.h"
 #include "tests/bench/sample.h"
 #include "tests/bench/service.h"
 #include "tests/kernel/bench/bench.h"
-#include "tests/kernel/bench/way.h"
+#include "tests/kernel/bench/calls.h"
+#include "tests/kernel/bench/clients.h"
+#include "tests/kernel/bench/messages.h"
 
-#define RTT_TURNS   20
-#define RTT_A_TURN  100
-#define RTT_SAMPLES (RTT_TURNS * RTT_A_TURN)
-#define MANY_TURNS  10
-#define MANY_A_TURN 2000
-#define WARM_UP     200
+#define SERVE "tests/kernel/bench/serve"
 
 static const char policy[] =
-	"{ \"version\": 1, \"rules\": [\n"
-	"  { \"name\": \"bench\", \"action\": \"allow\", \"match\": { \"users\": [\"*\"] },\n"
-	"    \"channels\": [\"rpmsg0/*\"] } ] }\n";
+	"{ \"version\": 1,\n"
+	"  \"devices\": [\n"
+	"    { \"name\": \"cdsp\", \"transport\": \"fastrpc\", \"shells\": [\"" BENCH_SHELLS
+	"\"] } ],\n"
+	"  \"rules\": [\n"
+	"    { \"name\": \"bench\", \"action\": \"allow\", \"match\": { \"users\": [\"*\"] },\n"
+	"      \"channels\": [\"rpmsg0/*\", \"cdsp/bench\"] } ] }\n";
 
-struct ways {
-	struct raw raw;
-	struct relay relay;
-	struct brokered brokered;
-};
-
-/* What is timed. */
-
-static void raw_there_and_back(struct ways *ways)
+/* A device node comes some time after what it stands for. */
+static void await_node(const char *path)
 {
-	raw_round_trip(&ways->raw);
+	_cleanup_(fd_closep) int watch = inotify_init1(IN_CLOEXEC);
+	char events[sizeof(struct inotify_event) + NAME_MAX + 1];
+
+	must(inotify_add_watch(watch, "/dev", IN_CREATE) < 0 ? -errno : 0, "inotify");
+	while (access(path, F_OK) < 0)
+		must(read(watch, events, sizeof(events)) < 0 ? -errno : 0, path);
 }
 
-static void relayed(struct ways *ways)
+static void exec_serve(void)
 {
-	relay_round_trip(&ways->relay);
+	char echo[16], sink[16], fastrpc[16];
+
+	snprintf(echo, sizeof(echo), "%d", BENCH_ECHO_ADDRESS);
+	snprintf(sink, sizeof(sink), "%d", BENCH_SINK_ADDRESS);
+	snprintf(fastrpc, sizeof(fastrpc), "%d", BENCH_FASTRPC_ADDRESS);
+	execl(SERVE, SERVE, echo, BENCH_ECHO, sink, BENCH_SINK, fastrpc, BENCH_SHELLS, NULL);
+	must(-errno, SERVE);
 }
 
-static void sent_and_received(struct ways *ways)
+/* What the remote processor is to do. */
+static void serve(void)
 {
-	brokered_round_trip(&ways->brokered);
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0)
+		exec_serve();
+	must(pid < 0 || waitpid(pid, &status, 0) < 0 ? -errno : 0, SERVE);
+	must(status ? -ECHILD : 0, SERVE);
+	await_node(FASTRPC_NODE);
 }
 
-static void submitted_and_received(struct ways *ways)
+static void print(const double *figures)
 {
-	brokered_round_trip_submitting(&ways->brokered);
-}
-
-static void raw_many_there_and_back(struct ways *ways)
-{
-	raw_echo(&ways->raw, MANY_A_TURN);
-}
-
-static void many_there_and_back(struct ways *ways)
-{
-	brokered_echo(&ways->brokered, MANY_A_TURN);
-}
-
-/* What the kernel has taken is there when a message that came later is back: all go one way. */
-static void raw_many_there(struct ways *ways)
-{
-	raw_send(&ways->raw, MANY_A_TURN);
-	raw_round_trip(&ways->raw);
-}
-
-static void many_there(struct ways *ways)
-{
-	brokered_send(&ways->brokered, MANY_A_TURN);
-	raw_round_trip(&ways->raw);
-}
-
-/* To read the clock is a system call here; it is nothing of ours. */
-static void nothing(struct ways *ways)
-{
-	(void)ways;
-}
-
-/* Figures. */
-
-static void time_each(void (*what)(struct ways *ways), struct ways *ways, uint64_t *samples)
-{
-	for (int i = 0; i < RTT_A_TURN; i++) {
-		uint64_t start = now_ns();
-
-		what(ways);
-		samples[i] = now_ns() - start;
-	}
-}
-
-static void measure_round_trips(struct ways *ways, double *figures)
-{
-	static const struct {
-		void (*trip)(struct ways *ways);
-		enum figure_id p50;
-	} kinds[] = {
-		{raw_there_and_back, RAW_RTT_P50},
-		{relayed, RELAY_RTT_P50},
-		{sent_and_received, SEND_RTT_P50},
-		{submitted_and_received, RTT_P50},
-	};
-	static uint64_t samples[ARRAY_SIZE(kinds)][RTT_SAMPLES], empty[RTT_SAMPLES];
-	uint64_t clock;
-
-	for (int first = 0; first < RTT_SAMPLES; first += RTT_A_TURN) {
-		for (size_t kind = 0; kind < ARRAY_SIZE(kinds); kind++)
-			time_each(kinds[kind].trip, ways, &samples[kind][first]);
-		time_each(nothing, ways, &empty[first]);
-	}
-	clock = percentile(empty, RTT_SAMPLES, 50);
-	for (size_t kind = 0; kind < ARRAY_SIZE(kinds); kind++)
-		figures[kinds[kind].p50] =
-			(double)(percentile(samples[kind], RTT_SAMPLES, 50) - clock) / 1000;
-}
-
-static void measure_throughput(struct ways *ways, double *figures)
-{
-	static const struct {
-		void (*many)(struct ways *ways);
-		enum figure_id per_second;
-	} kinds[] = {
-		{raw_many_there_and_back, RAW_ECHO_PER_SECOND},
-		{many_there_and_back, ECHO_PER_SECOND},
-		{raw_many_there, RAW_SEND_PER_SECOND},
-		{many_there, SEND_PER_SECOND},
-	};
-	uint64_t taken[ARRAY_SIZE(kinds)] = {0};
-
-	for (int turn = 0; turn < MANY_TURNS; turn++) {
-		for (size_t kind = 0; kind < ARRAY_SIZE(kinds); kind++) {
-			uint64_t start = now_ns();
-
-			kinds[kind].many(ways);
-			taken[kind] += now_ns() - start;
-		}
-	}
-	for (size_t kind = 0; kind < ARRAY_SIZE(kinds); kind++)
-		figures[kinds[kind].per_second] =
-			MANY_TURNS * MANY_A_TURN / ((double)taken[kind] / 1e9);
-}
-
-static void measure(struct ways *ways, double figures[static FIGURES])
-{
-	for (int i = 0; i < WARM_UP; i++) {
-		raw_there_and_back(ways);
-		relayed(ways);
-		submitted_and_received(ways);
-	}
-	measure_round_trips(ways, figures);
-	measure_throughput(ways, figures);
-	figures[RTT_OVER_RAW] = figures[RTT_P50] / figures[RAW_RTT_P50];
-	figures[RTT_OVER_RELAY] = figures[RTT_P50] / figures[RELAY_RTT_P50];
-	figures[RELAY_RTT_OVER_RAW] = figures[RELAY_RTT_P50] / figures[RAW_RTT_P50];
-	figures[SEND_RTT_OVER_RAW] = figures[SEND_RTT_P50] / figures[RAW_RTT_P50];
-	figures[THROUGHPUT_OVER_RAW] = figures[ECHO_PER_SECOND] / figures[RAW_ECHO_PER_SECOND];
-	figures[SEND_OVER_RAW] = figures[SEND_PER_SECOND] / figures[RAW_SEND_PER_SECOND];
+	printf("run");
+	for (int id = 0; id < FIGURES; id++)
+		printf(" %.17g", figures[id]);
+	putchar('\n');
+	fflush(stdout);
 }
 
 void guest_measure(int runs)
 {
-	struct ways ways;
+	struct messages messages;
+	struct calls calls;
 
-	raw_open(&ways.raw);
-	relay_open(&ways.relay);
+	serve();
+	messages_open(&messages);
+	calls_open(&calls);
 	for (int run = 0; run < runs; run++) {
 		double figures[FIGURES];
 		struct service service;
 
 		service_start(&service, policy, 0);
-		brokered_open(&ways.brokered, service.socket);
-		measure(&ways, figures);
-		brokered_close(&ways.brokered);
+		messages_measure(&messages, service.socket, figures);
+		calls_measure(&calls, service.socket, figures);
 		service_stop(&service);
-		printf("run");
-		for (int id = 0; id < FIGURES; id++)
-			printf(" %.17g", figures[id]);
-		putchar('\n');
-		fflush(stdout);
+		clients_measure(policy, figures);
+		print(figures);
 	}
-	relay_close(&ways.relay);
+	calls_close(&calls);
+	messages_close(&messages);
 }

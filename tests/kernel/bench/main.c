@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The benchmark on a real kernel driver: what the broker costs a program that exchanges messages
- * with a remote processor. This program reports; with --guest it is the one that measures, in a
- * guest that it boots for that.
+ * The benchmark on real kernel drivers: what the broker costs a program that exchanges messages
+ * with a remote processor, or calls it. This program reports; with --guest it is the one that
+ * measures, in a guest that it boots for that.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +29,26 @@ static const struct figure figures[FIGURES] = {
 	[RAW_SEND_PER_SECOND] = {"rpmsg_raw_send_per_second", "1/s", NO_TARGET, 0},
 	[SEND_PER_SECOND] = {"rpmsg_send_per_second", "1/s", NO_TARGET, 0},
 	[SEND_OVER_RAW] = {"rpmsg_send_over_raw", "ratio", NO_TARGET, 0},
+	[RAW_NULL_P50] = {"fastrpc_raw_null_p50", "us", NO_TARGET, 0},
+	[RELAY_NULL_P50] = {"fastrpc_relay_null_p50", "us", NO_TARGET, 0},
+	[NULL_P50] = {"fastrpc_null_p50", "us", NO_TARGET, 0},
+	[RELAY_NULL_OVER_RAW] = {"fastrpc_relay_over_raw", "ratio", NO_TARGET, 0},
+	[NULL_OVER_RAW] = {"fastrpc_null_over_raw", "ratio", AT_MOST, 1.1},
+	[NULL_OVER_RELAY] = {"fastrpc_null_over_relay", "ratio", NO_TARGET, 0},
+	[RAW_4K_P50] = {"fastrpc_raw_4k_p50", "us", NO_TARGET, 0},
+	[CALL_4K_P50] = {"fastrpc_4k_p50", "us", NO_TARGET, 0},
+	[CALL_4K_OVER_RAW] = {"fastrpc_4k_over_raw", "ratio", AT_MOST, 1.1},
+	[RAW_1M_P50] = {"fastrpc_raw_1m_p50", "us", NO_TARGET, 0},
+	[RAW_MAPPED_1M_P50] = {"fastrpc_raw_mapped_1m_p50", "us", NO_TARGET, 0},
+	[CALL_1M_P50] = {"fastrpc_1m_p50", "us", NO_TARGET, 0},
+	[CALL_1M_OVER_RAW] = {"fastrpc_1m_over_raw", "ratio", AT_MOST, 1.1},
+	[CALL_1M_OVER_RAW_MAPPED] = {"fastrpc_1m_over_raw_mapped", "ratio", NO_TARGET, 0},
+	[RAWS_PER_SECOND] = {"fastrpc_8raw_per_second", "1/s", NO_TARGET, 0},
+	[RELAYS_PER_SECOND] = {"fastrpc_8relays_per_second", "1/s", NO_TARGET, 0},
+	[CLIENTS_PER_SECOND] = {"fastrpc_8clients_per_second", "1/s", NO_TARGET, 0},
+	[RELAYS_OVER_RAWS] = {"fastrpc_8relays_over_raw", "ratio", NO_TARGET, 0},
+	[CLIENTS_OVER_RAWS] = {"fastrpc_8clients_over_raw", "ratio", AT_LEAST, 0.95},
+	[CLIENTS_OVER_RELAYS] = {"fastrpc_8clients_over_relay", "ratio", NO_TARGET, 0},
 };
 
 static void run_taken(int run, const double *taken, void *data)
@@ -45,7 +65,7 @@ int main(int argc, char **argv)
 	static double values[FIGURES][REPORT_RUNS_MAX];
 	struct report report = {
 		.program = "bench-kernel",
-		.about = "Measure the broker in $DSP_BUILD [build] on the test kernel's rpmsg",
+		.about = "Measure the broker in $DSP_BUILD [build] on the test kernel's drivers",
 		.figures = figures,
 		.n_figures = ARRAY_SIZE(figures),
 		.values = values,

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
-/*
- * The least that a process in between can do: it waits for several things at once, reads and writes
- * for somebody else, and wakes him. What this costs, every broker costs.
- */
+#include "tests/kernel/bench/relay.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -14,8 +12,6 @@
 #include <unistd.h>
 
 #include "tests/bench/sample.h"
-#include "tests/kernel/bench/bench.h"
-#include "tests/kernel/bench/way.h"
 
 static void watch(int epoll, int fd, uint32_t events)
 {
@@ -24,27 +20,37 @@ static void watch(int epoll, int fd, uint32_t events)
 	must(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0, "epoll_ctl");
 }
 
-static void relay_forever(int doorbell, int endpoint, int notify)
+int relay_watch(int doorbell)
 {
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
-	struct epoll_event event;
-	uint64_t one = 1;
 
 	watch(epoll, doorbell, EPOLLIN | EPOLLET);
-	watch(epoll, endpoint, EPOLLIN);
-	while (epoll_wait(epoll, &event, 1, -1) == 1) {
-		if (event.data.fd == doorbell) {
-			raw_put(endpoint);
-		} else {
-			raw_take(endpoint);
-			must(write(notify, &one, sizeof(one)) < 0 ? -errno : 0, "notify");
-		}
-	}
+	return epoll;
 }
 
-void relay_open(struct relay *relay)
+void relay_watch_also(int epoll, int fd)
 {
-	int endpoint = raw_endpoint("relay-echo", BENCH_ECHO_ADDRESS), ends[2];
+	watch(epoll, fd, EPOLLIN);
+}
+
+int relay_wait(int epoll)
+{
+	struct epoll_event event;
+
+	must(epoll_wait(epoll, &event, 1, -1) == 1 ? 0 : -errno, "epoll_wait");
+	return event.data.fd;
+}
+
+void relay_answer(int notify)
+{
+	uint64_t one = 1;
+
+	must(write(notify, &one, sizeof(one)) < 0 ? -errno : 0, "notify");
+}
+
+void relay_open(struct relay *relay, void (*serve)(int doorbell, int notify))
+{
+	int ends[2];
 
 	relay->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	must(relay->doorbell < 0 || pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0, "pipe");
@@ -53,10 +59,9 @@ void relay_open(struct relay *relay)
 	must(relay->pid < 0 ? -errno : 0, "fork");
 	if (relay->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		relay_forever(relay->doorbell, endpoint, ends[1]);
+		serve(relay->doorbell, ends[1]);
 		_exit(EXIT_FAILURE);
 	}
-	close(endpoint);
 	close(ends[1]);
 }
 
@@ -68,10 +73,10 @@ void relay_close(struct relay *relay)
 	close(relay->notify);
 }
 
-void relay_round_trip(struct relay *relay)
+void relay_ask(struct relay *relay)
 {
 	uint64_t one = 1;
 
 	must(write(relay->doorbell, &one, sizeof(one)) < 0 ? -errno : 0, "doorbell");
-	must(read(relay->notify, &one, sizeof(one)) == sizeof(one) ? 0 : -errno, "notify");
+	must(read(relay->notify, &one, sizeof(one)) == sizeof(one) ? 0 : -ECHILD, "notify");
 }

@@ -5,9 +5,9 @@
 #include "protocol/util.h"
 #include "tests/bench/sample.h"
 #include "tests/kernel/bench/bench.h"
-#include "tests/kernel/bench/way.h"
+#include "tests/kernel/bench/messages.h"
 
-static const uint8_t message[BENCH_BYTES];
+static const uint8_t message[MESSAGE_BYTES];
 
 void brokered_open(struct brokered *brokered, const char *socket)
 {
@@ -31,7 +31,7 @@ static void take(struct dspbroker_session *session)
 
 	must(dspbroker_receive(session, received, sizeof(received), &length, &dropped, -1),
 		"receive");
-	must(length == BENCH_BYTES && dropped == 0 ? 0 : -EBADMSG, "what was received");
+	must(length == MESSAGE_BYTES && dropped == 0 ? 0 : -EBADMSG, "what was received");
 }
 
 static void submit(struct dspbroker_session *session)
@@ -42,8 +42,8 @@ static void submit(struct dspbroker_session *session)
 /* Those that are complete, or wait for one. Returns how many. */
 static unsigned int reap(struct brokered *brokered, int timeout_ms)
 {
-	struct dspbroker_completion completions[BENCH_WINDOW];
-	int n = dspbroker_reap(brokered->broker, completions, BENCH_WINDOW, timeout_ms);
+	struct dspbroker_completion completions[MESSAGE_WINDOW];
+	int n = dspbroker_reap(brokered->broker, completions, MESSAGE_WINDOW, timeout_ms);
 
 	must(n < 0 ? n : 0, "reap");
 	for (int i = 0; i < n; i++)
@@ -70,7 +70,7 @@ void brokered_echo(struct brokered *brokered, unsigned int count)
 	unsigned int sent = 0, complete = 0;
 
 	for (unsigned int received = 0; received < count; received++) {
-		for (; sent < count && sent - received < BENCH_WINDOW; sent++)
+		for (; sent < count && sent - received < MESSAGE_WINDOW; sent++)
 			submit(brokered->echo);
 		take(brokered->echo);
 		complete += reap(brokered, 0);
@@ -84,7 +84,7 @@ void brokered_send(struct brokered *brokered, unsigned int count)
 	unsigned int sent = 0, complete = 0;
 
 	while (complete < count) {
-		for (; sent < count && sent - complete < BENCH_WINDOW; sent++)
+		for (; sent < count && sent - complete < MESSAGE_WINDOW; sent++)
 			submit(brokered->sink);
 		complete += reap(brokered, -1);
 	}

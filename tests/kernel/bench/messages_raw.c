@@ -12,7 +12,7 @@
 #include "protocol/util.h"
 #include "tests/bench/sample.h"
 #include "tests/kernel/bench/bench.h"
-#include "tests/kernel/bench/way.h"
+#include "tests/kernel/bench/messages.h"
 
 #define DEVICE "/dev/rpmsg_ctrl0"
 #define FOLDER "/sys/class/rpmsg"
@@ -66,7 +66,7 @@ void raw_open(struct raw *raw)
 
 void raw_put(int fd)
 {
-	static const uint8_t message[BENCH_BYTES];
+	static const uint8_t message[MESSAGE_BYTES];
 
 	if (write(fd, message, sizeof(message)) != sizeof(message))
 		must(-errno, "write");
@@ -74,7 +74,7 @@ void raw_put(int fd)
 
 void raw_take(int fd)
 {
-	uint8_t message[BENCH_BYTES];
+	uint8_t message[MESSAGE_BYTES];
 
 	if (read(fd, message, sizeof(message)) != sizeof(message))
 		must(-errno, "read");
@@ -91,7 +91,7 @@ void raw_echo(struct raw *raw, unsigned int count)
 	unsigned int sent = 0;
 
 	for (unsigned int received = 0; received < count; received++) {
-		for (; sent < count && sent - received < BENCH_WINDOW; sent++)
+		for (; sent < count && sent - received < MESSAGE_WINDOW; sent++)
 			raw_put(raw->echo);
 		raw_take(raw->echo);
 	}

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * The ways to the remote processor that are compared, each as a program of its kind would be
- * written: one that owns the devices, and one that has the broker, both with an echo and a sink;
+ * Messages: the ways to the remote processor that are compared, each as a program of its kind would
+ * be written: one that owns the devices, and one that has the broker, both with an echo and a sink;
  * and between them one with the least of all brokers. What fails ends the benchmark.
  */
-#ifndef KERNEL_BENCH_WAY_H
-#define KERNEL_BENCH_WAY_H
+#ifndef KERNEL_BENCH_MESSAGES_H
+#define KERNEL_BENCH_MESSAGES_H
 
 #include <stdint.h>
-#include <sys/types.h>
+
+#include "tests/kernel/bench/relay.h"
+
+#define MESSAGE_BYTES  64
+#define MESSAGE_WINDOW 32 /* in flight where there may be several */
 
 /* Endpoint devices, read and written by calls that wait. */
 struct raw {
@@ -18,7 +22,7 @@ struct raw {
 void raw_open(struct raw *raw);
 /* A message there and back. */
 void raw_round_trip(struct raw *raw);
-/* So many there and back, BENCH_WINDOW of them in flight. */
+/* So many there and back, MESSAGE_WINDOW of them in flight. */
 void raw_echo(struct raw *raw, unsigned int count);
 /* So many there. */
 void raw_send(struct raw *raw, unsigned int count);
@@ -27,15 +31,8 @@ int raw_endpoint(const char *name, uint32_t address);
 void raw_put(int fd);
 void raw_take(int fd);
 
-/* A process that does nothing but hand on what it gets. */
-struct relay {
-	pid_t pid;
-	int doorbell, notify;
-};
-
-void relay_open(struct relay *relay);
-void relay_close(struct relay *relay);
-void relay_round_trip(struct relay *relay);
+/* A process that hands on each message. */
+void message_relay_open(struct relay *relay);
 
 struct brokered {
 	struct dspbroker *broker;
@@ -50,5 +47,16 @@ void brokered_round_trip(struct brokered *brokered);
 void brokered_round_trip_submitting(struct brokered *brokered);
 void brokered_echo(struct brokered *brokered, unsigned int count);
 void brokered_send(struct brokered *brokered, unsigned int count);
+
+/* What is had for all runs; and take the figures of a run. */
+struct messages {
+	struct raw raw;
+	struct relay relay;
+	struct brokered brokered;
+};
+
+void messages_open(struct messages *messages);
+void messages_close(struct messages *messages);
+void messages_measure(struct messages *messages, const char *socket, double *figures);
 
 #endif
