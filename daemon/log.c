@@ -10,8 +10,8 @@
 
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
-#include <time.h>
 
+#include "daemon/clock.h"
 #include "daemon/limits.h"
 
 #define LINE_SIZE  512
@@ -97,13 +97,10 @@ bool log_allowed(struct log_bucket *bucket, uint64_t now_us, unsigned int *suppr
 
 bool log_shared_allowed(struct log_shared *shared, unsigned int *suppressed)
 {
-	struct timespec ts;
 	bool allowed;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
 	pthread_mutex_lock(&shared->lock);
-	allowed = log_allowed(&shared->bucket,
-		(uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000, suppressed);
+	allowed = log_allowed(&shared->bucket, clock_us(), suppressed);
 	pthread_mutex_unlock(&shared->lock);
 	return allowed;
 }

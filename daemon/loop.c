@@ -4,7 +4,8 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
-#include <time.h>
+
+#include "daemon/clock.h"
 
 /* Handled before anybody looks for more. */
 #define EVENTS_A_TURN 64
@@ -34,14 +35,6 @@ struct loop {
 	uint64_t now_us; /* 0: nobody has asked yet */
 	struct list tasks;
 };
-
-static uint64_t clock_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 /* What sd-event has taken from the kernel does not show in its descriptor any more. */
 static void run_event(struct loop *loop)

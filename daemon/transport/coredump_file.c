@@ -5,8 +5,8 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <time.h>
 
+#include "daemon/clock.h"
 #include "protocol/util.h"
 
 /* It is root's until udev has given it to us: how long that is waited for. */
@@ -19,14 +19,6 @@ static int fail(struct coredump_file *out, const char *what, int r)
 	out->failed = what;
 	out->error = r;
 	return r;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* Returns a descriptor or -errno. */
@@ -42,7 +34,7 @@ static int try_data(const char *path)
 static int open_data(const char *dump)
 {
 	const struct path path = path_join("%s/data", dump);
-	const int64_t end_ms = now_ms() + ACCESS_TIMEOUT_MS;
+	const int64_t end_ms = clock_ms() + ACCESS_TIMEOUT_MS;
 	_cleanup_(fd_closep) int notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	struct pollfd wait = {.fd = notify, .events = POLLIN};
 	char events[sizeof(struct inotify_event) + NAME_MAX + 1];
@@ -55,7 +47,7 @@ static int open_data(const char *dump)
 		poll(&wait, 1, (int)left_ms);
 		while (read(notify, events, sizeof(events)) > 0)
 			;
-		left_ms = end_ms - now_ms();
+		left_ms = end_ms - clock_ms();
 	}
 	return r;
 }

@@ -9,9 +9,9 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "daemon/broker.h"
+#include "daemon/clock.h"
 #include "daemon/device.h"
 #include "daemon/hotplug.h"
 #include "daemon/log.h"
@@ -35,14 +35,6 @@ static struct {
 	struct deadline scan;
 	uint64_t next_scan_us; /* not before that */
 } rpmsg;
-
-static uint64_t clock_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 /* The device after @device, or the first, that is ours. */
 static struct rpmsg_device *next_device(struct rpmsg_device *device)

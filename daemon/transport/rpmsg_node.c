@@ -12,9 +12,9 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 
 #include "daemon/broker.h"
+#include "daemon/clock.h"
 #include "daemon/log.h"
 
 /* How long udev may take. */
@@ -101,20 +101,12 @@ static int try_open(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* Wait until something happens in the folder that is watched. False: nothing did, in time. */
 static bool await_change(int inotify, int64_t until_ms)
 {
 	struct pollfd pollfd = {.fd = inotify, .events = POLLIN};
 	char events[4096];
-	int64_t left = until_ms - now_ms();
+	int64_t left = until_ms - clock_ms();
 
 	if (left <= 0 || poll(&pollfd, 1, (int)left) <= 0)
 		return false;
@@ -136,7 +128,7 @@ int rpmsg_node_open(const char *path, int patience_ms)
 	if (inotify < 0 || inotify_add_watch(inotify, folder.text, IN_ATTRIB | IN_DELETE) < 0)
 		return -errno;
 	/* Again, since it may have changed before it was watched. */
-	for (int64_t until_ms = now_ms() + patience_ms;;) {
+	for (int64_t until_ms = clock_ms() + patience_ms;;) {
 		r = try_open(path);
 		if (r != -EACCES || !await_change(inotify, until_ms))
 			return r;
@@ -215,7 +207,7 @@ static uint32_t fresh_address(void)
 	const uint32_t n = ADDRESS_MAX - ADDRESS_MIN + 1;
 
 	if (!last_address && getrandom(&last_address, sizeof(last_address), GRND_NONBLOCK) < 0)
-		last_address = (uint32_t)now_ms();
+		last_address = (uint32_t)clock_ms();
 	last_address = ADDRESS_MIN + (last_address - ADDRESS_MIN + 1) % n;
 	return last_address;
 }

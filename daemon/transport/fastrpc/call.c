@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "daemon/broker.h"
 #include "daemon/call.h"
 #include "daemon/client.h"
+#include "daemon/clock.h"
 #include "daemon/crew.h"
 #include "daemon/session.h"
 #include "daemon/transport/fastrpc/domain.h"
@@ -40,14 +40,6 @@ struct module_call {
 };
 
 /* In a thread. */
-
-static uint64_t clock_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 /* How often this thread has slept; -1: unknown. */
 static long naps(void)

@@ -3,10 +3,10 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "daemon/broker.h"
 #include "daemon/client.h"
+#include "daemon/clock.h"
 #include "daemon/crew.h"
 #include "daemon/log.h"
 #include "daemon/session.h"
@@ -118,14 +118,6 @@ static void over(struct fastrpc_domain *domain)
 	loop_later(broker_of(domain)->loop, &domain->farewell);
 }
 
-static uint64_t clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 /* The kernel does not tell whether the DSP has let go; that it was waited for in vain shows. */
 static void close_node(struct job *job)
 {
@@ -133,9 +125,9 @@ static void close_node(struct job *job)
 	uint64_t begun;
 
 	domain->tunnel = tunnel_free(domain->tunnel); /* closing files may take long, too */
-	begun = clock_ms();
+	begun = clock_us();
 	node_close(&domain->node);
-	domain->unreleased = domain->unasked || clock_ms() - begun >= NODE_RELEASE_MS;
+	domain->unreleased = domain->unasked || clock_us() - begun >= NODE_RELEASE_MS * 1000ull;
 }
 
 static void node_closed(struct job *job)

@@ -8,6 +8,7 @@
 #include "daemon/memory.h"
 #include "daemon/session.h"
 #include "daemon/transport/fastrpc/domain.h"
+#include "daemon/transport/fastrpc/retry.h"
 
 /* Buffers in one domain, of all and of one client; each costs the DSP a mapping, and a memfd the
  * broker one more descriptor.
@@ -39,6 +40,12 @@ static int make_dmabuf(struct fastrpc_import *import)
 	return r;
 }
 
+/* The kernel may have no room for a call of its own, where many buffers come or go at once. */
+static bool once_more(const struct fastrpc_import *import, struct retry *retry, int error)
+{
+	return !atomic_load(&import->domain->stop) && retry_after(retry, error);
+}
+
 /*
  * A DSP that cannot keep a mapping gets one for each call, from the kernel. So does one that does
  * not see what is in our caches, if its client has no way to write them back (which is an ioctl on
@@ -49,6 +56,7 @@ static void map(struct job *job)
 	struct fastrpc_import *import = import_of(job);
 	uint64_t size = import->import.buffer->size;
 	struct node_result result;
+	struct retry retry = {};
 
 	import->error = make_dmabuf(import);
 	if (import->error < 0)
@@ -60,8 +68,10 @@ static void map(struct job *job)
 	}
 	if (import->fd_is_ours && !import->coherent)
 		return;
-	result = node_map(import->domain->node.fd, import->fd, (uintptr_t)import->window, size,
-		&import->remote);
+	do
+		result = node_map(import->domain->node.fd, import->fd, (uintptr_t)import->window,
+			size, &import->remote);
+	while (once_more(import, &retry, result.error));
 	import->mapped = result.error == 0 && result.result == 0;
 }
 
@@ -69,9 +79,12 @@ static void unmap(struct job *job)
 {
 	struct fastrpc_import *import = import_of(job);
 	struct node_result result;
+	struct retry retry = {};
 
-	result = node_unmap(import->domain->node.fd, import->fd, import->remote,
-		import->import.buffer->size);
+	do
+		result = node_unmap(import->domain->node.fd, import->fd, import->remote,
+			import->import.buffer->size);
+	while (once_more(import, &retry, result.error));
 	import->error = result.error ? result.error : result.result;
 }
 
