@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define ADDRESS "3900"
@@ -23,6 +24,19 @@ static bool are_gone(void)
 	return access(nodes[0], F_OK) < 0 && access(nodes[1], F_OK) < 0;
 }
 
+void cdsp_run(const char *command)
+{
+	pid_t pid = fork();
+	int status = -1;
+
+	if (pid == 0) {
+		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+		harness_fail(__FILE__, __LINE__, "it failed: %s", command);
+}
+
 void cdsp_files(void)
 {
 	const char *build = getenv("DSP_BUILD");
@@ -34,7 +48,7 @@ void cdsp_files(void)
 		"tee " CDSP_SHELLS "/fastrpc_shell_3 >" CDSP_SHELLS "/fastrpc_shell_unsigned_3 && "
 		"cp %s/modules/*_skel.so " CDSP_MODULES,
 		build ? build : "build");
-	require_eq(system(command), 0);
+	cdsp_run(command);
 }
 
 void cdsp_up(void)

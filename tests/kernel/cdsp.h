@@ -24,6 +24,8 @@
 	CDSP_POLICY("", "{\"name\": \"the-domain\"" keys "}", \
 		ALLOW("everybody", EVERYBODY, "\"*/*\"", ", \"domain\": \"the-domain\""))
 
+/* By a shell; it must do well. */
+void cdsp_run(const char *command);
 /* Its shell files, signed and unsigned, and copies of the software DSP's modules. */
 void cdsp_files(void);
 /* The remote processor serves FastRPC, and its nodes come; and go. */

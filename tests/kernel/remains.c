@@ -11,10 +11,32 @@
 #include "daemon/limits.h"
 #include "daemon/transport/fastrpc/abi.h"
 #include "tests/kernel/fastrpc.h"
+#include "tests/kernel/messages.h"
 
 #define TICK_US 1000
 
+void have_cdsp(void)
+{
+	static bool is_there;
+
+	if (is_there)
+		return;
+	is_there = true;
+	cdsp_files();
+	cdsp_up();
+}
+
 /* The broker. */
+
+void start_broker(struct harness *harness, const char *policy)
+{
+	struct dspbroker *broker;
+
+	harness_start(harness, policy);
+	broker = connect_to(harness);
+	require_soon(device_record(broker, "cdsp").n_attributes > 0);
+	dspbroker_free(broker);
+}
 
 static size_t count_threads(const struct harness *harness)
 {
@@ -153,6 +175,11 @@ size_t free_contexts(void)
 }
 
 /* The DSP. */
+
+bool are_pending(uint64_t n)
+{
+	return cdsp_count("pending") >= n;
+}
 
 void await_idle_dsp(void)
 {

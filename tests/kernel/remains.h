@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * What something that used FastRPC leaves behind when it is over: in the broker, in the kernel and
- * on the DSP. As in the harness, what is not as it must be ends the test.
+ * What tests of how uses of FastRPC end share: what they leave behind when it is over: in the
+ * broker, in the kernel and on the DSP. As in the harness, what is not as it must be ends the test.
  */
 #ifndef DSP_REMAINS_H
 #define DSP_REMAINS_H
 
 #include "tests/kernel/cdsp.h"
+
+/* For a fixture of each test: have a DSP, once, and its files. */
+void have_cdsp(void);
+/* Start a broker, and wait until it has asked the DSP what it is: that takes a kernel session. */
+void start_broker(struct harness *harness, const char *policy);
 
 /* The device tree's (dsp.dts), and the driver's own limit: calls of a channel, whose number is lost
  * when their caller goes away while the DSP has them. */
@@ -27,6 +32,9 @@ size_t free_sessions(void);
 /* How many calls the kernel can keep apart until the next restart of the DSP. This uses them up. */
 size_t free_contexts(void);
 
+/* Are as many calls under way on the DSP? Of each domain one always is, which waits for what the
+ * DSP may ask. */
+bool are_pending(uint64_t n);
 /* Soon no domain, thread, call or mapping is left on the DSP; and soon all of the kernel's sessions
  * can be opened, too. */
 void await_idle_dsp(void);

@@ -457,7 +457,7 @@ START_TEST(a_connection_that_ends_takes_its_buffers_along)
 }
 END_TEST
 
-/* 512 of a domain's buffers are known to the DSP at a time. */
+/* 512 of a client's buffers are known to a domain at a time. */
 START_TEST(more_buffers_than_a_domain_may_have_are_refused_until_some_are_freed)
 {
 	struct dspbroker *broker = connect_to(&harness);

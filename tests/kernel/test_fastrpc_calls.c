@@ -9,7 +9,6 @@
 
 #include "tests/integration/raw.h"
 #include "tests/kernel/cdsp.h"
-#include "tests/kernel/messages.h"
 #include "tests/kernel/remote/dsp_errors.h"
 
 #define RECORDING "/usr/share/sounds/alsa/Front_Center.wav"
@@ -121,7 +120,7 @@ static void suppress_directly(void)
 	snprintf(command, sizeof(command),
 		"mkdir -p -m 0777 " RESULTS " && %s/tests/demo/reference " RECORDING " %s 480 -30",
 		getenv("DSP_BUILD"), result("direct"));
-	require_eq(system(command), 0);
+	cdsp_run(command);
 }
 
 static void suppress_by(const char *channel, const char *memory, const char *in_flight,
@@ -566,86 +565,6 @@ CLIENT_TEST(each_session_has_a_handle_of_its_own_on_the_same_module)
 	dspbroker_free(other);
 }
 
-/* Modules. */
-
-static void must_not_load(struct dspbroker *broker, const char *channel, const char *sentence)
-{
-	struct dspbroker_session *session = NULL;
-
-	require_eq(dspbroker_session_open(broker, &session, channel), DSPBROKER_LOAD_FAILED);
-	require_text(dspbroker_message(), sentence);
-}
-
-static void add_bad_modules(void)
-{
-	require_eq(system("cd " CDSP_MODULES " && cp libexample_skel.so libother_skel.so && "
-			  "echo no library >libtext_skel.so && "
-			  ": >libempty_skel.so"),
-		0);
-}
-
-/* What it says is the DSP's. */
-static void open_bad_modules(void *data)
-{
-	struct dspbroker *broker = connect_to(&harness);
-
-	(void)data;
-	must_not_load(broker, "cdsp/nothere", "cannot open libnothere_skel.so");
-	must_not_load(broker, "cdsp/text", "cannot load libtext_skel.so");
-	must_not_load(broker, "cdsp/empty", "libempty_skel.so");
-	must_not_load(broker, "cdsp/other", "other_skel_handle_invoke");
-	require_soon(count_sessions(broker) == 0);
-	require_eq(invoke_plain(open_channel(broker, CDSP_EXAMPLE), EXAMPLE_NOP), 0);
-	dspbroker_free(broker);
-}
-
-START_TEST(what_is_no_module_is_not_loaded_and_the_dsp_says_why)
-{
-	add_bad_modules();
-	client_run(ALICE, open_bad_modules, NULL);
-	require_soon(cdsp_count("domains") == 0);
-}
-END_TEST
-
-CLIENT_TEST(a_name_that_can_be_no_module_is_refused_before_the_dsp_hears_of_it)
-{
-	static const char *const names[] = {"", ".", "..", "../example", "a-b", "a.so", "a b",
-		"example?", "example&_dom=adsp", "example\n", "%s", "\xc3\xa4", "/", "/example",
-		"example/", "exa/mple"};
-	struct dspbroker *broker = connect_to(&harness);
-	uint64_t created = cdsp_count("domains-created");
-	struct dspbroker_session *session;
-	char channel[64];
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		int r;
-
-		snprintf(channel, sizeof(channel), "cdsp/%s", names[i]);
-		r = dspbroker_session_open(broker, &session, channel);
-		if (r != DSPBROKER_NOT_FOUND && r != DSPBROKER_INVALID && r != DSPBROKER_DENIED)
-			harness_fail(__FILE__, __LINE__, "%s: %d (%s)", channel, r,
-				dspbroker_message());
-	}
-	require_eq(cdsp_count("domains-created"), created);
-	dspbroker_free(broker);
-}
-
-/* With the longest ones the URI that the DSP gets is longest, too. */
-CLIENT_TEST(a_modules_name_has_up_to_95_characters)
-{
-	struct dspbroker *broker = connect_to(&harness);
-	struct dspbroker_session *session;
-	char channel[160] = "cdsp/";
-
-	for (size_t length = 94; length < 98; length++) {
-		memset(channel + 5, 'a', length);
-		channel[5 + length] = '\0';
-		require_eq(dspbroker_session_open(broker, &session, channel),
-			length <= 95 ? DSPBROKER_LOAD_FAILED : DSPBROKER_NOT_FOUND);
-	}
-	dspbroker_free(broker);
-}
-
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("fastrpc_calls");
@@ -672,9 +591,6 @@ static Suite *suite(void)
 	tcase_add_test(tcase, inline_arguments_reach_to_the_end_of_their_area_and_no_further);
 	tcase_add_test(tcase, a_session_reaches_its_own_handle_and_no_other);
 	tcase_add_test(tcase, each_session_has_a_handle_of_its_own_on_the_same_module);
-	tcase_add_test(tcase, what_is_no_module_is_not_loaded_and_the_dsp_says_why);
-	tcase_add_test(tcase, a_name_that_can_be_no_module_is_refused_before_the_dsp_hears_of_it);
-	tcase_add_test(tcase, a_modules_name_has_up_to_95_characters);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -47,26 +47,10 @@ static struct shared {
 	_Atomic uint64_t outages[CLIENTS];
 } * shared;
 
-/* Once, however many tests there are. */
-static void prepare(void)
-{
-	static bool is_prepared;
-
-	if (is_prepared)
-		return;
-	is_prepared = true;
-	cdsp_files();
-	cdsp_up();
-}
-
 static struct dspbroker *begin(void)
 {
-	struct dspbroker *broker;
-
-	harness_start(&harness, POLICY_TEXT);
-	broker = connect_to(&harness);
-	require_soon(device_record(broker, "cdsp").n_attributes > 0);
-	return broker;
+	start_broker(&harness, POLICY_TEXT);
+	return connect_to(&harness);
 }
 
 static void end(struct dspbroker *broker)
@@ -430,7 +414,7 @@ static void add(Suite *suite, const char *name, const TTest *test)
 	TCase *tcase = tcase_create(name);
 
 	tcase_set_timeout(tcase, HARNESS_TIMEOUT_S);
-	tcase_add_unchecked_fixture(tcase, prepare, NULL);
+	tcase_add_unchecked_fixture(tcase, have_cdsp, NULL);
 	tcase_add_test(tcase, test);
 	suite_add_tcase(suite, tcase);
 }

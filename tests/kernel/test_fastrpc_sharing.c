@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Many users on the few sessions that the kernel's FastRPC driver has: domains that are shared,
  * domains that are private, those that wait for one, and what kinds of them there are. */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -256,7 +255,7 @@ START_TEST(who_finds_no_domain_free_gets_the_next_one_in_the_order_of_coming)
 {
 	struct dspbroker *broker = begin(PRIVATE(", \"queue_ms\": " FOR_EVER));
 	struct dspbroker_session *sessions[CDSP_SESSIONS];
-	struct client clients[3];
+	struct client clients[4];
 
 	take_all(broker, sessions);
 	for (uint32_t i = 0; i < ARRAY_SIZE(clients); i++) {
@@ -583,21 +582,20 @@ START_TEST(signed_and_unsigned_domains_begin_from_files_of_their_own)
 	struct dspbroker *broker = begin(POLICY_OF_KINDS);
 	struct client client;
 
-	require_eq(system("mv " CDSP_SHELLS "/fastrpc_shell_3 " CDSP_SHELLS "/away"), 0);
+	cdsp_run("mv " CDSP_SHELLS "/fastrpc_shell_3 " CDSP_SHELLS "/away");
 	client_run(61001, must_not_open, "there is no fastrpc_shell_3 in " CDSP_SHELLS);
 	client_start(&client, 61002, hold_one, NULL);
 	client_await(&client, 'o');
 	client_go(&client, 'e');
 	client_end(&client);
-	require_eq(system("cd " CDSP_SHELLS " && mv away fastrpc_shell_3 && "
-			  "mv fastrpc_shell_unsigned_3 away"),
-		0);
+	cdsp_run("cd " CDSP_SHELLS " && mv away fastrpc_shell_3 && "
+		 "mv fastrpc_shell_unsigned_3 away");
 	client_run(61002, must_not_open, "there is no fastrpc_shell_unsigned_3 in " CDSP_SHELLS);
 	client_start(&client, 61001, hold_one, NULL);
 	client_await(&client, 'o');
 	client_go(&client, 'e');
 	client_end(&client);
-	require_eq(system("cd " CDSP_SHELLS " && mv away fastrpc_shell_unsigned_3"), 0);
+	cdsp_run("cd " CDSP_SHELLS " && mv away fastrpc_shell_unsigned_3");
 	end(broker);
 }
 END_TEST
@@ -606,12 +604,11 @@ START_TEST(a_shell_that_is_none_is_refused_by_the_dsp)
 {
 	struct dspbroker *broker = begin(POLICY_OF_KINDS);
 
-	require_eq(system("cd " CDSP_SHELLS " && cp fastrpc_shell_3 away && "
-			  "echo something else >fastrpc_shell_3"),
-		0);
+	cdsp_run("cd " CDSP_SHELLS " && cp fastrpc_shell_3 away && "
+		 "echo something else >fastrpc_shell_3");
 	client_run(61001, must_not_open,
 		"the DSP made no protection domain: the DSP said -2147482618 (0x80000406)");
-	require_eq(system("cd " CDSP_SHELLS " && mv away fastrpc_shell_3"), 0);
+	cdsp_run("cd " CDSP_SHELLS " && mv away fastrpc_shell_3");
 	end(broker);
 }
 END_TEST

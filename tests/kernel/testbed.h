@@ -63,7 +63,8 @@ bool kernel_said(const char *text);
 /*
  * harness_main() for programs whose broker, which is no root, gets the guest's hardware: the nodes
  * of rpmsg, remoteproc, FastRPC and what memory is made by belong to BROKER_UID as soon as they
- * appear, which is what udev does for a broker on a system. Moreover every user may command the remote processor.
+ * appear, which is what udev does for a broker on a system. Moreover every user may command the
+ * remote processor.
  */
 int testbed_main(Suite *suite);
 

@@ -291,9 +291,7 @@ static const struct command {
 		"(dsp_fault.c); 0: not"},
 	{"fastrpc-count", 1, do_fastrpc_count,
 		"domains|domains-created|domains-of-users|domains-unsigned|threads|calls|pending|"
-		"maps|"
-		"heap|faults|host-calls|"
-		"host-errors: how many there are"},
+		"maps|heap|faults|host-calls|host-errors: how many there are"},
 	{"crash", 0, do_crash, "leave the guest without a word; it may come again"},
 };
 

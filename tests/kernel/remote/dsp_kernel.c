@@ -230,7 +230,8 @@ static void release(struct dsp_job *job)
 		dsp_domain_release(state, job);
 		return;
 	}
-	dsp_answer(job, DSP_NO_DOMAIN);
+	if (!dsp_fault_take(DSP_FAULT_NO_RELEASE))
+		dsp_answer(job, DSP_NO_DOMAIN);
 	dsp_job_free(job);
 }
 
