@@ -287,11 +287,17 @@ static void set_up(void)
 	app.session = open_channel("test/call");
 }
 
+static bool is_connected(void)
+{
+	const struct client *client = list_first(&broker.clients, struct client, link);
+
+	return client && !client->dead;
+}
+
 static void hang_up(void)
 {
 	app.sock = fd_close(app.sock);
-	while (!list_empty(&broker.clients) &&
-		!list_first(&broker.clients, struct client, link)->dead)
+	while (is_connected())
 		ck_assert_int_eq(loop_turn(broker.loop, true), 0);
 }
 

@@ -46,24 +46,21 @@ struct fastrpc_domain {
 	struct list link;    /* device->domains */
 	struct list waiting; /* device->waiting */
 	struct fastrpc_device *owner;
-	uint32_t number;
-	enum domain_state state;
-	bool ending;    /* it is to end as soon as it has started */
-	bool hung;      /* a call did not end in time */
-	bool abandoned; /* the DSP is gone, or said no: there is nobody to ask to end it */
-
-	struct user *user;      /* of its first session: who pays for its descriptors */
-	unsigned int fds, crew; /* charged to it; jobs announced to the crew */
+	struct user *user; /* of its first session: who pays for its descriptors */
 	const struct policy_domain *policy;
 	char share[DSP_RULE_SIZE]; /* "": for one session */
-	struct list sessions;
-	struct list imports;
-	unsigned int n_imports;
+	uint32_t number;
+	enum domain_state state;
+	unsigned int fds, crew; /* charged to its user; jobs announced to the crew */
+	bool ending;            /* it is to end as soon as it has started */
+	bool hung;              /* a call did not end in time */
+	bool abandoned;         /* the DSP is gone, or said no: there is nobody to ask to end it */
+	atomic_bool stop;       /* the tunnel is to end */
 
+	unsigned int n_imports;
+	struct list sessions, imports;
 	struct workers *workers;
-	unsigned int n_jobs; /* that run there, and calls */
 	struct job start, exit, tunnel_job, close;
-	atomic_bool stop;                   /* the tunnel is to end */
 	struct loop_task parting, farewell; /* from its sessions; from all */
 	struct loop_task more;    /* a call was taken back, so there is room for another */
 	struct deadline deadline; /* WAITING: of the queue; READY: idle; then: of the step */
@@ -75,17 +72,17 @@ struct fastrpc_domain {
 	struct tunnel *tunnel;
 	struct node_result result;
 	char text[DSP_TEXT_SIZE]; /* why it did not start */
-	bool unreleased;          /* the DSP did not confirm its end */
-	bool unasked;             /* the kernel had no room for asking it to exit */
 
 	struct host_options host;
 	char owner_text[DSP_CHANNEL_SIZE + 16]; /* for the log */
-	int module; /* that its session brought, which keeps it open; -1: none */
 	char module_file[DSP_CHANNEL_SIZE];
-
-	struct fastrpc_slot slots[FASTRPC_CALLS];
-	enum dsp_status end_status;
 	char end_text[DSP_TEXT_SIZE];
+	struct fastrpc_slot slots[FASTRPC_CALLS];
+	unsigned int n_jobs; /* that run in its threads, and calls */
+	int module;          /* that its session brought, which keeps it open; -1: none */
+	enum dsp_status end_status;
+	bool unreleased; /* the DSP did not confirm its end */
+	bool unasked;    /* the kernel had no room for asking it to exit */
 };
 
 static inline struct fastrpc_domain *fastrpc_domain_of(const struct lane *lane)

@@ -131,15 +131,14 @@ static void mapped(struct job *job)
 
 void fastrpc_release(struct fastrpc_import *import)
 {
+	/* Then it goes with the domain. */
+	bool stays = import->domain->state != DOMAIN_READY || import->pinned;
+
 	if (import->state == IMPORT_MAPPING) {
 		import->abandoned = true;
-	} else if (import->state == IMPORT_FAILED) {
+	} else if (import->state == IMPORT_FAILED || (!stays && !import->mapped)) {
 		import_free(import);
-	} else if (import->domain->state != DOMAIN_READY || import->pinned) {
-		/* It goes with the domain. */
-	} else if (!import->mapped) {
-		import_free(import);
-	} else if (import->state == IMPORT_READY) {
+	} else if (!stays && import->state == IMPORT_READY) {
 		import->state = IMPORT_UNMAPPING;
 		import->job = (struct job){.run = unmap, .done = unmapped};
 		fastrpc_domain_run(import->domain, &import->job);
