@@ -256,7 +256,9 @@ struct dspbroker_completion {
  * Call and wait, also for room if need be. Returns what became of it: 0 when the module returned 0,
  * DSPBROKER_DSP_ERROR when it returned something else, which is in *@result (may be NULL) either
  * way. Inline outputs are written only when 0 is returned.
- * Errors: DSPBROKER_TIMED_OUT, _CANCELLED, _DOMAIN_CRASHED, _DEVICE_DOWN, _OVER_LIMIT (calls in
+ * Errors: DSPBROKER_TIMED_OUT, _CANCELLED, _DOMAIN_CRASHED, _DEVICE_DOWN (call again when the
+ * device is up: the module is opened anew then), _LOAD_FAILED (that failed), _BUSY (no room for it
+ * in the kernel, or no protection domain free, as long as its time lasted), _OVER_LIMIT (calls in
  * flight), _INVALID (an argument outside its buffer, or a method that is the broker's own),
  * _NOT_FOUND (the broker does not know the session), _SHUTTING_DOWN, _NO_RESOURCES; -EMSGSIZE (the
  * inline arguments together are larger than the argument area), -EAGAIN (completed calls that were
