@@ -28,6 +28,16 @@ void have_cdsp(void)
 
 /* The broker. */
 
+void add_fastrpc_case(Suite *suite, const char *name, const TTest *test)
+{
+	TCase *tcase = tcase_create(name);
+
+	tcase_set_timeout(tcase, HARNESS_TIMEOUT_S);
+	tcase_add_unchecked_fixture(tcase, have_cdsp, NULL);
+	tcase_add_test(tcase, test);
+	suite_add_tcase(suite, tcase);
+}
+
 void start_broker(struct harness *harness, const char *policy)
 {
 	struct dspbroker *broker;

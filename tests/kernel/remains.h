@@ -10,6 +10,8 @@
 
 /* For a fixture of each test: have a DSP, once, and its files. */
 void have_cdsp(void);
+/* A test with that fixture, in a case of its own. */
+void add_fastrpc_case(Suite *suite, const char *name, const TTest *test);
 /* Start a broker, and wait until it has asked the DSP what it is: that takes a kernel session. */
 void start_broker(struct harness *harness, const char *policy);
 

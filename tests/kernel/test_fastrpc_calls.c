@@ -238,6 +238,7 @@ static void *change(void *data)
 	for (uint32_t value = EXAMPLE_COPY; !atomic_load(&changer->stop);
 		value ^= EXAMPLE_COPY ^ EXAMPLE_ADD_ONE) {
 		atomic_store(changer->word, value);
+		/* The moment is what is random. */
 		nanosleep(&(struct timespec){.tv_nsec = rand_r(&seed) % 100000}, NULL);
 	}
 	return NULL;

@@ -290,24 +290,14 @@ START_TEST(a_broker_that_stops_costs_the_kernel_no_call)
 }
 END_TEST
 
-static void add(Suite *suite, const char *name, const TTest *test)
-{
-	TCase *tcase = tcase_create(name);
-
-	tcase_set_timeout(tcase, HARNESS_TIMEOUT_S);
-	tcase_add_unchecked_fixture(tcase, have_cdsp, NULL);
-	tcase_add_test(tcase, test);
-	suite_add_tcase(suite, tcase);
-}
-
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("ends on drivers/misc/fastrpc");
 
-	add(suite, "clients", killed_clients_leave_nothing_behind);
-	add(suite, "opening", clients_killed_while_they_open_leave_nothing_behind);
-	add(suite, "brokers", killed_brokers_leave_nothing_behind);
-	add(suite, "stop", a_broker_that_stops_costs_the_kernel_no_call);
+	add_fastrpc_case(suite, "clients", killed_clients_leave_nothing_behind);
+	add_fastrpc_case(suite, "opening", clients_killed_while_they_open_leave_nothing_behind);
+	add_fastrpc_case(suite, "brokers", killed_brokers_leave_nothing_behind);
+	add_fastrpc_case(suite, "stop", a_broker_that_stops_costs_the_kernel_no_call);
 	return suite;
 }
 

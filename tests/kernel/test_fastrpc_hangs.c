@@ -304,25 +304,15 @@ START_TEST(a_call_is_cancelled_before_it_runs_and_not_after)
 }
 END_TEST
 
-static void add(Suite *suite, const char *name, const TTest *test)
-{
-	TCase *tcase = tcase_create(name);
-
-	tcase_set_timeout(tcase, HARNESS_TIMEOUT_S);
-	tcase_add_unchecked_fixture(tcase, have_cdsp, NULL);
-	tcase_add_test(tcase, test);
-	suite_add_tcase(suite, tcase);
-}
-
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("calls that hang on drivers/misc/fastrpc");
 
-	add(suite, "hang", a_call_that_is_not_answered_times_out_once);
-	add(suite, "teardown", teardown_ends_all_who_share_the_domain);
-	add(suite, "quarantine", quarantine_lets_others_go_on_and_nobody_in);
-	add(suite, "stuck", a_domain_where_nothing_can_run_any_more_ends);
-	add(suite, "cancel", a_call_is_cancelled_before_it_runs_and_not_after);
+	add_fastrpc_case(suite, "hang", a_call_that_is_not_answered_times_out_once);
+	add_fastrpc_case(suite, "teardown", teardown_ends_all_who_share_the_domain);
+	add_fastrpc_case(suite, "quarantine", quarantine_lets_others_go_on_and_nobody_in);
+	add_fastrpc_case(suite, "stuck", a_domain_where_nothing_can_run_any_more_ends);
+	add_fastrpc_case(suite, "cancel", a_call_is_cancelled_before_it_runs_and_not_after);
 	return suite;
 }
 

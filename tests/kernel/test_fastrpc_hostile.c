@@ -478,27 +478,17 @@ START_TEST(clients_reach_only_what_is_theirs)
 }
 END_TEST
 
-static void add(Suite *suite, const char *name, const TTest *test)
-{
-	TCase *tcase = tcase_create(name);
-
-	tcase_set_timeout(tcase, HARNESS_TIMEOUT_S);
-	tcase_add_unchecked_fixture(tcase, have_cdsp, NULL);
-	tcase_add_test(tcase, test);
-	suite_add_tcase(suite, tcase);
-}
-
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("harm on drivers/misc/fastrpc");
 
-	add(suite, "late", what_it_writes_late_meets_the_iommu);
-	add(suite, "long", an_output_that_is_too_long_ends_its_domain);
-	add(suite, "host", whatever_it_asks_of_its_host_calls_go_on);
-	add(suite, "refuse", a_dsp_that_makes_no_domain_is_not_asked_at_once_again);
-	add(suite, "release", a_domain_whose_end_is_not_confirmed_keeps_its_memory);
-	add(suite, "errno", a_call_that_returns_an_error_of_the_kernels_runs_once);
-	add(suite, "clients", clients_reach_only_what_is_theirs);
+	add_fastrpc_case(suite, "late", what_it_writes_late_meets_the_iommu);
+	add_fastrpc_case(suite, "long", an_output_that_is_too_long_ends_its_domain);
+	add_fastrpc_case(suite, "host", whatever_it_asks_of_its_host_calls_go_on);
+	add_fastrpc_case(suite, "refuse", a_dsp_that_makes_no_domain_is_not_asked_at_once_again);
+	add_fastrpc_case(suite, "release", a_domain_whose_end_is_not_confirmed_keeps_its_memory);
+	add_fastrpc_case(suite, "errno", a_call_that_returns_an_error_of_the_kernels_runs_once);
+	add_fastrpc_case(suite, "clients", clients_reach_only_what_is_theirs);
 	return suite;
 }
 

@@ -121,23 +121,13 @@ START_TEST(the_kernel_has_lost_no_call_by_them)
 }
 END_TEST
 
-static void add(Suite *suite, const char *name, const TTest *test)
-{
-	TCase *tcase = tcase_create(name);
-
-	tcase_set_timeout(tcase, HARNESS_TIMEOUT_S);
-	tcase_add_unchecked_fixture(tcase, have_cdsp, NULL);
-	tcase_add_test(tcase, test);
-	suite_add_tcase(suite, tcase);
-}
-
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("many sessions on drivers/misc/fastrpc");
 
-	add(suite, "alone", thousands_of_sessions_alone_leave_nothing_behind);
-	add(suite, "together", thousands_of_sessions_together_leave_nothing_behind);
-	add(suite, "calls", the_kernel_has_lost_no_call_by_them);
+	add_fastrpc_case(suite, "alone", thousands_of_sessions_alone_leave_nothing_behind);
+	add_fastrpc_case(suite, "together", thousands_of_sessions_together_leave_nothing_behind);
+	add_fastrpc_case(suite, "calls", the_kernel_has_lost_no_call_by_them);
 	return suite;
 }
 

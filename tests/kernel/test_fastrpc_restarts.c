@@ -409,26 +409,16 @@ START_TEST(a_module_that_does_not_open_again_ends_its_session)
 }
 END_TEST
 
-static void add(Suite *suite, const char *name, const TTest *test)
-{
-	TCase *tcase = tcase_create(name);
-
-	tcase_set_timeout(tcase, HARNESS_TIMEOUT_S);
-	tcase_add_unchecked_fixture(tcase, have_cdsp, NULL);
-	tcase_add_test(tcase, test);
-	suite_add_tcase(suite, tcase);
-}
-
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("restarts on drivers/misc/fastrpc");
 
-	add(suite, "down", while_it_is_down_nothing_runs_and_nothing_opens);
-	add(suite, "generation", a_result_says_in_which_life_of_the_dsp_it_came_about);
-	add(suite, "module", a_module_that_does_not_open_again_ends_its_session);
-	add(suite, "private", domains_that_are_not_shared_are_restored_as_well);
-	add(suite, "crashes", crashes_of_the_remote_processor_are_restarts);
-	add(suite, "load", a_hundred_restarts_under_load);
+	add_fastrpc_case(suite, "down", while_it_is_down_nothing_runs_and_nothing_opens);
+	add_fastrpc_case(suite, "generation", a_result_says_in_which_life_of_the_dsp_it_came_about);
+	add_fastrpc_case(suite, "module", a_module_that_does_not_open_again_ends_its_session);
+	add_fastrpc_case(suite, "private", domains_that_are_not_shared_are_restored_as_well);
+	add_fastrpc_case(suite, "crashes", crashes_of_the_remote_processor_are_restarts);
+	add_fastrpc_case(suite, "load", a_hundred_restarts_under_load);
 	return suite;
 }
 

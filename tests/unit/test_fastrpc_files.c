@@ -2,9 +2,11 @@
 /* Which of the host's files a DSP can reach, by which name, and what it may do with them. */
 #include <check.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -322,6 +324,49 @@ START_TEST(a_directory_that_was_removed_is_empty)
 }
 END_TEST
 
+/* What the administrator named, its owner could have replaced since. */
+START_TEST(a_directory_behind_a_link_is_left_out_but_modules_may_be_there)
+{
+	struct policy_dir dir = {.writable = true};
+	const struct policy_domain domain = {.name = "d", .dirs = &dir, .n_dirs = 1, .files = 1};
+	struct files *left;
+
+	tree_link("elsewhere", "read");
+	dir.path = tree_path("elsewhere");
+	ck_assert_int_eq(files_new(&left, &domain), 1);
+	ck_assert_int_lt(files_open(left, "data", 4, FILES_READ), 0);
+	ck_assert_int_eq(files_add_directory(left, tree_path("elsewhere")), 0);
+	ck_assert_int_eq(files_open(left, "data", 4, FILES_READ), 1);
+	left = files_free(left);
+}
+END_TEST
+
+/* A file system of somebody's might never answer. */
+START_TEST(what_is_mounted_beneath_a_directory_is_out_of_reach)
+{
+	const struct policy_dir dir = {tree_path("write"), true};
+	const struct policy_domain domain = {
+		.name = "d", .dirs = &dir, .n_dirs = 1, .files = 4, .file_bytes = 100};
+	struct files *mine;
+
+	tree_make_folder("write/mounted");
+	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		mount("tmpfs", tree_path("write/mounted"), "tmpfs", 0, NULL) < 0) {
+		fputs("SKIPPED: only root may mount\n", stderr);
+		return;
+	}
+	tree_write("write/mounted/file", "text");
+	/* Opened where the mount is to be seen. */
+	ck_assert_int_eq(files_new(&mine, &domain), 0);
+	ck_assert_int_eq(files_open(mine, "mounted/file", 12, FILES_READ), -EXDEV);
+	ck_assert_int_eq(files_open(mine, "mounted/new", 11, FILES_WRITE), -EXDEV);
+	ck_assert_int_eq(files_remove(mine, "mounted/file", 12), -EXDEV);
+	ck_assert_int_eq(files_open_folder(mine, "mounted", 7), -EXDEV);
+	mine = files_free(mine);
+	ck_assert_int_eq(umount(tree_path("write/mounted")), 0);
+}
+END_TEST
+
 START_TEST(a_directory_that_cannot_be_opened_is_left_out)
 {
 	const struct policy_dir some[] = {{tree_path("nothing"), true}, {"relative", true},
@@ -466,6 +511,8 @@ static void add_right_tests(TCase *tcase)
 	tcase_add_test(tcase, nothing_is_renamed_from_one_directory_to_another);
 	tcase_add_test(tcase, a_directory_of_policy_is_itself_nobodys_to_change);
 	tcase_add_test(tcase, a_directory_that_was_removed_is_empty);
+	tcase_add_test(tcase, a_directory_behind_a_link_is_left_out_but_modules_may_be_there);
+	tcase_add_test(tcase, what_is_mounted_beneath_a_directory_is_out_of_reach);
 	tcase_add_test(tcase, a_directory_that_cannot_be_opened_is_left_out);
 	tcase_add_loop_test(tcase, a_folder_is_listed_to_its_end, 0, 3);
 	tcase_add_test(tcase, what_a_name_stands_for_is_told);

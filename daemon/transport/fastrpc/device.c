@@ -214,9 +214,7 @@ void fastrpc_device_queue(struct fastrpc_device *device, struct fastrpc_domain *
 
 static void make_room(struct fastrpc_device *device)
 {
-	struct fastrpc_domain *domain;
-
-	struct fastrpc_domain *idle = NULL;
+	struct fastrpc_domain *domain, *idle = NULL;
 
 	list_for_each (domain, &device->domains, link) {
 		if (domain->state > DOMAIN_READY)

@@ -14,8 +14,8 @@
 #include "daemon/transport/fastrpc/tunnel.h"
 #include "daemon/user.h"
 
-/* How long the DSP may take to end a domain, and then what ran there to come back, before it is
- * interrupted; and how often that is done again. */
+/* How long the DSP may take to end a domain, and then what ran there to come back, or to start one,
+ * before whoever waits for it is interrupted; and how often that is done again. */
 #define EXIT_US   1000000
 #define SETTLE_US 200000
 #define START_US  15000000
@@ -187,7 +187,6 @@ void fastrpc_domain_job_done(struct fastrpc_domain *domain)
 static void ask_to_exit(struct job *job)
 {
 	struct fastrpc_domain *domain = container_of(job, struct fastrpc_domain, exit);
-
 	struct node_result result =
 		node_invoke(domain->node.fd, FASTRPC_PROCESS, PROCESS_EXIT, NULL);
 
@@ -211,7 +210,6 @@ static void begin_exit(struct fastrpc_domain *domain)
 
 	/* A call that is interrupted costs the kernel memory, and one of its 255 places for calls,
 	 * until the DSP restarts: so they get a chance to end by themselves. */
-
 	domain->state = DOMAIN_EXITING;
 	fastrpc_imports_cancel(domain);
 	if (ask) {
