@@ -89,7 +89,7 @@ LIBRARY  := $(filter-out client/dspctl%,$(wildcard client/*.c))
 DSPCTL   := $(wildcard client/dspctl*.c)
 BENCH    := $(wildcard tests/bench/*.c)
 KERNEL_BENCH := $(wildcard tests/kernel/bench/*.c) tests/kernel/fastrpc.c \
-	$(filter-out %/bench.c %/measure.c,$(BENCH))
+	$(patsubst %,tests/bench/%.c,peer report sample service)
 
 # A module is daemon/softdsp/modules/NAME_skel.c and, where it has more, MODULE_NAME.
 MODULE_DIR     := daemon/softdsp/modules
@@ -173,7 +173,8 @@ kernel-shell: ## a shell in that guest
 	@DSP_BUILD=$(BUILD) tests/kernel/boot --shell
 
 bench: ## measure, and write build/bench.json
-	@tests/deps build
+	@tests/deps bench
+	@tests/deps --unpack dbus-broker usr/bin/dbus-broker $(BUILD)/peers
 	@$(MAKE) all $(BUILD)/bench
 	@DSP_BUILD=$(BUILD) $(BUILD)/bench
 
@@ -235,7 +236,8 @@ $(BUILD)/softdsp: $(call objects,$(SOFTDSP) $(PROTOCOL))
 $(BUILD)/dspctl: private PACKAGES := json-c sndfile
 $(BUILD)/dspctl: $(call objects,$(DSPCTL) $(POLICY)) $(BUILD)/libdspbroker.a
 
-$(BUILD)/bench $(BUILD)/bench-kernel: private PACKAGES := json-c
+$(BUILD)/bench: private PACKAGES := json-c libsystemd
+$(BUILD)/bench-kernel: private PACKAGES := json-c
 $(BUILD)/bench: $(call objects,$(BENCH)) $(BUILD)/libdspbroker.a
 $(BUILD)/bench-kernel: $(call objects,$(KERNEL_BENCH)) $(BUILD)/libdspbroker.a
 

@@ -86,11 +86,10 @@ static int start(struct pending **out, struct dspbroker_session *session,
 	struct dspbroker *broker = session->broker;
 	struct dsp_entry entry;
 	struct pending *pending;
-	int r = 0;
 
 	if (broker->broken)
 		return connection_gone(broker);
-	pending = pending_take(session, DSP_OP_INVOKE, submitted);
+	pending = pending_take(session, DSP_OP_INVOKE, submitted, area_size);
 	if (!pending)
 		return -EAGAIN;
 	pending->user = call->user;
@@ -102,20 +101,9 @@ static int start(struct pending **out, struct dspbroker_session *session,
 	entry.target = 0;
 	entry.method = call->method;
 	entry.timeout_us = call->timeout_us;
-	if (area_size)
-		r = arena_alloc(&broker->arena, area_size, &pending->area_offset);
-	if (r >= 0) {
-		pending->area_size = area_size;
-		stage(broker, pending, call, &entry);
-		r = pending_push(broker, pending, &entry);
-	}
-	if (r < 0) {
-		pending_put(broker, pending);
-		return r;
-	}
-	pending_publish(broker);
+	stage(broker, pending, call, &entry);
 	*out = pending;
-	return 0;
+	return pending_start(broker, pending, &entry);
 }
 
 int dspbroker_invoke(struct dspbroker_session *session, const struct dspbroker_call *call,
@@ -175,21 +163,14 @@ static int start_cancel(struct pending **out, struct dspbroker_session *session,
 		.target = target,
 	};
 	struct pending *pending;
-	int r;
 
 	if (broker->broken)
 		return connection_gone(broker);
-	pending = pending_take(session, DSP_OP_CANCEL, false);
+	pending = pending_take(session, DSP_OP_CANCEL, false, 0);
 	if (!pending)
 		return -EAGAIN;
-	r = pending_push(broker, pending, &entry);
-	if (r < 0) {
-		pending_put(broker, pending);
-		return r;
-	}
-	pending_publish(broker);
 	*out = pending;
-	return 0;
+	return pending_start(broker, pending, &entry);
 }
 
 int dspbroker_cancel(struct dspbroker_session *session, const void *user)
@@ -237,12 +218,25 @@ static unsigned int take_ready(struct dspbroker *broker, struct dspbroker_comple
 	return n;
 }
 
+static unsigned int await_ready(struct dspbroker *broker, struct dspbroker_completion *out,
+	unsigned int max, int64_t deadline)
+{
+	unsigned int n = 0;
+	int r = 0;
+
+	while (!n && !broker->broken && r != -ETIMEDOUT) {
+		r = deadline == DEADLINE_NOW
+			    ? pump_glance(broker)
+			    : pump_wait(broker, broker->n_submitted ? deadline : DEADLINE_NOW);
+		n = take_ready(broker, out, max);
+	}
+	return n;
+}
+
 int dspbroker_reap(struct dspbroker *broker, struct dspbroker_completion *out, unsigned int max,
 	int timeout_ms)
 {
-	int64_t deadline = pump_deadline(timeout_ms);
 	unsigned int n;
-	int r = 0;
 
 	message_clear();
 	if (!broker || !out || !max || max > INT32_MAX)
@@ -251,12 +245,8 @@ int dspbroker_reap(struct dspbroker *broker, struct dspbroker_completion *out, u
 	HOLD(broker);
 	pump_collect(broker);
 	n = take_ready(broker, out, max);
-	while (!n && !broker->broken && r != -ETIMEDOUT) {
-		r = deadline == DEADLINE_NOW
-			    ? pump_glance(broker)
-			    : pump_wait(broker, broker->n_submitted ? deadline : DEADLINE_NOW);
-		n = take_ready(broker, out, max);
-	}
+	if (!n)
+		n = await_ready(broker, out, max, pump_deadline(timeout_ms));
 	if (!n)
 		connection_clear_attention(broker);
 	return !n && broker->broken ? connection_gone(broker) : (int)n;

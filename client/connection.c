@@ -35,7 +35,7 @@ static bool attention_wanted(const struct dspbroker *broker)
 
 void connection_update_attention(struct dspbroker *broker)
 {
-	if (broker->attention_on || !broker->polled || !attention_wanted(broker))
+	if (!broker->polled || broker->attention_on || !attention_wanted(broker))
 		return;
 	ring_kick(broker->attention);
 	broker->attention_on = true;
@@ -291,7 +291,6 @@ int dspbroker_connect_fd(struct dspbroker **out, int fd)
 	r = gather(broker, fd);
 	if (r < 0)
 		return r;
-	pump_arm(broker);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	broker->sock = fd;
 	*out = TAKE_PTR(broker);
@@ -346,12 +345,7 @@ int dspbroker_fd(const struct dspbroker *broker)
 	if (!broker)
 		return -EINVAL;
 	HOLD(mutable);
-	if (!mutable->polled) {
-		mutable->polled = true;
-		pump_drain(mutable);
-		pump_arm(mutable);
-		/* Whoever waits for the broker may have been meant by what was taken here. */
-		pump_nudge(mutable);
-	}
+	if (!mutable->polled)
+		pump_expose(mutable);
 	return broker->epoll;
 }

@@ -25,9 +25,14 @@
  * fork(). The child must not use a connection of its parent, nor close it.
  *
  * Sandbox. With dspbroker_connect_fd() the library opens no file and makes no socket. It needs
- * sendmsg, recvmsg, read, write, poll, epoll_wait, futex, mmap, munmap, close, fstat, fcntl,
- * clock_gettime and what malloc() needs; while connecting also getsockopt, eventfd2, epoll_create1
- * and epoll_ctl. dspbroker_buffer_begin() and _end() need ioctl, for buffers that are no memfds.
+ * sendmsg, recvmsg, read, write, poll, epoll_wait, futex, sched_yield, getcpu, mmap, munmap, close,
+ * fstat, fcntl, clock_gettime and what malloc() needs; while connecting also getsockopt, eventfd2,
+ * epoll_create1 and epoll_ctl. dspbroker_buffer_begin() and _end() need ioctl, for buffers that are
+ * no memfds.
+ *
+ * Waiting. Where calls end within microseconds, a thread that waits looks for that a little before
+ * it sleeps: up to a tenth of a millisecond, and only as long as that has paid. Meanwhile it lets
+ * whoever wants its processor go first.
  *
  * Units. Sizes, offsets and lengths are bytes, times are microseconds unless the name says
  * otherwise.

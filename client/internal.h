@@ -3,8 +3,8 @@
  * What the files of the library share. One mutex per connection guards all of it; every function
  * below that takes a connection expects it held, unless it says otherwise.
  *
- * One thread at a time pumps: it waits for the broker, without the mutex, on the socket and the
- * notify fd. The others wait for it on the condition variable. See pump.c.
+ * One thread at a time pumps: it waits for the broker, without the mutex. The others wait for it on
+ * the condition variable. See pump.c.
  */
 #ifndef DSP_CLIENT_INTERNAL_H
 #define DSP_CLIENT_INTERNAL_H
@@ -17,6 +17,7 @@
 #include "client/dspbroker.h"
 #include "protocol/ring.h"
 #include "protocol/sock.h"
+#include "protocol/spin.h"
 #include "protocol/util.h"
 #include "protocol/wire.h"
 
@@ -26,16 +27,30 @@
 #define DEADLINE_NOW     INT64_C(0)
 #define DEADLINE_FOREVER INT64_MAX
 
+/* How the thread that pumps waits. */
+enum pump_stage {
+	PUMP_FREE, /* no thread pumps */
+	PUMP_LOOKS,
+	PUMP_NAPS,   /* at the ring's futex */
+	PUMP_SLEEPS, /* in epoll_wait(2) */
+};
+
 struct dspbroker {
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* something came from the broker, or the pump is free */
-	bool pumping;           /* a thread waits for the broker */
-	bool sound;             /* the ring does not wake us for SENDs that went well */
-	bool polled;            /* somebody has dspbroker_fd() */
-	unsigned int eager;     /* threads that wait for more than messages */
-	unsigned int senders;   /* threads that wait for room in the socket */
-	unsigned int starved;   /* threads that wait for room to start a call */
-	const char *broken;     /* NULL; else why the connection is gone, static text */
+	unsigned int waiting;   /* threads that wait for that */
+	enum pump_stage stage;
+	bool attends;         /* the thread that pumps sees what comes over the socket */
+	bool sound;           /* it is not woken for SENDs that went well */
+	_Atomic bool nudged;  /* it is to come back; it reads this without the mutex */
+	struct spin spin;     /* how long it looks */
+	bool woke;            /* the broker had to be woken since it waited last */
+	int64_t nap_ns;       /* how long it naps before it sleeps where it sees everything */
+	unsigned int rounds;  /* looks; its own, without the mutex */
+	bool polled;          /* somebody has dspbroker_fd() */
+	unsigned int eager;   /* threads that wait for more than messages */
+	unsigned int starved; /* threads that wait for room to start a call */
+	const char *broken;   /* NULL; else why the connection is gone, static text */
 
 	int sock, doorbell, notify;
 	int nudge;         /* eventfd: the pumping thread is to look again */
@@ -138,14 +153,11 @@ int pump_wait_message(struct dspbroker *broker, int64_t deadline);
 bool pump_collect(struct dspbroker *broker);
 /* Make the waiter; @sock is not the connection's yet. Returns 0 or -errno. */
 int pump_init(struct dspbroker *broker, int sock);
-/* Empty the notify socket. */
-void pump_drain(struct dspbroker *broker);
 /* Look, without waiting: as pump_wait(), which costs a system call; this does so only once in a
  * while, so that the end of the connection is noticed, or when somebody polls dspbroker_fd(). */
 int pump_glance(struct dspbroker *broker);
-/* Let the next completion that matters to anybody make the notify fd readable. True if something
- * was taken before. */
-bool pump_arm(struct dspbroker *broker);
+/* Somebody gets dspbroker_fd(): from now on each completion makes it readable. */
+void pump_expose(struct dspbroker *broker);
 /* Something changed on this side: let everybody look again. */
 void pump_nudge(struct dspbroker *broker);
 int64_t pump_deadline(int timeout_ms);
@@ -241,9 +253,11 @@ struct pending {
 int pending_init(struct dspbroker *broker, uint32_t n);
 void pending_deinit(struct dspbroker *broker);
 
-/* Half of the places are not for what is submitted: what nobody reaps cannot keep
- * dspbroker_invoke() from working. NULL: none left. */
-struct pending *pending_take(struct dspbroker_session *session, enum dsp_op op, bool submitted);
+/* One with so many bytes of the argument area. Half of the places are not for what is submitted:
+ * what nobody reaps cannot keep dspbroker_invoke() from working. NULL: none left, or no room in the
+ * area. */
+struct pending *pending_take(struct dspbroker_session *session, enum dsp_op op, bool submitted,
+	uint32_t area_size);
 void pending_put(struct dspbroker *broker, struct pending *pending);
 /* Of the device, if it is a call that ran; else 0. */
 uint32_t pending_generation(const struct pending *pending);
@@ -258,6 +272,8 @@ int pending_push(struct dspbroker *broker, struct pending *pending, struct dsp_e
 int pending_push_again(struct dspbroker *broker, struct pending *pending, struct dsp_entry *entry);
 /* Show the broker what was pushed. */
 void pending_publish(struct dspbroker *broker);
+/* Push and publish. When that fails, it is put back. */
+int pending_start(struct dspbroker *broker, struct pending *pending, struct dsp_entry *entry);
 void pending_complete(struct dspbroker *broker, const struct dsp_completion *completion);
 /* End all that run with -ECONNRESET. */
 void pending_break(struct dspbroker *broker);

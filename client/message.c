@@ -79,18 +79,12 @@ static void release(struct pending *pending)
 static int hold(struct dspbroker_session *session)
 {
 	struct dspbroker *broker = session->broker;
-	struct pending *pending = pending_take(session, DSP_OP_RECEIVE, false);
+	struct pending *pending = pending_take(session, DSP_OP_RECEIVE, false, session->info.mtu);
 	struct dsp_entry entry;
 	int r;
 
 	if (!pending)
 		return -EAGAIN;
-	r = arena_alloc(&broker->arena, session->info.mtu, &pending->area_offset);
-	if (r < 0) {
-		pending_put(broker, pending);
-		return r;
-	}
-	pending->area_size = session->info.mtu;
 	broker->receive_bytes += arena_round(pending->area_size);
 	broker->n_receives++;
 	broker->n_extra += session->n_held > 0;
@@ -275,11 +269,23 @@ static int tell_end(struct dspbroker_session *session)
 	return session->ended;
 }
 
+static void await_message(struct dspbroker_session *session, int timeout_ms)
+{
+	int64_t deadline;
+	int r = 0;
+
+	if (!list_empty(&session->arrived) || session->ended)
+		return;
+	deadline = pump_deadline(timeout_ms);
+	while (list_empty(&session->arrived) && !session->ended && r != -ETIMEDOUT)
+		r = deadline == DEADLINE_NOW ? pump_glance(session->broker)
+					     : pump_wait_message(session->broker, deadline);
+}
+
 int dspbroker_receive(struct dspbroker_session *session, void *data, size_t size, size_t *length,
 	uint32_t *dropped, int timeout_ms)
 {
-	int64_t deadline = pump_deadline(timeout_ms);
-	int r = 0;
+	int r;
 
 	message_clear();
 	if (!session || !data || !length)
@@ -293,9 +299,7 @@ int dspbroker_receive(struct dspbroker_session *session, void *data, size_t size
 	}
 
 	HOLD(session->broker);
-	while (list_empty(&session->arrived) && !session->ended && r != -ETIMEDOUT)
-		r = deadline == DEADLINE_NOW ? pump_glance(session->broker)
-					     : pump_wait_message(session->broker, deadline);
+	await_message(session, timeout_ms);
 	if (!list_empty(&session->arrived)) {
 		take(session, data, length, dropped);
 		return 0;

@@ -29,7 +29,8 @@ void pending_deinit(struct dspbroker *broker)
 }
 
 /* Last in, first out: few entries in flight touch little memory. */
-struct pending *pending_take(struct dspbroker_session *session, enum dsp_op op, bool submitted)
+struct pending *pending_take(struct dspbroker_session *session, enum dsp_op op, bool submitted,
+	uint32_t area_size)
 {
 	struct dspbroker *broker = session->broker;
 	struct pending *pending;
@@ -37,13 +38,15 @@ struct pending *pending_take(struct dspbroker_session *session, enum dsp_op op, 
 	if (list_empty(&broker->free) || (submitted && broker->n_reapable == broker->n_table / 2))
 		return NULL;
 	pending = container_of(broker->free.prev, struct pending, link);
+	if (area_size && arena_alloc(&broker->arena, area_size, &pending->area_offset) < 0)
+		return NULL;
 	list_remove(&pending->link);
 	broker->n_reapable += submitted;
 	pending->session = session;
 	pending->op = op;
 	pending->user = NULL;
 	pending->submitted = submitted;
-	pending->area_size = 0;
+	pending->area_size = area_size;
 	pending->n_in = 0;
 	pending->n_outputs = 0;
 	return pending;
@@ -95,12 +98,15 @@ static uint32_t slots_of(const struct dsp_entry *entry)
 	return ring_arg_offset(n_args - 1) / (uint32_t)sizeof(struct dsp_slot) + 1;
 }
 
-static bool has_room(const struct dspbroker *broker, uint32_t slots)
+static bool has_room(struct dspbroker *broker, uint32_t slots)
 {
-	const struct dsp_ring *ring = &broker->ring;
-	uint32_t head = atomic_load_explicit(&ring->shared->sq_head, memory_order_acquire);
-	uint32_t used = ring->sq_tail - head;
+	struct dsp_ring *ring = &broker->ring;
+	uint32_t used = ring->sq_tail - ring->sq_head;
 
+	if (used <= ring->sq_slots && slots <= ring->sq_slots - used)
+		return true;
+	ring->sq_head = atomic_load_explicit(&ring->shared->sq_head, memory_order_acquire);
+	used = ring->sq_tail - ring->sq_head;
 	return used <= ring->sq_slots && slots <= ring->sq_slots - used;
 }
 
@@ -149,9 +155,24 @@ int pending_push_again(struct dspbroker *broker, struct pending *pending, struct
 
 void pending_publish(struct dspbroker *broker)
 {
+	uint32_t how = ring_submit(&broker->ring);
+
 	broker->n_unpublished = 0;
-	if (ring_submit(&broker->ring))
-		ring_kick(broker->doorbell);
+	if (how == DSP_AWAKE)
+		return;
+	broker->woke = true;
+	ring_wake_servicer(&broker->ring, how, broker->doorbell);
+}
+
+int pending_start(struct dspbroker *broker, struct pending *pending, struct dsp_entry *entry)
+{
+	int r = pending_push(broker, pending, entry);
+
+	if (r < 0)
+		pending_put(broker, pending);
+	else
+		pending_publish(broker);
+	return r;
 }
 
 static void pending_end(struct dspbroker *broker, struct pending *pending, int status)
@@ -182,7 +203,7 @@ static void note_generation(const struct pending *pending)
 {
 	uint32_t generation = pending_generation(pending);
 
-	if (generation && pending->session)
+	if (generation && pending->session && pending->session->info.generation != generation)
 		__atomic_store_n(&pending->session->info.generation, generation, __ATOMIC_RELAXED);
 }
 

@@ -35,7 +35,6 @@ static int check(const struct outgoing *message)
 static void stage(struct pending *pending, const struct outgoing *message, int64_t deadline,
 	struct dsp_entry *entry)
 {
-	pending->area_size = (uint32_t)message->length;
 	memcpy(message->session->broker->area + pending->area_offset, message->data,
 		message->length);
 	entry->op = DSP_OP_SEND;
@@ -58,27 +57,18 @@ static int start(struct pending **out, const struct outgoing *message, int64_t d
 	struct dspbroker *broker = message->session->broker;
 	struct dsp_entry entry;
 	struct pending *pending;
-	int r;
 
 	if (broker->broken)
 		return connection_gone(broker);
-	pending = pending_take(message->session, DSP_OP_SEND, message->submitted);
+	pending = pending_take(message->session, DSP_OP_SEND, message->submitted,
+		(uint32_t)message->length);
 	if (!pending)
 		return -EAGAIN;
 	pending->user = message->user;
 	pending->n_in = 1;
-	r = arena_alloc(&broker->arena, (uint32_t)message->length, &pending->area_offset);
-	if (r >= 0) {
-		stage(pending, message, deadline, &entry);
-		r = pending_push(broker, pending, &entry);
-	}
-	if (r < 0) {
-		pending_put(broker, pending);
-		return r;
-	}
-	pending_publish(broker);
+	stage(pending, message, deadline, &entry);
 	*out = pending;
-	return 0;
+	return pending_start(broker, pending, &entry);
 }
 
 int dspbroker_send(struct dspbroker_session *session, const void *data, size_t length,

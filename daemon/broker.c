@@ -155,18 +155,6 @@ static void on_timer(void *userdata)
 	deadline_run(&broker->deadlines, broker_now(broker));
 }
 
-/* After all else: who was woken by a completion may have gone on already, and has not had to ring.
- */
-static void rest_all(struct broker *broker)
-{
-	struct client *client;
-
-	while ((client = list_first(&broker->drowsy, struct client, drowsy))) {
-		list_remove(&client->drowsy);
-		client_rest(client);
-	}
-}
-
 static int flush(struct broker *broker)
 {
 	struct device *device;
@@ -175,7 +163,6 @@ static int flush(struct broker *broker)
 		if (device->ops->flush)
 			device->ops->flush(device);
 	publish_all(broker);
-	rest_all(broker);
 	return loop_set_timer(broker->loop, deadline_next(&broker->deadlines));
 }
 
@@ -352,12 +339,8 @@ int broker_init(struct broker *broker, const struct broker_options *options)
 	list_init(&broker->devices);
 	list_init(&broker->clients);
 	list_init(&broker->dirty);
-	list_init(&broker->drowsy);
 	list_init(&broker->sessions);
-	call_pool_init(&broker->calls, &broker->deadlines);
-	r = deadline_reserve(&broker->deadlines);
-	if (r < 0)
-		return r;
+	call_pool_init(&broker->calls);
 	raise_fd_limit(broker);
 	r = load_policy(broker);
 	if (r < 0)
@@ -392,9 +375,7 @@ void broker_deinit(struct broker *broker)
 	broker->hotplug = hotplug_free(broker->hotplug);
 	user_forget_all(broker);
 	deadline_clear(&broker->deadlines, &broker->grace);
-	deadline_unreserve(&broker->deadlines);
 	call_pool_deinit(&broker->calls);
-	deadline_heap_deinit(&broker->deadlines);
 	broker->crew = crew_free(broker->crew);
 	broker->loop = loop_free(broker->loop);
 	policy_free(broker->policy);

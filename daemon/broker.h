@@ -40,7 +40,6 @@ struct broker {
 	struct list devices;
 	struct list clients;
 	struct list dirty;    /* clients with completions to be published */
-	struct list drowsy;   /* clients that are to ring for what they submit next */
 	struct list sessions; /* all, by number */
 	uint64_t last_session;
 

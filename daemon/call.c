@@ -10,20 +10,17 @@
 #include "daemon/session.h"
 #include "daemon/transport/transport.h"
 
-void call_pool_init(struct call_pool *pool, struct deadline_heap *deadlines)
+void call_pool_init(struct call_pool *pool)
 {
 	list_init(&pool->free);
-	pool->deadlines = deadlines;
 }
 
 void call_pool_deinit(struct call_pool *pool)
 {
 	struct call *call, *following;
 
-	list_for_each_safe (call, following, &pool->free, link) {
-		deadline_unreserve(pool->deadlines);
+	list_for_each_safe (call, following, &pool->free, link)
 		free(call);
-	}
 	list_init(&pool->free);
 }
 
@@ -38,10 +35,6 @@ struct call *call_new(struct session *session, enum dsp_op op)
 		call = malloc(sizeof(*call));
 		if (!call)
 			return NULL;
-		if (deadline_reserve(pool->deadlines) < 0) {
-			free(call);
-			return NULL;
-		}
 	}
 	/* The arguments stay as they are: n_in and n_out say which of them count. */
 	memset(call, 0, offsetof(struct call, args));
@@ -87,7 +80,7 @@ void call_done(struct call *call, const struct dsp_completion *completion)
 	told.user_data = call->user_data;
 	told.reserved = 0; /* it may come from a domain */
 	deadline_clear(&session->client->broker->deadlines, &call->deadline);
-	scheduler_remove(call);
+	scheduler_end(call, completion->busy_ns);
 	call_drop(call);
 	session_call_done(session, op, &told);
 }
@@ -99,8 +92,11 @@ void call_fail(struct call *call, enum dsp_status status)
 
 bool call_cancel(struct call *call, enum dsp_status status)
 {
-	if (call->state == CALL_SUBMITTED && !call->session->device->ops->cancel(call))
-		return false;
+	if (call->state == CALL_SUBMITTED) {
+		if (!call->session->device->ops->cancel(call))
+			return false;
+		scheduler_take_back(call);
+	}
 	call_fail(call, status);
 	return true;
 }

@@ -37,19 +37,19 @@ struct call {
 	uint64_t user_data;      /* the client's */
 	uint32_t method;
 	uint32_t timeout_us;
+	uint64_t estimate_ns; /* submitted: what it is expected to cost */
 	struct deadline deadline;
 	uint32_t tag; /* the transport's, while submitted */
 	uint8_t n_in, n_out;
 	struct call_arg args[DSP_ARGS_MAX]; /* n_in + n_out are valid */
 };
 
-/* Freed calls are kept for the next, each with the place of its deadline. */
+/* Freed calls are kept for the next. */
 struct call_pool {
 	struct list free;
-	struct deadline_heap *deadlines;
 };
 
-void call_pool_init(struct call_pool *pool, struct deadline_heap *deadlines);
+void call_pool_init(struct call_pool *pool);
 void call_pool_deinit(struct call_pool *pool);
 
 /* A call of @session that waits nowhere yet; NULL: out of memory. */

@@ -43,7 +43,7 @@ DEFINE_CLEANUP(struct packet *, packet_free);
 /* Reading stops while the peer leaves our replies unread: so it cannot make more of them. */
 static void update_interest(struct client *client)
 {
-	sd_event_source_set_io_events(client->sock_source, client->n_output ? EPOLLOUT : EPOLLIN);
+	loop_modify(&client->sock_source, client->n_output ? EPOLLOUT : EPOLLIN);
 }
 
 static int queue_packet(struct client *client, const void *bytes, size_t size, const int *fds,
@@ -164,8 +164,8 @@ static void send_output(struct client *client)
 	}
 }
 
-/* Receive one packet; false: no more now. */
-static bool receive(struct client *client)
+/* One packet: then others get their turn. */
+static void receive(struct client *client)
 {
 	_cleanup_(sock_fds_close) struct sock_fds fds = {.close = closer_close};
 	char packet[DSP_MESSAGE_MAX];
@@ -173,7 +173,7 @@ static bool receive(struct client *client)
 
 	n = sock_receive(client->sock, packet, sizeof(packet), &fds, MSG_DONTWAIT);
 	if (n == -EAGAIN)
-		return false;
+		return;
 	if (n == 0 || n == -ECONNRESET)
 		client_kill(client, NULL);
 	else if (n == -EMSGSIZE)
@@ -184,26 +184,21 @@ static bool receive(struct client *client)
 		client_kill(client, strerror((int)-n));
 	else
 		client_handle_request(client, packet, (size_t)n, &fds);
-	return !client->dead && !client->n_output;
 }
 
-static int on_socket(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static void on_socket(struct loop_source *source, uint32_t events)
 {
-	struct client *client = userdata;
+	struct client *client = container_of(source, struct client, sock_source);
 
-	(void)source;
-	(void)fd;
 	client->holds++;
 	if (events & EPOLLOUT)
 		send_output(client);
 	else if (events & EPOLLIN)
-		for (int i = 0; i < CLIENT_REQUESTS_A_TURN && receive(client); i++)
-			continue;
+		receive(client);
 	else
 		client_kill(client, NULL);
 	client->holds--;
 	client_collect(client);
-	return 0;
 }
 
 static void hello_expired(struct deadline *deadline)
@@ -274,6 +269,7 @@ static void hang_up(struct client *client)
 {
 	if (client->sock < 0)
 		return;
+	loop_remove(&client->sock_source);
 	shutdown(client->sock, SHUT_RDWR);
 	closer_close(TAKE_FD(client->sock));
 }
@@ -282,9 +278,6 @@ static struct client *client_free(struct client *client)
 {
 	struct packet *packet, *following;
 
-	if (client->deadline_reserved)
-		deadline_unreserve(&client->broker->deadlines);
-	sd_event_source_disable_unref(client->sock_source);
 	hang_up(client);
 	list_for_each_safe (packet, following, &client->output, link)
 		packet_free(packet);
@@ -311,16 +304,10 @@ int client_new(struct broker *broker, int sock)
 	}
 	*client = (struct client){.broker = broker, .sock = sock, .doorbell = -1, .notify = -1};
 	list_init(&client->output);
-	list_init(&client->dirty);
-	list_init(&client->drowsy);
-	list_init(&client->more.link);
+	client_init_ring(client);
 	r = identity_init(&client->identity, sock);
 	if (r < 0)
 		return r;
-	r = deadline_reserve(&broker->deadlines);
-	if (r < 0)
-		return r;
-	client->deadline_reserved = true;
 	r = user_get(&client->user, broker, client->identity.uid);
 	if (r < 0)
 		return r;
@@ -330,7 +317,7 @@ int client_new(struct broker *broker, int sock)
 		return -EDQUOT;
 	}
 	setsockopt(sock, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	r = sd_event_add_io(broker->event, &client->sock_source, sock, EPOLLIN, on_socket, client);
+	r = loop_add(broker->loop, &client->sock_source, sock, EPOLLIN, on_socket);
 	if (r < 0) {
 		quota_release(&client->quota, QUOTA_FDS, CLIENT_FDS);
 		quota_release(&client->quota, QUOTA_CLIENTS, 1);
@@ -366,7 +353,6 @@ void client_kill(struct client *client, const char *why)
 	client->holds++;
 	if (why)
 		audit_expelled(client, why);
-	client->sock_source = sd_event_source_disable_unref(client->sock_source);
 	hang_up(client);
 	deadline_clear(&client->broker->deadlines, &client->hello);
 	client_close_ring(client);

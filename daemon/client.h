@@ -8,8 +8,6 @@
 #ifndef DSP_CLIENT_H
 #define DSP_CLIENT_H
 
-#include <systemd/sd-event.h>
-
 #include "daemon/buffer.h"
 #include "daemon/deadline.h"
 #include "daemon/idmap.h"
@@ -33,21 +31,19 @@ struct client {
 	bool has_rights; /* some rule lets it open something */
 
 	int sock;
-	sd_event_source *sock_source;
+	struct loop_source sock_source;
 	struct list output; /* packets that did not fit into the socket yet */
 	unsigned int n_output;
 	bool news_lost;        /* news were not sent */
 	struct deadline hello; /* until HELLO was received */
-	bool deadline_reserved;
 
 	struct dsp_ring ring; /* zeroed until HELLO */
 	int doorbell;         /* an eventfd, which the client rings; we only watch it */
 	int notify; /* our end of a socket pair; unlike a pipe's, it never waits for the reader */
 	struct loop_source doorbell_source;
-	struct loop_task more; /* more entries wait than one turn may take */
-	struct list dirty;     /* broker->dirty, while completions wait to be published */
-	struct list drowsy;    /* broker->drowsy, while its ring is empty and it need not ring */
-	uint32_t in_flight;    /* entries fetched and not yet completed */
+	struct loop_poller poller; /* of its ring */
+	struct list dirty;         /* broker->dirty, while completions wait to be published */
+	uint32_t in_flight;        /* entries fetched and not yet completed */
 
 	struct buffer *arguments;
 	struct idmap sessions, buffers;
@@ -93,6 +89,8 @@ void client_handle_request(struct client *client, const void *packet, size_t siz
 	struct sock_fds *fds);
 
 /* submission.c: */
+/* There is no ring yet. */
+void client_init_ring(struct client *client);
 /* Make rings and argument area; the caller sends *@ring_fd and the client's end of notify on, and
  * closes both. 0 or -errno. */
 int client_open_ring(struct client *client, uint32_t sq_slots, int *ring_fd, int *notify_fd);
@@ -105,7 +103,5 @@ void client_complete_call(struct client *client, const struct dsp_completion *co
 void client_complete_send(struct client *client, const struct dsp_completion *completion);
 /* Make completions visible. */
 void client_publish(struct client *client);
-/* Let the client ring for what it submits from now on. */
-void client_rest(struct client *client);
 
 #endif

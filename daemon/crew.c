@@ -19,6 +19,7 @@ struct idler {
 
 struct crew {
 	pthread_mutex_t baton; /* guards all that follows, and the broker */
+	atomic_uint wanted;    /* threads that come back for it; guarded by nothing */
 	struct list idlers;    /* who came last is first: a DSP keeps a thread for each of ours that
 				* calls it, so that as few as possible should */
 	struct loop *loop;
@@ -33,6 +34,15 @@ struct crew {
 	unsigned int n_threads; /* beside the one that called crew_run() */
 	pthread_t threads[CREW_JOBS_MAX];
 };
+
+/* Who holds it lets go, and looks for work meanwhile, over and over: without a word he would have it
+ * again before anybody else woke up. */
+static void take_baton(struct crew *crew)
+{
+	atomic_fetch_add_explicit(&crew->wanted, 1, memory_order_relaxed);
+	pthread_mutex_lock(&crew->baton);
+	atomic_fetch_sub_explicit(&crew->wanted, 1, memory_order_relaxed);
+}
 
 /* One more thread is of use: for a job, or for the loop. */
 static void wake_one(struct crew *crew)
@@ -80,14 +90,13 @@ static void run_job(struct crew *crew, struct job *job)
 		loop_leave(crew->loop);
 		pthread_mutex_unlock(&crew->baton);
 		job->run(job);
-		pthread_mutex_lock(&crew->baton);
+		take_baton(crew);
 		job->running = false;
 		loop_enter(crew->loop);
 		job->done(job);
 		job = crew->staying;
 		crew->staying = NULL;
 		end_turn(crew);
-		loop_leave(crew->loop);
 	} while (job);
 }
 
@@ -107,6 +116,7 @@ static void rest(struct crew *crew)
 {
 	struct idler idler = {.wake = PTHREAD_COND_INITIALIZER};
 
+	loop_leave(crew->loop);
 	list_prepend(&crew->idlers, &idler.link);
 	while (!idler.woken)
 		pthread_cond_wait(&idler.wake, &crew->baton);
@@ -117,7 +127,10 @@ static void serve(struct crew *crew)
 {
 	struct job *job;
 
-	while (!crew->ended) {
+	for (;;) {
+		loop_let_others_go(crew->loop);
+		if (crew->ended)
+			return;
 		job = list_first(&crew->jobs, struct job, link);
 		if (job)
 			run_job(crew, job);
@@ -132,7 +145,7 @@ static void *member(void *userdata)
 {
 	struct crew *crew = userdata;
 
-	pthread_mutex_lock(&crew->baton);
+	take_baton(crew);
 	serve(crew);
 	pthread_mutex_unlock(&crew->baton);
 	return NULL;
@@ -141,20 +154,25 @@ static void *member(void *userdata)
 int crew_new(struct crew **out, struct loop *loop, int (*turn_over)(void *userdata), void *userdata)
 {
 	struct crew *crew = calloc(1, sizeof(*crew));
+	pthread_mutexattr_t attributes;
 	int r = worker_catch_signal();
 
 	if (!crew || r < 0) {
 		free(crew);
 		return r < 0 ? r : -ENOMEM;
 	}
-	pthread_mutex_init(&crew->baton, NULL);
+	/* It is held for microseconds: who comes back for it may look for that long. */
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+	pthread_mutex_init(&crew->baton, &attributes);
+	pthread_mutexattr_destroy(&attributes);
 	list_init(&crew->idlers);
 	list_init(&crew->jobs);
 	crew->loop = loop;
 	crew->turn_over = turn_over;
 	crew->userdata = userdata;
 	pthread_mutex_lock(&crew->baton);
-	loop_share(loop, &crew->baton);
+	loop_share(loop, &crew->baton, &crew->wanted);
 	*out = crew;
 	return 0;
 }
@@ -163,7 +181,7 @@ struct crew *crew_free(struct crew *crew)
 {
 	if (!crew)
 		return NULL;
-	loop_share(crew->loop, NULL);
+	loop_share(crew->loop, NULL, NULL);
 	pthread_mutex_unlock(&crew->baton);
 	pthread_mutex_destroy(&crew->baton);
 	free(crew);

@@ -7,6 +7,7 @@
 #include "daemon/broker.h"
 #include "daemon/client.h"
 #include "daemon/log.h"
+#include "daemon/scheduler.h"
 #include "daemon/transport/remoteproc.h"
 #include "daemon/transport/transport.h"
 
@@ -29,6 +30,7 @@ void device_add(struct broker *broker, struct device *device, const struct trans
 		.policy = policy_device(broker->policy, name),
 	};
 	list_init(&device->of_remoteproc);
+	scheduler_init_device(device);
 	wire_string_set(device->name, sizeof(device->name), name);
 	list_append(&broker->devices, &device->link);
 }
@@ -154,6 +156,7 @@ void device_remove_all(struct broker *broker)
 
 	list_for_each_safe (device, following, &broker->devices, link) {
 		list_remove(&device->link);
+		list_remove(&device->more.link);
 		if (device->remoteproc)
 			remoteproc_unbind(device);
 		free(device->channels);

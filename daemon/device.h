@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/fair.h"
+#include "daemon/loop.h"
 #include "protocol/util.h"
 #include "protocol/wire.h"
 
@@ -43,6 +45,9 @@ struct device {
 	struct channel *channels;
 	size_t n_channels;
 	uint32_t exclusive_sessions; /* that bear no other on their channel */
+	struct fair lanes;           /* those that wait for its cap to let another call go */
+	struct loop_task more;       /* it does now */
+	uint32_t in_flight;          /* calls that its transport has */
 	/* For display, as in struct dsp_device_record: */
 	uint32_t sessions, domains, domains_max, domains_hung, waiting;
 	uint32_t n_attributes, attributes[DSP_ATTRIBUTES_MAX];

@@ -51,11 +51,24 @@
 #define CLIENT_OUTPUT_MAX       1088  /* packets that wait for a peer who does not read */
 #define CLIENT_NEWS_MAX         64    /* of them, until news of devices are no longer sent */
 #define CLIENT_SNDBUF_BYTES     16384 /* keeps descriptors in flight few, too */
-#define CLIENT_REQUESTS_A_TURN  16    /* requests handled before others get their turn */
-#define CLIENT_ENTRIES_A_TURN   64    /* the same for ring entries */
+#define CLIENT_ENTRIES_A_TURN   64    /* ring entries handled before others get their turn */
 
 /* Calls that one protection domain holds at a time; the others wait their turn here. */
-#define DOMAIN_CALLS 16
+#define DOMAIN_CALLS 32
+
+/* Whose turn it is (fair.h): how long a class waits for more urgent ones at most. */
+#define SCHED_PATIENCE_NS (100ull * 1000 * 1000)
+
+/* What a call costs: at least so much, and so much while nothing is known of its session's calls.
+ */
+#define COST_MIN_NS   200
+#define COST_GUESS_NS 10000
+
+/* A protection domain that runs one call at a time: beyond two it holds only as many as are
+ * expected to take so long together, since who comes then has to wait for them. And how much more
+ * than it says it may have been at work, until it is held to what the clock says. */
+#define LANE_AHEAD_NS 200000
+#define LANE_TRUST_NS 1000000
 
 /* Closing what came from peers: threads, what waits for each before there are more of them, and how
  * long one waits before it insists. */

@@ -11,7 +11,7 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
-#include "daemon/clock.h"
+#include "protocol/clock.h"
 #include "daemon/limits.h"
 
 #define LINE_SIZE  512

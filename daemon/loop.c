@@ -5,10 +5,19 @@
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 
-#include "daemon/clock.h"
+#include "protocol/clock.h"
 
 /* Handled before anybody looks for more. */
 #define EVENTS_A_TURN 64
+
+/* While rings are looked at: how often descriptors are, too; and looks in a row after which who else
+ * wants this processor may have it. */
+#define EVENTS_EVERY_NS 20000
+#define LOOKS_IN_A_ROW  256
+
+/* The timer is left to ring in vain rather than set anew for every call; but not when it is this
+ * quiet. */
+#define SETTLED_MS 100
 
 /* What an event of the kernel's is about: by the time it is looked at, its source may be gone, and
  * another in its place. */
@@ -27,12 +36,21 @@ struct loop {
 	struct slot *slots;
 	uint32_t n_slots, free_slot;
 	pthread_mutex_t *shared;     /* NULL: one thread does it all */
-	unsigned int waiting;        /* threads */
+	const atomic_uint *wanted;   /* threads that wait for it */
+	unsigned int waiting;        /* threads, in the kernel */
+	bool looking;                /* another thread, at the pollers, and holds them awake */
+	bool woken;                  /* it is to end its turn */
+	struct list pollers;         /* those that are awake */
+	bool may_look;               /* there is more than one processor */
+	struct spin spin;            /* for events */
+	uint64_t event_ns;           /* when there was one */
+	uint64_t looked_ns;          /* when somebody looked for some */
 	struct loop_task event_task; /* sd-event has more than one turn may handle */
 	uint64_t timer_us;           /* when it rings; UINT64_MAX: never */
+	uint64_t wanted_us;          /* when it should: not before that */
 	void (*rings)(void *userdata);
 	void *rings_for;
-	uint64_t now_us; /* 0: nobody has asked yet */
+	uint64_t now_ns; /* 0: nobody has asked yet */
 	struct list tasks;
 };
 
@@ -96,10 +114,12 @@ int loop_new(struct loop **out)
 
 	if (!loop)
 		return -ENOMEM;
-	loop->timer_us = UINT64_MAX;
+	loop->timer_us = loop->wanted_us = UINT64_MAX;
+	loop->may_look = spin_processors() > 1;
 	loop->timer_source.fd = loop->kick_source.fd = -1;
 	loop->free_slot = NO_SLOT;
 	list_init(&loop->tasks);
+	list_init(&loop->pollers);
 	list_init(&loop->event_task.link);
 	loop->event_task.run = on_event_task;
 	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -227,19 +247,30 @@ void loop_later(struct loop *loop, struct loop_task *task)
 		list_append(&loop->tasks, &task->link);
 }
 
-int loop_set_timer(struct loop *loop, uint64_t when_us)
+/* 0: never. */
+static int program_timer(struct loop *loop, uint64_t when_us)
 {
 	const struct itimerspec setting = {
 		.it_value = {.tv_sec = (time_t)(when_us / 1000000),
 			.tv_nsec = (long)(when_us % 1000000) * 1000},
 	};
 
-	if (when_us >= loop->timer_us)
-		return 0;
 	if (timerfd_settime(loop->timer_source.fd, TFD_TIMER_ABSTIME, &setting, NULL) < 0)
 		return -errno;
-	loop->timer_us = when_us;
+	loop->timer_us = when_us ? when_us : UINT64_MAX;
 	return 0;
+}
+
+int loop_set_timer(struct loop *loop, uint64_t when_us)
+{
+	loop->wanted_us = when_us;
+	return when_us < loop->timer_us ? program_timer(loop, when_us) : 0;
+}
+
+/* Nothing has happened for a while: it shall not ring in vain. */
+static int settle_timer(struct loop *loop)
+{
+	return program_timer(loop, loop->wanted_us == UINT64_MAX ? 0 : loop->wanted_us);
 }
 
 void loop_on_timer(struct loop *loop, void (*rings)(void *userdata), void *userdata)
@@ -248,11 +279,101 @@ void loop_on_timer(struct loop *loop, void (*rings)(void *userdata), void *userd
 	loop->rings_for = userdata;
 }
 
+uint64_t loop_now_ns(struct loop *loop)
+{
+	if (!loop->now_ns)
+		loop->now_ns = clock_ns();
+	return loop->now_ns;
+}
+
 uint64_t loop_now(struct loop *loop)
 {
-	if (!loop->now_us)
-		loop->now_us = clock_us();
-	return loop->now_us;
+	return loop_now_ns(loop) / 1000;
+}
+
+/* Pollers. */
+
+void loop_poller_init(struct loop_poller *poller, const struct loop_poller_ops *ops)
+{
+	*poller = (struct loop_poller){.ops = ops, .asleep = true};
+	list_init(&poller->link);
+}
+
+static uint64_t limit(const struct loop *loop, const struct spin *spin)
+{
+	return loop->may_look ? spin_limit(spin) : 0;
+}
+
+static void look_at(struct loop *loop, struct loop_poller *poller)
+{
+	poller->since_ns = loop_now_ns(loop);
+	if (poller->asleep)
+		poller->ops->wake(poller);
+	poller->asleep = false;
+	if (list_empty(&poller->link))
+		list_append(&loop->pollers, &poller->link);
+}
+
+void loop_heard(struct loop *loop, struct loop_poller *poller)
+{
+	uint64_t now = loop_now_ns(loop);
+
+	spin_waited(&poller->spin, now, now - poller->since_ns, poller->woke);
+	poller->woke = false;
+	look_at(loop, poller);
+}
+
+void loop_told(struct loop *loop, struct loop_poller *poller)
+{
+	if (limit(loop, &poller->spin))
+		look_at(loop, poller);
+	else
+		poller->since_ns = loop_now_ns(loop);
+}
+
+void loop_woke(struct loop_poller *poller)
+{
+	poller->woke = true;
+}
+
+void loop_ignore(struct loop_poller *poller)
+{
+	list_remove(&poller->link);
+}
+
+/* False: there is news by now, so it stays. */
+static bool put_to_sleep(struct loop *loop, struct loop_poller *poller)
+{
+	list_remove(&poller->link);
+	poller->asleep = poller->ops->sleep(poller);
+	if (!poller->asleep)
+		list_append(&loop->pollers, &poller->link);
+	return poller->asleep;
+}
+
+/* Take what those that are awake have, each once, and let those sleep that are quiet. True if there
+ * was something. */
+static bool run_pollers(struct loop *loop)
+{
+	uint64_t now = loop_now_ns(loop);
+	struct loop_poller *poller;
+	struct list round;
+	bool any = false;
+
+	list_init(&round);
+	list_move(&round, &loop->pollers);
+	while ((poller = list_first(&round, struct loop_poller, link))) {
+		list_remove(&poller->link);
+		list_append(&loop->pollers, &poller->link);
+		if (poller->ops->news(poller)) {
+			any = true;
+			loop_heard(loop, poller);
+			poller->ops->take(poller);
+		} else if (now - poller->since_ns >= limit(loop, &poller->spin)) {
+			any |= !put_to_sleep(loop, poller);
+		}
+	}
+	return any;
 }
 
 /* Those that came before this turn; what they ask for comes in the next. */
@@ -274,18 +395,107 @@ static void dispatch(struct loop *loop, const struct epoll_event *event)
 		slot->source->ready(slot->source, event->events);
 }
 
-static int wait_for_events(struct loop *loop, struct epoll_event *batch, bool wait)
+static bool somebody_needs_this_processor(struct loop *loop)
 {
-	int n;
+	struct loop_poller *poller;
 
-	if (!loop->shared)
-		return epoll_wait(loop->epoll, batch, EVENTS_A_TURN, wait ? -1 : 0);
-	loop->waiting += wait;
+	list_for_each (poller, &loop->pollers, link)
+		if (poller->ops->is_here(poller))
+			return true;
+	return false;
+}
+
+static void pause_unlocked(struct loop *loop, bool give_way)
+{
+	if (!loop->shared) {
+		spin_pause(give_way);
+		return;
+	}
+	loop->looking = true;
+	loop->woken = false;
 	pthread_mutex_unlock(loop->shared);
-	n = epoll_wait(loop->epoll, batch, EVENTS_A_TURN, wait ? -1 : 0);
+	do {
+		spin_pause(give_way);
+	} while (atomic_load_explicit(loop->wanted, memory_order_relaxed));
 	pthread_mutex_lock(loop->shared);
-	loop->waiting -= wait;
+	loop->looking = false;
+}
+
+/* Between two looks; @n: so many were in vain. */
+static void pause_looking(struct loop *loop, unsigned int n)
+{
+	bool give_way = n % LOOKS_IN_A_ROW == 0 || somebody_needs_this_processor(loop);
+	uint64_t before = loop_now_ns(loop), now;
+	struct loop_poller *poller;
+
+	pause_unlocked(loop, give_way);
+	loop->now_ns = 0;
+	now = loop_now_ns(loop);
+	if (now - before < SPIN_LOST_NS)
+		return;
+	spin_lost(&loop->spin, now);
+	list_for_each (poller, &loop->pollers, link)
+		spin_lost(&poller->spin, now);
+}
+
+/* Are there so many events now that it pays to look for the next? */
+static bool looks_for_events(struct loop *loop)
+{
+	return loop_now_ns(loop) - loop->event_ns < limit(loop, &loop->spin);
+}
+
+static int wait_for_events(struct loop *loop, struct epoll_event *batch)
+{
+	int timeout_ms = loop->timer_us < loop->wanted_us ? SETTLED_MS : -1, n;
+
+	loop->waiting++;
+	if (loop->shared)
+		pthread_mutex_unlock(loop->shared);
+	n = epoll_wait(loop->epoll, batch, EVENTS_A_TURN, timeout_ms);
+	if (loop->shared)
+		pthread_mutex_lock(loop->shared);
+	loop->waiting--;
+	loop->now_ns = 0;
+	return n == 0 && timeout_ms >= 0 ? settle_timer(loop) : n;
+}
+
+static int get_events(struct loop *loop, struct epoll_event *batch, bool wait)
+{
+	int n = wait ? wait_for_events(loop, batch)
+		     : epoll_wait(loop->epoll, batch, EVENTS_A_TURN, 0);
+
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	loop->looked_ns = loop_now_ns(loop);
+	if (n > 0) {
+		spin_waited(&loop->spin, loop->looked_ns, loop->looked_ns - loop->event_ns, false);
+		loop->event_ns = loop->looked_ns;
+	}
 	return n;
+}
+
+/* Look for something to do until there is some, in memory as long as that pays; then sleep. Returns
+ * how many events there are, or -errno. */
+static int look(struct loop *loop, struct epoll_event *batch, bool wait)
+{
+	for (unsigned int i = 1;; i++) {
+		bool busy, hot, alone;
+		int n = 0;
+
+		busy = run_pollers(loop) || !list_empty(&loop->tasks);
+		hot = looks_for_events(loop);
+		alone = list_empty(&loop->pollers);
+		if (wait && !busy && ((alone && !hot) || loop->looking))
+			return get_events(loop, batch, true);
+		if (!wait || hot || alone ||
+			loop_now_ns(loop) - loop->looked_ns >= EVENTS_EVERY_NS)
+			n = get_events(loop, batch, false);
+		if (n || busy || !wait)
+			return n;
+		pause_looking(loop, i);
+		if (loop->woken)
+			return 0;
+	}
 }
 
 int loop_turn(struct loop *loop, bool wait)
@@ -294,10 +504,10 @@ int loop_turn(struct loop *loop, bool wait)
 	struct list tasks;
 	int n;
 
-	n = wait_for_events(loop, batch, wait && list_empty(&loop->tasks));
-	loop->now_us = 0;
+	loop->now_ns = 0;
+	n = look(loop, batch, wait);
 	if (n < 0)
-		return errno == EINTR ? 0 : -errno;
+		return n;
 	list_init(&tasks);
 	list_move(&tasks, &loop->tasks);
 	for (int i = 0; i < n; i++)
@@ -306,24 +516,43 @@ int loop_turn(struct loop *loop, bool wait)
 	return 0;
 }
 
-void loop_share(struct loop *loop, pthread_mutex_t *mutex)
+void loop_share(struct loop *loop, pthread_mutex_t *mutex, const atomic_uint *wanted)
 {
 	loop->shared = mutex;
+	loop->wanted = wanted;
+}
+
+void loop_let_others_go(struct loop *loop)
+{
+	if (!atomic_load_explicit(loop->wanted, memory_order_relaxed))
+		return;
+	pthread_mutex_unlock(loop->shared);
+	while (atomic_load_explicit(loop->wanted, memory_order_relaxed))
+		spin_pause(true);
+	pthread_mutex_lock(loop->shared);
 }
 
 void loop_enter(struct loop *loop)
 {
-	loop->now_us = 0;
+	loop->now_ns = 0;
 }
 
 void loop_wake(struct loop *loop)
 {
+	loop->woken = loop->looking;
 	if (loop->waiting)
 		eventfd_write(loop->kick_source.fd, 1);
 }
 
 void loop_leave(struct loop *loop)
 {
-	if (!list_empty(&loop->tasks))
+	struct loop_poller *poller;
+
+	if (loop->looking) /* whoever does sees what there is */
+		return;
+	while ((poller = list_first(&loop->pollers, struct loop_poller, link)))
+		if (!put_to_sleep(loop, poller))
+			break;
+	if (!list_empty(&loop->tasks) || !list_empty(&loop->pollers))
 		loop_wake(loop);
 }

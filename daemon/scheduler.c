@@ -5,14 +5,50 @@
 #include "daemon/call.h"
 #include "daemon/client.h"
 #include "daemon/device.h"
+#include "daemon/limits.h"
 #include "daemon/session.h"
 #include "daemon/transport/transport.h"
 
-void lane_init(struct lane *lane, unsigned int depth)
+/* How much of the difference a call makes in the average of its session. */
+#define AVERAGE_PART 8
+
+static uint64_t now_ns(const struct device *device)
 {
-	*lane = (struct lane){.depth = depth};
-	list_init(&lane->sessions);
+	return loop_now_ns(device->broker->loop);
 }
+
+/* Most calls in flight on it; 0: as many as its lanes hold. */
+static uint32_t cap(const struct device *device)
+{
+	return device->policy->calls;
+}
+
+/* Lanes on a device that has a cap. */
+
+/* A lane stands in its device's line only while something of it could go. */
+static void place(struct lane *lane)
+{
+	struct device *device = lane->device;
+	unsigned int priority = fair_priority(&lane->waiting);
+
+	if (!lane->ready || lane->running >= lane->depth || priority == FAIR_PRIORITIES) {
+		fair_remove(&device->lanes, &lane->turn);
+		return;
+	}
+	fair_change(&device->lanes, &lane->turn, priority, lane->weights[priority]);
+	if (!fair_waits(&lane->turn))
+		fair_add(&device->lanes, &lane->turn, now_ns(device));
+}
+
+/* A call is in flight no more, so another may go, maybe in another lane. */
+static void make_room(struct device *device)
+{
+	device->in_flight--;
+	if (cap(device) && fair_priority(&device->lanes) < FAIR_PRIORITIES)
+		loop_later(device->broker->loop, &device->more);
+}
+
+/* Sessions in their lane. */
 
 /* Has it a call that could be submitted now? */
 static bool wants_turn(const struct session *session)
@@ -21,15 +57,58 @@ static bool wants_turn(const struct session *session)
 	       !(session->lane->parallel && !list_empty(&session->submitted));
 }
 
-/* A session stands in its lane's list exactly while that is so. */
+static void stop_waiting(struct session *session)
+{
+	struct lane *lane = session->lane;
+
+	fair_remove(&lane->waiting, &session->turn);
+	list_remove(&session->stuck);
+	if (fair_priority(&lane->waiting) == FAIR_PRIORITIES)
+		fair_remove(&lane->device->lanes, &lane->turn);
+}
+
+static void weigh(struct session *session, bool weighs)
+{
+	uint32_t *weight = &session->lane->weights[session->turn.priority];
+
+	if (weighs != session->weighs)
+		*weight += weighs ? session->turn.weight : -session->turn.weight;
+	session->weighs = weighs;
+}
+
+/* A session stands in its lane's line exactly while that is so. */
 static void update_turn(struct session *session)
 {
-	bool listed = !list_empty(&session->turn), wants = wants_turn(session);
+	bool waits = fair_waits(&session->turn) || !list_empty(&session->stuck);
+	bool wants = wants_turn(session);
 
-	if (listed && !wants)
-		list_remove(&session->turn);
-	else if (!listed && wants)
-		list_append(&session->lane->sessions, &session->turn);
+	weigh(session, !list_empty(&session->waiting) || !list_empty(&session->submitted));
+	if (waits && !wants)
+		stop_waiting(session);
+	else if (!waits && wants)
+		fair_add(&session->lane->waiting, &session->turn, now_ns(session->device));
+}
+
+void scheduler_init_session(struct session *session, unsigned int priority, uint32_t weight)
+{
+	list_init(&session->stuck);
+	fair_node_init(&session->turn, priority, weight);
+	session->average_ns = COST_GUESS_NS;
+}
+
+void scheduler_detach(struct session *session)
+{
+	struct lane *lane = session->lane;
+
+	if (!lane)
+		return;
+	stop_waiting(session);
+	weigh(session, false);
+	if (lane->first == session)
+		lane->first = NULL;
+	session->lane = NULL;
+	/* What it has used of this one is nothing to the next. */
+	fair_node_init(&session->turn, session->turn.priority, session->turn.weight);
 }
 
 void scheduler_add(struct call *call)
@@ -41,74 +120,223 @@ void scheduler_add(struct call *call)
 	update_turn(session);
 }
 
+/* What calls cost. */
+
+/* A session's call went: what it will cost. */
+static void serve(struct session *session, uint64_t estimate_ns)
+{
+	struct lane *lane = session->lane;
+	uint64_t now = now_ns(session->device);
+
+	fair_serve(&lane->waiting, &session->turn, estimate_ns, now);
+	if (cap(session->device))
+		fair_serve(&session->device->lanes, &lane->turn, estimate_ns, now);
+}
+
+/* It cost that: its session, and the lane as a whole. */
+static void settle(struct call *call, uint64_t cost_ns, uint64_t lane_ns)
+{
+	struct session *session = call->session;
+	struct lane *lane = session->lane;
+
+	lane->ahead_ns -= call->estimate_ns;
+	fair_charge(&lane->waiting, &session->turn, (int64_t)(cost_ns - call->estimate_ns));
+	if (cap(session->device))
+		fair_charge(&session->device->lanes, &lane->turn,
+			(int64_t)(lane_ns - call->estimate_ns));
+}
+
+/* It is in flight no more. */
+static void land(struct call *call)
+{
+	call->state = CALL_WAITING;
+	make_room(call->session->device);
+}
+
+void scheduler_take_back(struct call *call)
+{
+	if (call->session->lane)
+		settle(call, 0, 0);
+	land(call);
+}
+
+static void charge(struct call *call, uint64_t busy_ns)
+{
+	struct session *session = call->session;
+	struct lane *lane = session->lane;
+	uint64_t now = now_ns(session->device), cost = MAX(busy_ns, (uint64_t)COST_MIN_NS);
+	uint64_t elapsed = cost;
+
+	if (!lane->parallel) {
+		elapsed = lane_elapsed(lane, now);
+		cost = lane_cost(lane, session, busy_ns, now);
+	}
+	settle(call, cost, elapsed);
+	if (call->op == DSP_OP_INVOKE)
+		session->average_ns +=
+			((int64_t)cost - (int64_t)session->average_ns) / AVERAGE_PART;
+}
+
+void scheduler_end(struct call *call, uint64_t busy_ns)
+{
+	struct session *session = call->session;
+
+	if (call->state == CALL_SUBMITTED) {
+		if (session->lane)
+			charge(call, busy_ns);
+		land(call);
+	}
+	list_remove(&call->link);
+	if (session->lane)
+		update_turn(session);
+}
+
+/* The lane was longer at work than its domain says: whose call came first pays. */
+static void settle_rest(struct lane *lane)
+{
+	struct session *session = TAKE_PTR(lane->first);
+	uint64_t rest = session ? lane_unclaimed(lane) : 0;
+
+	if (rest)
+		fair_charge(&lane->waiting, &session->turn, (int64_t)rest);
+}
+
+/* Submitting. */
+
 void scheduler_requeue(struct call *call)
 {
 	struct session *session = call->session;
 
 	deadline_clear(&session->client->broker->deadlines, &call->deadline);
+	scheduler_take_back(call);
 	list_remove(&call->link);
-	call->state = CALL_WAITING;
 	list_prepend(&session->waiting, &call->link);
 	update_turn(session);
 }
 
-void scheduler_remove(struct call *call)
+static void is_submitted(struct call *call, bool alone)
 {
+	struct session *session = call->session;
+	struct lane *lane = session->lane;
+
+	if (alone)
+		lane_begins(lane, now_ns(session->device));
+	if (call->op == DSP_OP_MODULE_CLOSE)
+		call_start_clock(call);
+	call->estimate_ns = session->average_ns;
+	lane->ahead_ns += call->estimate_ns;
+	session->device->in_flight++;
+	call->state = CALL_SUBMITTED;
 	list_remove(&call->link);
-	if (call->session->lane)
-		update_turn(call->session);
+	list_append(&session->submitted, &call->link);
+	update_turn(session);
 }
 
-/* Hand one call to the transport; the session goes to the end of the line. */
+/* Hand one call to the transport. */
 static int submit(struct session *session)
 {
 	struct call *call = list_first(&session->waiting, struct call, link);
+	bool alone = !session->lane->running;
 	int r;
 
 	r = session->device->ops->submit(call);
 	if (r == -EAGAIN)
 		return r;
-	if (r) {
+	if (r == 0)
+		is_submitted(call, alone);
+	serve(session, r ? COST_MIN_NS : call->estimate_ns);
+	if (r)
 		call_fail(call, r < 0 ? DSP_NO_RESOURCES : call->outcome);
-		return 0;
-	}
-	if (call->op == DSP_OP_MODULE_CLOSE)
-		call_start_clock(call);
-	call->state = CALL_SUBMITTED;
-	list_remove(&call->link);
-	list_append(&session->submitted, &call->link);
-	list_remove(&session->turn);
-	update_turn(session);
 	return 0;
 }
 
 int scheduler_try(struct call *call)
 {
 	struct session *session = call->session;
-
 	bool first = list_empty(&session->waiting) && session->lane->ready;
 
 	scheduler_add(call);
 	return first ? submit(session) : -EAGAIN;
 }
 
-void scheduler_run(struct lane *lane)
+/* What comes after this call should not have to wait for long. */
+static bool has_time(const struct lane *lane, const struct session *session)
+{
+	return lane->parallel || lane->running < 2 ||
+	       lane->ahead_ns + session->average_ns <= LANE_AHEAD_NS;
+}
+
+/* Those that met -EAGAIN are to be tried again the next time. */
+static void unstick(struct lane *lane)
 {
 	struct session *session;
-	unsigned int stuck = 0; /* in a row */
 
-	while (lane->ready && lane->running < lane->depth) {
-		session = list_first(&lane->sessions, struct session, turn);
-		if (!session)
-			return;
-		if (submit(session) >= 0) {
-			stuck = 0;
-			continue;
-		}
-		/* What one has to wait for need not be what another waits for. */
-		if (!lane->parallel || ++stuck > lane->attached)
-			return;
-		list_remove(&session->turn);
-		list_append(&lane->sessions, &session->turn);
+	while ((session = list_first(&lane->stuck, struct session, stuck))) {
+		list_remove(&session->stuck);
+		fair_add(&lane->waiting, &session->turn, now_ns(lane->device));
 	}
+}
+
+/* Submit one call; false: none can go now. */
+static bool run_one(struct lane *lane)
+{
+	struct fair_node *turn;
+	bool gone = false;
+
+	while (!gone && lane->ready && lane->running < lane->depth) {
+		struct session *session;
+
+		turn = fair_pick(&lane->waiting, now_ns(lane->device));
+		session = turn ? container_of(turn, struct session, turn) : NULL;
+		if (!session || !has_time(lane, session))
+			break;
+		gone = submit(session) >= 0;
+		if (gone || !lane->parallel)
+			break;
+		/* What one has to wait for need not be what another waits for. */
+		fair_remove(&lane->waiting, turn);
+		list_append(&lane->stuck, &session->stuck);
+	}
+	unstick(lane);
+	return gone;
+}
+
+static void run_device(struct device *device)
+{
+	while (device->in_flight < cap(device)) {
+		struct fair_node *turn = fair_pick(&device->lanes, now_ns(device));
+		struct lane *lane;
+
+		if (!turn)
+			break;
+		lane = container_of(turn, struct lane, turn);
+		if (run_one(lane))
+			place(lane);
+		else
+			fair_remove(&device->lanes, turn);
+	}
+	list_remove(&device->more.link);
+}
+
+static void run_later(struct loop_task *task)
+{
+	run_device(container_of(task, struct device, more));
+}
+
+void scheduler_init_device(struct device *device)
+{
+	list_init(&device->more.link);
+	device->more.run = run_later;
+}
+
+void scheduler_run(struct lane *lane)
+{
+	settle_rest(lane);
+	if (!cap(lane->device)) {
+		while (run_one(lane))
+			;
+		return;
+	}
+	place(lane);
+	run_device(lane->device);
 }

@@ -1,41 +1,42 @@
 // SPDX-License-Identifier: MIT
 /*
- * When a call gets its turn. A lane is what runs calls one after the other: a protection domain.
- * Sessions with calls waiting take turns on their lane, one call each; calls of one session keep
- * their order.
+ * When a call gets its turn: fairly, by the time that calls take (fair.h). Sessions with calls
+ * waiting compete for their lane; and lanes for their device, if policy bounds how many calls that
+ * may have in flight. There a lane stands in the most urgent class in which somebody waits for it,
+ * and weighs as much as its sessions of that class that have calls.
+ *
+ * What a call will cost is guessed by what the calls of its session cost so far, and put right when
+ * it has ended; so many in flight distort nothing. Calls of one session keep their order.
  */
 #ifndef DSP_SCHEDULER_H
 #define DSP_SCHEDULER_H
 
-#include <stdbool.h>
-
-#include "protocol/util.h"
+#include "daemon/lane.h"
 
 struct call;
+struct device;
 struct session;
 
-struct lane {
-	struct list sessions;  /* those with calls waiting, by whose turn it is */
-	unsigned int attached; /* sessions that use this lane */
-	unsigned int running;  /* calls that the transport holds */
-	unsigned int depth;    /* how many it may hold */
-	bool ready;            /* it takes calls now */
-	bool parallel; /* what it takes it may run in any order: so it gets one call of a session at
-			* a time, and the next when that is done */
-};
-
-void lane_init(struct lane *lane, unsigned int depth);
+/* A device and a session that begin. */
+void scheduler_init_device(struct device *device);
+void scheduler_init_session(struct session *session, unsigned int priority, uint32_t weight);
+/* A session leaves its lane, or that goes. */
+void scheduler_detach(struct session *session);
 
 /* Put a call at the end of its session's queue. */
 void scheduler_add(struct call *call);
 /* The same, and submit it at once, if none waits before it. Returns 0: it is submitted or over;
  * -EAGAIN: it waits. */
 int scheduler_try(struct call *call);
-/* Put a call that was submitted, and taken back, at the front again. */
+/* A submitted call was taken back: it cost nothing. It is still where it was. */
+void scheduler_take_back(struct call *call);
+/* The same, and put it at the front again. */
 void scheduler_requeue(struct call *call);
-/* Take a call out of whatever queue it is in. */
-void scheduler_remove(struct call *call);
-/* Submit what may be submitted. To be called when a call was added or the lane has room. */
+/* A call has ended, in whatever state it is: take it out of whatever queue it is in. @busy_ns: how
+ * long it ran, as its transport says. */
+void scheduler_end(struct call *call, uint64_t busy_ns);
+/* Submit what may be submitted. To be called when a call was added or the lane has room, and after
+ * completions were taken. */
 void scheduler_run(struct lane *lane);
 
 #endif

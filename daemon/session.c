@@ -141,7 +141,7 @@ static void fill(struct session *session, const char *channel,
 	session->since_us = realtime_us();
 	list_init(&session->waiting);
 	list_init(&session->submitted);
-	list_init(&session->turn);
+	scheduler_init_session(session, decision->priority, decision->weight);
 	list_init(&session->link);
 	list_append(&session->client->broker->sessions, &session->of_broker);
 	list_append(&session->client->user->sessions, &session->of_user);
@@ -573,10 +573,9 @@ void session_lost(struct session *session, enum dsp_status status, const char *t
 	bool down = status == DSP_DEVICE_DOWN && session->kind == DSP_KIND_CALL;
 
 	session->holds++;
-	session->lane = NULL; /* first, so that nothing that follows goes there */
+	scheduler_detach(session); /* first, so that nothing that follows goes there */
 	session->module_open = false;
 	session->leaving = state != SESSION_OPEN;
-	list_remove(&session->turn);
 	if (state == SESSION_OPENING)
 		open_failed(session, opening_status(session, status), text);
 	end_calls(session, lose, status);
@@ -601,8 +600,7 @@ void session_closed(struct session *session)
 		return;
 	assert(list_empty(&session->waiting) && list_empty(&session->submitted) &&
 		list_empty(&session->mailbox.receivers));
-	list_remove(&session->turn);
-	session->lane = NULL;
+	scheduler_detach(session);
 	if (session->revoked && session->state == SESSION_CLOSING && !session->reply_wanted &&
 		!client->dead) {
 		session->closed = session->leaving = false;

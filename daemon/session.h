@@ -13,6 +13,7 @@
 #define DSP_SESSION_H
 
 #include "daemon/call.h"
+#include "daemon/fair.h"
 #include "daemon/mailbox.h"
 #include "policy/policy.h"
 #include "protocol/ring.h"
@@ -45,6 +46,7 @@ struct session {
 	bool leaving;          /* the transport is asked to close it */
 	bool closed;           /* it is gone as soon as nobody holds it */
 	bool exclusive;        /* nobody else may open its channel */
+	bool weighs;           /* it is counted in lane->weights */
 	unsigned int holds;    /* code that must not lose it under its feet */
 
 	char channel[DSP_CHANNEL_SIZE];
@@ -65,7 +67,9 @@ struct session {
 	struct mailbox mailbox;         /* messages that arrive */
 	uint32_t in_flight;             /* both, the client's own calls only */
 	struct lane *lane;              /* NULL once the transport has let go */
-	struct list turn;               /* lane->sessions */
+	struct fair_node turn;          /* in lane->waiting */
+	struct list stuck;              /* or in lane->stuck */
+	uint64_t average_ns;            /* that its calls cost */
 	struct list link;               /* the transport's */
 	struct list of_broker, of_user; /* broker->sessions, user->sessions: by number */
 	uint32_t tag;                   /* the transport's */

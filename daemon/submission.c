@@ -51,8 +51,14 @@ void client_complete_send(struct client *client, const struct dsp_completion *co
 
 void client_publish(struct client *client)
 {
-	if (ring_publish(&client->ring))
-		ring_kick(client->notify);
+	uint32_t how;
+
+	loop_told(client->broker->loop, &client->poller);
+	how = ring_publish(&client->ring);
+	if (how == DSP_AWAKE)
+		return;
+	loop_woke(&client->poller);
+	ring_wake_requester(&client->ring, how, client->notify);
 }
 
 /* End an entry that never became a call. */
@@ -309,83 +315,103 @@ static void handle_entry(struct client *client, const struct dsp_entry *entry,
 		handlers[entry->op](client, entry);
 }
 
-/* Is there room for one more completion? Else the entries wait where they are, and the client
- * rings when it has made room. Returns 1, 0, or -EPROTO. */
-static int room(struct client *client)
+/* There is no room for another completion. Returns -EAGAIN: the entries wait where they are, and the
+ * client rings when it has made room; 0: it has by now; or -EPROTO. */
+static int stall(struct client *client)
 {
-	int r = ring_unreaped(&client->ring);
+	int r = ring_servicer_stall(&client->ring, client->in_flight);
 
-	if (r < 0)
+	if (r <= 0)
 		return r;
-	if (client->in_flight + (uint32_t)r < client->ring.cq_entries)
-		return 1;
-	r = ring_servicer_stall(&client->ring, client->in_flight);
-	if (r > 0)
-		mark_dirty(client);
-	return r < 0 ? r : !r;
+	mark_dirty(client);
+	return -EAGAIN;
 }
 
-/* Take entries, at most @max, while there are some and their completions have room. Returns 0 when
- * there are none; 1 when there are more; -EAGAIN when there may be more, but no room, and the
- * client rings; -EPROTO when its ring makes no sense. */
-static int fetch(struct client *client, uint32_t max)
+/* Take one entry. Returns 1, or 0 when there is none; -EAGAIN as above, or when the client is dead;
+ * -EPROTO when its ring makes no sense. */
+static int fetch(struct client *client)
 {
 	struct dsp_entry_fault fault;
 	struct dsp_entry entry;
 	int r;
 
-	for (uint32_t i = 0; i < max; i++) {
-		r = room(client);
-		if (r <= 0)
-			return r ? r : -EAGAIN;
-		r = ring_fetch(&client->ring, &entry, &fault);
-		if (r <= 0)
-			return r;
-		handle_entry(client, &entry, &fault);
-		if (client->dead)
-			return -EAGAIN;
-	}
-	return 1;
+	r = ring_has_room(&client->ring, client->in_flight);
+	if (r == 0)
+		r = stall(client);
+	if (r < 0)
+		return r;
+	r = ring_fetch(&client->ring, &entry, &fault);
+	if (r <= 0)
+		return r;
+	handle_entry(client, &entry, &fault);
+	return client->dead ? -EAGAIN : 1;
 }
 
 void client_take_entries(struct client *client, uint32_t max)
 {
-	int r;
+	/* Once for all of them: what it has reaped, and whether it lies about that. */
+	int r = ring_unreaped(&client->ring) < 0 ? -EPROTO : 1;
 
-	ring_servicer_wake(&client->ring);
-	r = fetch(client, max);
+	for (uint32_t i = 0; i < max && r > 0; i++)
+		r = fetch(client);
 	if (r == -EPROTO)
 		client_kill(client, "its ring makes no sense");
-	else if (r > 0) /* others first, then we go on */
-		loop_later(client->broker->loop, &client->more);
-	else if (r == 0 && list_empty(&client->drowsy))
-		list_append(&client->broker->drowsy, &client->drowsy);
+	if (client->dead)
+		return;
+	ring_fetched(&client->ring);
+	if (r == -EAGAIN)
+		loop_ignore(&client->poller); /* until it rings */
 }
 
-void client_rest(struct client *client)
+static struct client *client_of(const struct loop_poller *poller)
 {
-	/* It may have gone on when it saw what had been completed. */
-	if (!ring_servicer_sleep(&client->ring))
-		loop_later(client->broker->loop, &client->more);
+	return container_of(poller, struct client, poller);
 }
 
-static void take_turn(struct client *client)
+static void take(struct loop_poller *poller)
 {
+	struct client *client = client_of(poller);
+
 	client->holds++;
 	client_take_entries(client, CLIENT_ENTRIES_A_TURN);
 	client->holds--;
 	client_collect(client);
 }
 
-static void on_doorbell(struct loop_source *source, uint32_t events)
+static bool news(const struct loop_poller *poller)
 {
-	(void)events;
-	take_turn(container_of(source, struct client, doorbell_source));
+	return ring_can_fetch(&client_of(poller)->ring);
 }
 
-static void on_more(struct loop_task *task)
+static bool go_to_sleep(struct loop_poller *poller)
 {
-	take_turn(container_of(task, struct client, more));
+	return ring_servicer_sleep(&client_of(poller)->ring, DSP_ASLEEP);
+}
+
+static void wake(struct loop_poller *poller)
+{
+	ring_servicer_wake(&client_of(poller)->ring);
+}
+
+/* It is waited for as long as it has nothing in flight, or has something to reap. */
+static bool is_here(struct loop_poller *poller)
+{
+	struct client *client = client_of(poller);
+
+	ring_servicer_here(&client->ring);
+	return ring_requester_is_here(&client->ring) &&
+	       (client->in_flight == 0 || ring_unreaped(&client->ring) > 0);
+}
+
+static const struct loop_poller_ops poller_ops = {news, take, go_to_sleep, wake, is_here};
+
+static void on_doorbell(struct loop_source *source, uint32_t events)
+{
+	struct client *client = container_of(source, struct client, doorbell_source);
+
+	(void)events;
+	loop_heard(client->broker->loop, &client->poller);
+	take(&client->poller);
 }
 
 static int make_wakeups(struct client *client, int *notify_fd)
@@ -402,6 +428,12 @@ static int make_wakeups(struct client *client, int *notify_fd)
 	return 0;
 }
 
+void client_init_ring(struct client *client)
+{
+	list_init(&client->dirty);
+	loop_poller_init(&client->poller, &poller_ops);
+}
+
 int client_open_ring(struct client *client, uint32_t sq_slots, int *ring_fd, int *notify_fd)
 {
 	int r;
@@ -415,22 +447,20 @@ int client_open_ring(struct client *client, uint32_t sq_slots, int *ring_fd, int
 	r = buffer_new_arguments(&client->arguments, client, CLIENT_ARGUMENT_BYTES);
 	if (r < 0)
 		return r;
-	client->more.run = on_more;
 	/* Edge-triggered: nobody needs to read the doorbell. */
 	r = loop_add(client->broker->loop, &client->doorbell_source, client->doorbell,
 		EPOLLIN | EPOLLET, on_doorbell);
 	if (r < 0)
 		return r;
-	ring_servicer_sleep(&client->ring);
+	go_to_sleep(&client->poller);
 	return 0;
 }
 
 void client_close_ring(struct client *client)
 {
 	list_remove(&client->dirty);
-	list_remove(&client->drowsy);
 	loop_remove(&client->doorbell_source);
-	list_remove(&client->more.link);
+	loop_ignore(&client->poller);
 	ring_unmap(&client->ring);
 	client->doorbell = fd_close(client->doorbell);
 	client->notify = fd_close(client->notify);

@@ -24,6 +24,7 @@
 #define POLICY_BYTES_MAX      (1ull << 40)           /* value of "bytes" */
 #define POLICY_BYTES_TEXT_MAX 32                     /* bytes of that value as a string */
 #define POLICY_MESSAGES_MAX   65536                  /* value of "messages" */
+#define POLICY_WEIGHT_MAX     1000                   /* value of "weight" */
 
 /* The same for devices. */
 #define POLICY_DEVICES_MAX        64 /* in all files together */
@@ -35,6 +36,7 @@
 #define POLICY_SERVICES_MAX       64               /* of one device */
 #define POLICY_SERVICE_NAME_MAX   31               /* bytes, as in the kernel */
 #define POLICY_ADDRESS_MAX        (UINT32_MAX - 1) /* of a service; the one beyond means "any" */
+#define POLICY_CALLS_MAX          65535            /* value of "calls" */
 #define POLICY_QUEUE_MAX          60000            /* value of "queue_ms": one minute */
 #define POLICY_DOMAIN_IDLE_MAX    3600000          /* value of "domain_idle_ms": one hour */
 
@@ -74,6 +76,8 @@ struct policy_rule {
 	struct policy_limits limits;
 	bool exclusive;
 	enum policy_overflow overflow;
+	enum policy_priority priority;
+	uint32_t weight;
 };
 
 struct policy_rules {

@@ -217,6 +217,8 @@ void policy_decide(const struct policy *policy, const struct identity *who, cons
 	out->limits = &rule->limits;
 	out->exclusive = rule->exclusive;
 	out->overflow = rule->overflow;
+	out->priority = rule->priority;
+	out->weight = rule->weight;
 	if (rule->share_domain.name)
 		out->share_domain = policy->texts + rule->share_domain.name;
 	out->domain = rule->domain_number ? &policy->domains[rule->domain_number - 1].domain

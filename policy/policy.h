@@ -30,6 +30,15 @@ struct policy_limits {
 	uint32_t messages;   /* received messages that wait for their reader, per session */
 };
 
+/* Which sessions' calls go first. */
+enum policy_priority {
+	POLICY_PRIORITY_HIGH,
+	POLICY_PRIORITY_NORMAL,
+	POLICY_PRIORITY_LOW,
+};
+
+#define POLICY_WEIGHT_DEFAULT 100
+
 /* What becomes of a message that finds the queue full. */
 enum policy_overflow {
 	POLICY_OVERFLOW_DROP,  /* it is dropped, and counted */
@@ -100,6 +109,7 @@ struct policy_device {
 	bool stop_with_broker;   /* not external: it stops when the broker ends, however it ends */
 	bool accept_no_iommu;    /* it may be used although no IOMMU isolates it */
 	uint32_t mtu;            /* bytes; 0: as the transport knows */
+	uint32_t calls;          /* most that are in flight at once; 0: as many as it takes */
 	uint32_t coredumps;      /* files to keep; the oldest goes; 0: save none */
 	uint64_t coredump_bytes; /* of each file; the rest is cut off */
 	const struct policy_service *services;
@@ -128,6 +138,8 @@ struct policy_decision {
 	const struct policy_domain *domain; /* only when allowed; never NULL then */
 	bool exclusive;                     /* only when allowed: no other session on the channel */
 	enum policy_overflow overflow;      /* only when allowed */
+	enum policy_priority priority;      /* only when allowed */
+	uint32_t weight;                    /* only when allowed: a share, among equal priorities */
 };
 
 /* Where and why a policy cannot be used, or what in it is suspicious. */

@@ -284,6 +284,29 @@ static int parse_overflow(struct reader *reader, const struct field *field, stru
 	return r;
 }
 
+static int parse_priority(struct reader *reader, const struct field *field, struct value value)
+{
+	static const char *const words[] = {
+		[POLICY_PRIORITY_HIGH] = "high",
+		[POLICY_PRIORITY_NORMAL] = "normal",
+		[POLICY_PRIORITY_LOW] = "low",
+	};
+	size_t priority = POLICY_PRIORITY_NORMAL;
+	int r = check_allow_only(reader, field, value);
+
+	if (r == 0)
+		r = value_choice(reader, field, value, words, ARRAY_SIZE(words), &priority);
+	parser_of(reader)->rule.priority = (enum policy_priority)priority;
+	return r;
+}
+
+static int parse_weight(struct reader *reader, const struct field *field, struct value value)
+{
+	int r = check_allow_only(reader, field, value);
+
+	return r < 0 ? r : value_number(reader, field, value, &parser_of(reader)->rule);
+}
+
 static int parse_rule(struct reader *reader, const char *list, struct value value)
 {
 	/* "action" comes before what depends on it. */
@@ -302,6 +325,12 @@ static int parse_rule(struct reader *reader, const char *list, struct value valu
 			.parse = parse_exclusive,
 			.offset = offsetof(struct policy_rule, exclusive)},
 		{.name = "overflow", .parse = parse_overflow},
+		{.name = "priority", .parse = parse_priority},
+		{.name = "weight",
+			.parse = parse_weight,
+			.offset = offsetof(struct policy_rule, weight),
+			.min = 1,
+			.max = POLICY_WEIGHT_MAX},
 		{.name = "limits", .parse = parse_limits},
 	};
 	struct parser *parser = parser_of(reader);
@@ -314,6 +343,8 @@ static int parse_rule(struct reader *reader, const char *list, struct value valu
 	parser->rule = (struct policy_rule){
 		.file = parser->file,
 		.line = reader->places.places[value.place].line,
+		.priority = POLICY_PRIORITY_NORMAL,
+		.weight = POLICY_WEIGHT_DEFAULT,
 	};
 	r = reader_object(reader, value, "a rule", fields, ARRAY_SIZE(fields));
 	if (r < 0)

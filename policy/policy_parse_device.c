@@ -139,6 +139,17 @@ static int parse_stop(struct reader *reader, const struct field *field, struct v
 	return value_bool(reader, field, value, device_of(reader));
 }
 
+/* What carries messages alone knows no call. */
+static int parse_calls(struct reader *reader, const struct field *field, struct value value)
+{
+	const char *transport = device_of(reader)->transport;
+
+	if (transport && strcmp(transport, "rpmsg") == 0)
+		return reader_refuse(reader, value.place - 1,
+			"%s is for the transports \"fastrpc\" and \"soft\"", field->name);
+	return parse_number(reader, field, value);
+}
+
 /* Transport fastrpc. */
 
 static int check_fastrpc(struct reader *reader, const struct field *field, struct value value)
@@ -260,6 +271,11 @@ static int parse_device(struct reader *reader, const char *list, struct value va
 			.offset = offsetof(struct policy_device, mtu),
 			.min = 1,
 			.max = POLICY_MTU_MAX},
+		{.name = "calls",
+			.parse = parse_calls,
+			.offset = offsetof(struct policy_device, calls),
+			.min = 1,
+			.max = POLICY_CALLS_MAX},
 		{.name = "coredumps", .parse = parse_coredumps},
 		{.name = "services", .parse = parse_services},
 		{.name = "shells",

@@ -3,11 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/time_types.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "protocol/spin.h"
 #include "protocol/util.h"
 
 static bool is_power_of_two(uint32_t value)
@@ -47,6 +53,8 @@ int ring_map(struct dsp_ring *ring, int fd, uint32_t sq_slots, uint32_t cq_entri
 		.sq_slots = sq_slots,
 		.cq_entries = cq_entries,
 	};
+	ring->may_look =
+		atomic_load_explicit(&ring->shared->processors, memory_order_relaxed) > 1;
 	return 0;
 }
 
@@ -65,6 +73,8 @@ int ring_create(struct dsp_ring *ring, int *out_fd, uint32_t sq_slots, uint32_t 
 	r = ring_map(ring, fd, sq_slots, cq_entries);
 	if (r < 0)
 		return r;
+	ring->may_look = spin_processors() > 1;
+	atomic_store_explicit(&ring->shared->processors, spin_processors(), memory_order_relaxed);
 	*out_fd = TAKE_FD(fd);
 	return 0;
 }
@@ -99,6 +109,13 @@ static struct dsp_slot *slot_at(const struct dsp_ring *ring, uint32_t position)
 	return &ring->sq[position & (ring->sq_slots - 1)];
 }
 
+/* The compiler must not look at shared memory again where it needs a part of the copy. */
+static void copy_once(void *to, const void *shared, size_t size)
+{
+	memcpy(to, shared, size);
+	__asm__ volatile("" ::"r"(to) : "memory");
+}
+
 /* Requester. */
 
 int ring_push(struct dsp_ring *ring, const struct dsp_entry *entry, uint32_t *position)
@@ -109,10 +126,13 @@ int ring_push(struct dsp_ring *ring, const struct dsp_entry *entry, uint32_t *po
 
 	if (n_args > DSP_ARGS_MAX)
 		return -EINVAL;
-	ring->sq_head = atomic_load_explicit(&ring->shared->sq_head, memory_order_acquire);
 	used = ring->sq_tail - ring->sq_head;
-	if (used > ring->sq_slots || ring->sq_slots - used < slots)
-		return -EAGAIN;
+	if (used > ring->sq_slots || ring->sq_slots - used < slots) {
+		ring->sq_head = atomic_load_explicit(&ring->shared->sq_head, memory_order_acquire);
+		used = ring->sq_tail - ring->sq_head;
+		if (used > ring->sq_slots || ring->sq_slots - used < slots)
+			return -EAGAIN;
+	}
 
 	first = slot_at(ring, ring->sq_tail);
 	*first = (struct dsp_slot){
@@ -147,27 +167,51 @@ int ring_push(struct dsp_ring *ring, const struct dsp_entry *entry, uint32_t *po
  * the waker moves the queue and then looks at the word. With a full fence between the two steps
  * on both sides, at least one of them sees the other, on arm64 as on x86.
  */
-static bool must_wake(_Atomic uint32_t *sleeps, bool routine)
+static uint32_t who_sleeps(_Atomic uint32_t *sleeps, bool routine)
 {
 	uint32_t how;
 
 	atomic_thread_fence(memory_order_seq_cst);
 	how = atomic_load_explicit(sleeps, memory_order_relaxed);
-	if (how == DSP_AWAKE || (how == DSP_SOUND_ASLEEP && routine))
-		return false;
-	return atomic_exchange_explicit(sleeps, DSP_AWAKE, memory_order_relaxed) != DSP_AWAKE;
+	if (how == DSP_AWAKE || (routine && how & DSP_SOUND_ASLEEP))
+		return DSP_AWAKE;
+	return atomic_exchange_explicit(sleeps, DSP_AWAKE, memory_order_relaxed);
 }
 
-static void announce_sleep(_Atomic uint32_t *sleeps)
+static void announce_sleep(_Atomic uint32_t *sleeps, uint32_t how)
 {
-	atomic_store_explicit(sleeps, DSP_ASLEEP, memory_order_relaxed);
+	atomic_store_explicit(sleeps, how, memory_order_relaxed);
 	atomic_thread_fence(memory_order_seq_cst);
 }
 
-bool ring_submit(struct dsp_ring *ring)
+/* The memory is another process's, too: no private futex. The time is as this system call has it on
+ * every machine, which is not always time_t. */
+static int nap(_Atomic uint32_t *sleeps, uint32_t how, int64_t timeout_ns)
+{
+	const struct __kernel_old_timespec timeout = {
+		.tv_sec = timeout_ns / 1000000000,
+		.tv_nsec = timeout_ns % 1000000000,
+	};
+	long r = syscall(SYS_futex, sleeps, FUTEX_WAIT, how, timeout_ns < 0 ? NULL : &timeout, NULL,
+		0);
+
+	return r < 0 && errno != EAGAIN ? -errno : 0;
+}
+
+/* One is enough: of each side one thread sleeps there, and what others a peer makes is not worth
+ * our time. */
+static void wake(_Atomic uint32_t *sleeps, uint32_t how, int fd)
+{
+	if (how & DSP_AT_FUTEX)
+		syscall(SYS_futex, sleeps, FUTEX_WAKE, 1, NULL, NULL, 0);
+	else if (how != DSP_AWAKE && fd >= 0)
+		ring_kick(fd);
+}
+
+uint32_t ring_submit(struct dsp_ring *ring)
 {
 	atomic_store_explicit(&ring->shared->sq_tail, ring->sq_tail, memory_order_release);
-	return must_wake(&ring->shared->servicer_sleeps, false);
+	return who_sleeps(&ring->shared->servicer_sleeps, false);
 }
 
 bool ring_revoke(struct dsp_ring *ring, uint32_t position)
@@ -181,6 +225,17 @@ bool ring_revoke(struct dsp_ring *ring, uint32_t position)
 		DSP_CLAIM_REVOKED, memory_order_acq_rel, memory_order_acquire);
 }
 
+bool ring_can_reap(const struct dsp_ring *ring)
+{
+	return ring->cq_tail != ring->cq_head ||
+	       atomic_load_explicit(&ring->shared->cq_tail, memory_order_acquire) != ring->cq_head;
+}
+
+void ring_reaped(struct dsp_ring *ring)
+{
+	atomic_store_explicit(&ring->shared->cq_head, ring->cq_head, memory_order_release);
+}
+
 int ring_reap(struct dsp_ring *ring, struct dsp_completion *out)
 {
 	if (ring->cq_tail == ring->cq_head) {
@@ -192,38 +247,40 @@ int ring_reap(struct dsp_ring *ring, struct dsp_completion *out)
 		if (tail == ring->cq_head)
 			return 0;
 	}
-	*out = *(volatile struct dsp_completion *)&ring->cq[ring->cq_head & (ring->cq_entries - 1)];
+	copy_once(out, &ring->cq[ring->cq_head & (ring->cq_entries - 1)], sizeof(*out));
 	ring->cq_head++;
-	atomic_store_explicit(&ring->shared->cq_head, ring->cq_head, memory_order_release);
+	if (ring->cq_head == ring->cq_tail)
+		ring_reaped(ring);
 	return 1;
 }
 
-bool ring_requester_sleep(struct dsp_ring *ring)
+bool ring_requester_sleep(struct dsp_ring *ring, uint32_t how)
 {
-	announce_sleep(&ring->shared->requester_sleeps);
-	if (atomic_load_explicit(&ring->shared->cq_tail, memory_order_acquire) == ring->cq_head)
+	announce_sleep(&ring->shared->requester_sleeps, how);
+	if (!ring_can_reap(ring))
 		return true;
 	ring_requester_wake(ring);
 	return false;
 }
 
-void ring_requester_sleep_soundly(struct dsp_ring *ring)
-{
-	uint32_t expected = DSP_ASLEEP;
-
-	/* If the servicer was faster, somebody is being woken anyway. */
-	atomic_compare_exchange_strong_explicit(&ring->shared->requester_sleeps, &expected,
-		DSP_SOUND_ASLEEP, memory_order_relaxed, memory_order_relaxed);
-}
-
 void ring_requester_wake(struct dsp_ring *ring)
 {
-	atomic_store_explicit(&ring->shared->requester_sleeps, 0, memory_order_relaxed);
+	atomic_store_explicit(&ring->shared->requester_sleeps, DSP_AWAKE, memory_order_relaxed);
+}
+
+int ring_requester_nap(struct dsp_ring *ring, uint32_t how, int64_t timeout_ns)
+{
+	return nap(&ring->shared->requester_sleeps, how, timeout_ns);
 }
 
 bool ring_room_wanted(struct dsp_ring *ring)
 {
-	return must_wake(&ring->shared->servicer_stalls, false);
+	return who_sleeps(&ring->shared->servicer_stalls, false) != DSP_AWAKE;
+}
+
+void ring_wake_servicer(struct dsp_ring *ring, uint32_t how, int doorbell)
+{
+	wake(&ring->shared->servicer_sleeps, how, doorbell);
 }
 
 /* Servicer. */
@@ -266,26 +323,46 @@ static uint32_t entry_bad_field(const struct dsp_slot *slot, const struct dsp_en
 	return 0;
 }
 
+bool ring_can_fetch(const struct dsp_ring *ring)
+{
+	return ring->sq_tail != ring->sq_head ||
+	       atomic_load_explicit(&ring->shared->sq_tail, memory_order_acquire) != ring->sq_head;
+}
+
+void ring_fetched(struct dsp_ring *ring)
+{
+	atomic_store_explicit(&ring->shared->sq_head, ring->sq_head, memory_order_release);
+}
+
+/* Entries that are there, as far as known; -EPROTO. */
+static int64_t available(struct dsp_ring *ring)
+{
+	if (ring->sq_tail == ring->sq_head) {
+		uint32_t tail = atomic_load_explicit(&ring->shared->sq_tail, memory_order_acquire);
+
+		if (tail - ring->sq_head > ring->sq_slots)
+			return -EPROTO;
+		ring->sq_tail = tail;
+	}
+	return ring->sq_tail - ring->sq_head;
+}
+
 int ring_fetch(struct dsp_ring *ring, struct dsp_entry *out, struct dsp_entry_fault *fault)
 {
-	uint32_t tail, available, slots, claim;
+	int64_t n_available = available(ring);
 	unsigned int n_args, done, n;
 	struct dsp_slot *shared, slot;
+	uint32_t slots, claim;
 
-	tail = atomic_load_explicit(&ring->shared->sq_tail, memory_order_acquire);
-	available = tail - ring->sq_head;
-	if (available > ring->sq_slots)
-		return -EPROTO;
-	if (!available)
-		return 0;
+	if (n_available <= 0)
+		return (int)n_available;
 
 	shared = slot_at(ring, ring->sq_head);
 	claim = atomic_exchange_explicit(&shared->claim, DSP_CLAIM_TAKEN, memory_order_acq_rel);
-	memcpy(&slot, shared, sizeof(slot));
-	__asm__ volatile("" ::"r"(&slot) : "memory"); /* one copy: never look at shared again */
+	copy_once(&slot, shared, sizeof(slot));
 	n_args = slot.n_in + slot.n_out;
 	slots = slot.slots;
-	if (n_args > DSP_ARGS_MAX || slots != slots_for(n_args) || slots > available)
+	if (n_args > DSP_ARGS_MAX || slots != slots_for(n_args) || slots > n_available)
 		return -EPROTO;
 
 	out->op = slot.op;
@@ -303,7 +380,7 @@ int ring_fetch(struct dsp_ring *ring, struct dsp_entry *out, struct dsp_entry_fa
 	for (uint32_t i = 1; i < slots; i++) {
 		struct dsp_slot_more more;
 
-		memcpy(&more, slot_at(ring, ring->sq_head + i), sizeof(more));
+		copy_once(&more, slot_at(ring, ring->sq_head + i), sizeof(more));
 		n = MIN(n_args - done, DSP_ARGS_MORE);
 		memcpy(&out->args[done], more.args, n * sizeof(out->args[0]));
 		done += n;
@@ -313,16 +390,29 @@ int ring_fetch(struct dsp_ring *ring, struct dsp_entry *out, struct dsp_entry_fa
 	}
 	ring->sq_head += slots;
 	ring->stalled = false;
-	atomic_store_explicit(&ring->shared->sq_head, ring->sq_head, memory_order_release);
+	if (ring->sq_head == ring->sq_tail)
+		ring_fetched(ring);
 	return 1;
 }
 
 int ring_unreaped(struct dsp_ring *ring)
 {
-	ring->cq_head = atomic_load_explicit(&ring->shared->cq_head, memory_order_acquire);
-	if (ring->cq_tail - ring->cq_head > ring->cq_entries)
+	uint32_t head = atomic_load_explicit(&ring->shared->cq_head, memory_order_acquire);
+
+	if (ring->cq_tail - head > ring->cq_entries)
 		return -EPROTO;
-	return (int)(ring->cq_tail - ring->cq_head);
+	ring->cq_head = head;
+	return (int)(ring->cq_tail - head);
+}
+
+int ring_has_room(struct dsp_ring *ring, uint32_t in_flight)
+{
+	int unreaped;
+
+	if (in_flight + (ring->cq_tail - ring->cq_head) < ring->cq_entries)
+		return 1;
+	unreaped = ring_unreaped(ring);
+	return unreaped < 0 ? unreaped : in_flight + (uint32_t)unreaped < ring->cq_entries;
 }
 
 void ring_complete_routine(struct dsp_ring *ring, const struct dsp_completion *completion)
@@ -338,19 +428,19 @@ void ring_complete(struct dsp_ring *ring, const struct dsp_completion *completio
 	ring_complete_routine(ring, completion);
 }
 
-bool ring_publish(struct dsp_ring *ring)
+uint32_t ring_publish(struct dsp_ring *ring)
 {
 	bool routine = !ring->news;
 
 	ring->news = false;
 	atomic_store_explicit(&ring->shared->cq_tail, ring->cq_tail, memory_order_release);
-	return must_wake(&ring->shared->requester_sleeps, routine);
+	return who_sleeps(&ring->shared->requester_sleeps, routine);
 }
 
-bool ring_servicer_sleep(struct dsp_ring *ring)
+bool ring_servicer_sleep(struct dsp_ring *ring, uint32_t how)
 {
-	announce_sleep(&ring->shared->servicer_sleeps);
-	if (atomic_load_explicit(&ring->shared->sq_tail, memory_order_acquire) == ring->sq_head)
+	announce_sleep(&ring->shared->servicer_sleeps, how);
+	if (!ring_can_fetch(ring))
 		return true;
 	ring_servicer_wake(ring);
 	return false;
@@ -358,14 +448,19 @@ bool ring_servicer_sleep(struct dsp_ring *ring)
 
 void ring_servicer_wake(struct dsp_ring *ring)
 {
-	atomic_store_explicit(&ring->shared->servicer_sleeps, 0, memory_order_relaxed);
+	atomic_store_explicit(&ring->shared->servicer_sleeps, DSP_AWAKE, memory_order_relaxed);
+}
+
+int ring_servicer_nap(struct dsp_ring *ring, uint32_t how)
+{
+	return nap(&ring->shared->servicer_sleeps, how, -1);
 }
 
 int ring_servicer_stall(struct dsp_ring *ring, uint32_t in_flight)
 {
 	int unreaped;
 
-	announce_sleep(&ring->shared->servicer_stalls);
+	announce_sleep(&ring->shared->servicer_stalls, DSP_ASLEEP);
 	unreaped = ring_unreaped(ring);
 	if (unreaped < 0)
 		return unreaped;
@@ -373,8 +468,48 @@ int ring_servicer_stall(struct dsp_ring *ring, uint32_t in_flight)
 		ring->news = ring->stalled = true;
 		return true;
 	}
-	atomic_store_explicit(&ring->shared->servicer_stalls, 0, memory_order_relaxed);
+	atomic_store_explicit(&ring->shared->servicer_stalls, DSP_AWAKE, memory_order_relaxed);
 	return false;
+}
+
+void ring_wake_requester(struct dsp_ring *ring, uint32_t how, int notify)
+{
+	wake(&ring->shared->requester_sleeps, how, notify);
+}
+
+/* Either side. */
+
+/* The line is written only when it tells something new. */
+static void say_cpu(struct dsp_ring *ring, _Atomic uint32_t *word)
+{
+	uint32_t cpu = (uint32_t)sched_getcpu() + 1;
+
+	if (cpu == ring->cpu)
+		return;
+	ring->cpu = cpu;
+	atomic_store_explicit(word, cpu, memory_order_relaxed);
+}
+
+void ring_requester_here(struct dsp_ring *ring)
+{
+	say_cpu(ring, &ring->shared->requester_cpu);
+}
+
+void ring_servicer_here(struct dsp_ring *ring)
+{
+	say_cpu(ring, &ring->shared->servicer_cpu);
+}
+
+bool ring_requester_is_here(const struct dsp_ring *ring)
+{
+	return ring->cpu && atomic_load_explicit(&ring->shared->requester_cpu,
+				    memory_order_relaxed) == ring->cpu;
+}
+
+bool ring_servicer_is_here(const struct dsp_ring *ring)
+{
+	return ring->cpu &&
+	       atomic_load_explicit(&ring->shared->servicer_cpu, memory_order_relaxed) == ring->cpu;
 }
 
 void ring_kick(int fd)

@@ -56,11 +56,12 @@ enum dsp_op {
 /* `method` of a SEND. */
 #define DSP_SEND_TRY 1u /* complete with DSP_BUSY rather than wait for room */
 
-/* How the requester sleeps. */
+/* How one side sleeps, and so how it is to be woken. */
 enum dsp_sleep {
 	DSP_AWAKE = 0,
-	DSP_ASLEEP = 1,
-	DSP_SOUND_ASLEEP = 2, /* to be woken for all but SENDs that went well */
+	DSP_ASLEEP = 1,       /* by ringing its descriptor: doorbell, or notify */
+	DSP_SOUND_ASLEEP = 2, /* requester: the same, for all but SENDs that went well */
+	DSP_AT_FUTEX = 4,     /* a flag: by futex(2) on the word itself, instead */
 };
 
 /* State of an entry, in its first slot. The requester may revoke what nobody has claimed. */
@@ -106,15 +107,19 @@ struct dsp_completion {
 };
 static_assert(sizeof(struct dsp_completion) == 32, "ring layout");
 
-/* Start of the memfd. Each word has a cache line of its own and one writer, except the last three:
- * set by the side that is about to wait, cleared by either. */
+/* Start of the memfd. Each cache line has one writer, except the last three: these words are set by
+ * the side that is about to wait, and cleared by either. The processors are a hint for who waits,
+ * and looks meanwhile: the number plus 1; 0: not known. */
 struct dsp_ring_shared {
-	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t sq_tail;          /* requester */
-	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t sq_head;          /* servicer */
-	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t cq_tail;          /* servicer */
-	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t cq_head;          /* requester */
-	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t servicer_sleeps;  /* kick the doorbell */
-	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t requester_sleeps; /* kick the notify fd */
+	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t sq_tail; /* requester */
+	_Atomic uint32_t requester_cpu;                    /* requester: where it ran last */
+	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t sq_head; /* servicer */
+	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t cq_tail; /* servicer */
+	_Atomic uint32_t servicer_cpu;                     /* servicer: where it ran last */
+	_Atomic uint32_t processors; /* who made the ring: how many there are; constant */
+	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t cq_head; /* requester */
+	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t servicer_sleeps;  /* enum dsp_sleep */
+	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t requester_sleeps; /* enum dsp_sleep */
 	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t
 		servicer_stalls; /* kick the doorbell on reaping */
 };
@@ -145,6 +150,8 @@ struct dsp_ring {
 	size_t size;
 	uint32_t sq_slots, cq_entries;
 	uint32_t sq_head, sq_tail, cq_head, cq_tail; /* positions; those of the peer as last seen */
+	uint32_t cpu;                                /* of this side, as the other sees it */
+	bool may_look; /* there is more than one processor, so that one may look while others work */
 	bool news;    /* servicer: something completed that is not mere routine */
 	bool stalled; /* servicer: it waits for room, so nothing is routine */
 };
@@ -166,19 +173,30 @@ void ring_unmap(struct dsp_ring *ring);
 /* Put an entry into the queue, not yet visible to the servicer. -EAGAIN: no room now. -EINVAL:
  * too many arguments. @position, if given, names it for ring_revoke(). */
 int ring_push(struct dsp_ring *ring, const struct dsp_entry *entry, uint32_t *position);
-/* Make pushed entries visible. True: the servicer sleeps, ring its doorbell. */
-bool ring_submit(struct dsp_ring *ring);
+/* Make pushed entries visible. Not 0: the servicer sleeps, and this is how: ring_wake_servicer().
+ */
+uint32_t ring_submit(struct dsp_ring *ring);
 /* Take an entry back. True: it will not run, and completes with DSP_CANCELLED. */
 bool ring_revoke(struct dsp_ring *ring, uint32_t position);
-/* Take one completion: 1, 0 when there is none, -EPROTO when the servicer's index lies. */
+/* Are there completions? An index that lies counts as one. */
+bool ring_can_reap(const struct dsp_ring *ring);
+/* Take one completion: 1, 0 when there is none, -EPROTO when the servicer's index lies. The servicer
+ * sees the room once ring_reaped() was called, or there is none left. */
 int ring_reap(struct dsp_ring *ring, struct dsp_completion *out);
-/* Announce sleep. False: completions are there, do not sleep. */
-bool ring_requester_sleep(struct dsp_ring *ring);
-/* Asleep: do not be woken for routine any more. */
-void ring_requester_sleep_soundly(struct dsp_ring *ring);
+void ring_reaped(struct dsp_ring *ring);
+/* Announce sleep, @how of enum dsp_sleep. False: completions are there, do not sleep. */
+bool ring_requester_sleep(struct dsp_ring *ring, uint32_t how);
 void ring_requester_wake(struct dsp_ring *ring);
-/* After reaping: true if the servicer waits for room in the completion queue; ring its doorbell. */
+/* Having announced to sleep so @how, with DSP_AT_FUTEX: sleep, until the word is not @how any more,
+ * a signal comes, or the time is over (nanoseconds; negative: never). Returns 0, -EINTR or
+ * -ETIMEDOUT. Of ring and requester_sleeps it reads only where they are, so that another thread may
+ * have the ring meanwhile. */
+int ring_requester_nap(struct dsp_ring *ring, uint32_t how, int64_t timeout_ns);
+/* After ring_reaped(): true if the servicer waits for room in the completion queue; ring its
+ * doorbell. */
 bool ring_room_wanted(struct dsp_ring *ring);
+/* Wake a servicer who sleeps so @how (0: he does not); @doorbell: -1 where there is none. */
+void ring_wake_servicer(struct dsp_ring *ring, uint32_t how, int doorbell);
 
 /* Servicer. */
 
@@ -187,28 +205,49 @@ struct dsp_entry_fault {
 	uint32_t field; /* byte offset in the entry; 0: none */
 };
 
+/* Are there entries? An index that lies counts as one. */
+bool ring_can_fetch(const struct dsp_ring *ring);
 /*
  * Take one entry: 1, 0 when there is none, -EPROTO when the requester's index lies or an entry's
  * slot count does not fit its arguments (the framing is lost then: drop the peer). An entry whose
  * framing is right but that has a field the layout forbids is returned with @fault->field set and
- * must be completed with DSP_INVALID. An unknown op is for the caller to refuse.
+ * must be completed with DSP_INVALID. An unknown op is for the caller to refuse. The requester sees
+ * the room once ring_fetched() was called, or there is none left.
  */
 int ring_fetch(struct dsp_ring *ring, struct dsp_entry *out, struct dsp_entry_fault *fault);
+void ring_fetched(struct dsp_ring *ring);
+/* Is there room for the completions of so many calls in flight, and one more? 1, 0, or -EPROTO when
+ * the requester's index lies. */
+int ring_has_room(struct dsp_ring *ring, uint32_t in_flight);
 /* Completions that the requester has not reaped; -EPROTO when its index lies. */
 int ring_unreaped(struct dsp_ring *ring);
 /* Put a completion into the queue; the caller keeps (in flight + unreaped) <= cq_entries. */
 void ring_complete(struct dsp_ring *ring, const struct dsp_completion *completion);
 /* The same for a SEND that went well: it wakes nobody who sleeps soundly. */
 void ring_complete_routine(struct dsp_ring *ring, const struct dsp_completion *completion);
-/* Make completions visible. True: the requester sleeps, ring its notify fd. */
-bool ring_publish(struct dsp_ring *ring);
-/* Announce sleep. False: entries are there, do not sleep. */
-bool ring_servicer_sleep(struct dsp_ring *ring);
+/* Make completions visible. Not 0: the requester sleeps, and this is how: ring_wake_requester(). */
+uint32_t ring_publish(struct dsp_ring *ring);
+/* Announce sleep, @how of enum dsp_sleep. False: entries are there, do not sleep. */
+bool ring_servicer_sleep(struct dsp_ring *ring, uint32_t how);
 void ring_servicer_wake(struct dsp_ring *ring);
+/* As ring_requester_nap(), until it is woken. */
+int ring_servicer_nap(struct dsp_ring *ring, uint32_t how);
 /* The completion queue has no room for @in_flight calls and one more: announce that the doorbell
  * must be rung when something is reaped, and that the requester must be woken for it however
  * soundly it sleeps: publish. False: there is room by now. -EPROTO as above. */
 int ring_servicer_stall(struct dsp_ring *ring, uint32_t in_flight);
+/* Wake a requester who sleeps so @how (0: he does not). */
+void ring_wake_requester(struct dsp_ring *ring, uint32_t how, int notify);
+
+/* Either side, while it looks instead of sleeping. */
+
+/* Say on which processor this thread runs. */
+void ring_requester_here(struct dsp_ring *ring);
+void ring_servicer_here(struct dsp_ring *ring);
+/* Did the other side run, when it last said, on the processor that this side last named? Then it
+ * cannot go on before this side lets it. */
+bool ring_requester_is_here(const struct dsp_ring *ring);
+bool ring_servicer_is_here(const struct dsp_ring *ring);
 
 /*
  * Ring a doorbell or a notify fd; one that is full already is as good. An eventfd's status flags

@@ -31,8 +31,9 @@ struct rule {
 /* The allowlist. */
 static const struct rule rules[] = {
 	/* The domain's own loop. */
-	{SCMP_SYS(ppoll), UNCHECKED, 0, "wait for the doorbell and the domain socket"},
-	{SCMP_SYS(read), UNCHECKED, 0, "take the doorbell's count"},
+	{SCMP_SYS(futex), UNCHECKED, 0, "wait for the broker; locks of the C library"},
+	{SCMP_SYS(sched_yield), UNCHECKED, 0, "let the broker go first; spin locks"},
+	{SCMP_SYS(getcpu), UNCHECKED, 0, "where neither rseq nor the vDSO tells"},
 	{SCMP_SYS(write), UNCHECKED, 0, "kick the notify fd; diagnostics to stderr"},
 	{SCMP_SYS(recvmsg), UNCHECKED, 0, "memory to map, from the broker"},
 	{SCMP_SYS(sendmsg), UNCHECKED, 0, "SOFT_STARTED, to the broker"},
@@ -54,8 +55,6 @@ static const struct rule rules[] = {
 	{SCMP_SYS(clock_nanosleep), UNCHECKED, 0, "sleep"},
 	{SCMP_SYS(nanosleep), UNCHECKED, 0, "sleep, in other C libraries"},
 	{SCMP_SYS(restart_syscall), UNCHECKED, 0, "a sleep that SIGSTOP and SIGCONT cut in two"},
-	{SCMP_SYS(futex), UNCHECKED, 0, "locks of the C library"},
-	{SCMP_SYS(sched_yield), UNCHECKED, 0, "spin locks"},
 	{SCMP_SYS(getrandom), UNCHECKED, 0, "seeds of heap and hash tables"},
 
 	/* Diagnostics of the C library. */

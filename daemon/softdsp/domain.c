@@ -2,7 +2,6 @@
 #include "daemon/softdsp/domain.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +10,8 @@
 #include <sys/socket.h>
 
 #include "daemon/softdsp/service.h"
+#include "protocol/clock.h"
+#include "protocol/spin.h"
 #include "protocol/util.h"
 #include "protocol/wire.h"
 
@@ -20,6 +21,8 @@
 struct domain {
 	int fd[SOFT_SPAWN_FDS];
 	struct dsp_ring ring;
+	struct spin spin;
+	bool woke; /* it had to wake the broker since it waited */
 	struct service service;
 };
 
@@ -31,7 +34,7 @@ static noreturn void die(const char *what, int error)
 	_exit(EXIT_FAILURE);
 }
 
-/* Hold stdin, stdout (both /dev/null), stderr and our four, and nothing else. */
+/* Hold stdin, stdout (both /dev/null), stderr and ours, and nothing else. */
 static int keep_fds(const struct sock_fds *fds)
 {
 	for (int i = 0; i < SOFT_SPAWN_FDS; i++) {
@@ -101,62 +104,84 @@ static int load(const struct soft_message *spawn, char text[SOFT_TEXT_SIZE])
 	return module_load(&domain.service.module, spawn->module, text);
 }
 
-/* Sleep until the doorbell rings or the broker says something on the socket. */
-static int wait_for_broker(void)
+/* At the futex of the ring, until the broker wakes us. Whether it is gone we need not know: then our
+ * supervisor is as well, and takes us with it. */
+static int sleep_for_broker(void)
 {
-	struct pollfd fds[] = {
-		{.fd = domain.fd[DOMAIN_SOCKET], .events = POLLIN},
-		{.fd = domain.fd[DOMAIN_DOORBELL], .events = POLLIN},
-	};
-	uint64_t count;
-
-	if (ppoll(fds, ARRAY_SIZE(fds), NULL, NULL) < 0)
-		return errno == EINTR ? 0 : -errno;
-	if (fds[1].revents & POLLIN)
-		(void)!read(domain.fd[DOMAIN_DOORBELL], &count, sizeof(count));
-	return fds[0].revents ? mapping_receive(&domain.service.mappings) : 0;
-}
-
-/* Take an entry, or wait for something that may make one possible and return 0. */
-static int next_entry(struct dsp_entry *entry, struct dsp_entry_fault *fault)
-{
-	struct dsp_ring *ring = &domain.ring;
+	const uint32_t how = DSP_ASLEEP | DSP_AT_FUTEX;
 	int r;
 
-	r = ring_unreaped(ring);
+	/* It may have filled the socket, and have woken us for that. */
+	r = mapping_receive(&domain.service.mappings);
 	if (r < 0)
 		return r;
-	if ((uint32_t)r >= ring->cq_entries) {
-		r = ring_servicer_stall(ring, 0);
-		return r > 0 ? wait_for_broker() : r;
+	if (ring_servicer_sleep(&domain.ring, how))
+		ring_servicer_nap(&domain.ring, how);
+	ring_servicer_wake(&domain.ring);
+	return 0;
+}
+
+/* Until there may be entries: look for them first, as long as that pays. */
+static int wait_for_broker(void)
+{
+	uint64_t limit = domain.ring.may_look ? spin_limit(&domain.spin) : 0;
+	uint64_t start = clock_ns(), now = start, looked = start;
+	int r = 0;
+
+	while (!ring_can_fetch(&domain.ring)) {
+		if (now - looked >= SPIN_LOST_NS)
+			spin_lost(&domain.spin, now);
+		if (now - start >= limit) {
+			r = sleep_for_broker();
+			break;
+		}
+		looked = now;
+		/* Whoever makes the next one may be waiting for this processor. */
+		spin_pause(true);
+		ring_servicer_here(&domain.ring);
+		now = clock_ns();
 	}
-	r = ring_fetch(ring, entry, fault);
-	if (r != 0 || !ring_servicer_sleep(ring))
-		return r;
-	r = wait_for_broker();
-	ring_servicer_wake(ring);
+	spin_waited(&domain.spin, now, now - start, domain.woke);
+	domain.woke = false;
 	return r;
+}
+
+/* Show the broker what is done, each at once: how long the next call takes nobody knows. The room that
+ * it took in the ring first, as the broker counts on that. */
+static void complete(const struct dsp_completion *completion)
+{
+	uint32_t how;
+
+	ring_complete(&domain.ring, completion);
+	ring_fetched(&domain.ring);
+	how = ring_publish(&domain.ring);
+	domain.woke |= how != DSP_AWAKE;
+	ring_wake_requester(&domain.ring, how, domain.fd[DOMAIN_NOTIFY]);
 }
 
 /* Returns why it ended. */
 static int serve(void)
 {
+	ring_servicer_here(&domain.ring);
 	for (;;) {
 		struct dsp_completion completion;
 		struct dsp_entry_fault fault;
 		struct dsp_entry entry;
 		int r;
 
-		r = next_entry(&entry, &fault);
-		if (r > 0)
+		/* The broker never has more in flight than there is room for. */
+		if (ring_has_room(&domain.ring, 0) <= 0)
+			return -EPROTO;
+		r = ring_fetch(&domain.ring, &entry, &fault);
+		if (r > 0) {
 			r = service_run(&domain.service, &entry, &fault, &completion);
-		else if (r == 0)
-			continue;
+			if (r >= 0)
+				complete(&completion);
+		} else if (r == 0) {
+			r = wait_for_broker();
+		}
 		if (r < 0)
 			return r;
-		ring_complete(&domain.ring, &completion);
-		if (ring_publish(&domain.ring))
-			ring_kick(domain.fd[DOMAIN_NOTIFY]);
 	}
 }
 

@@ -14,13 +14,12 @@
 enum domain_fd {
 	DOMAIN_SOCKET,
 	DOMAIN_RING,
-	DOMAIN_DOORBELL,
 	DOMAIN_NOTIFY,
 };
 
 /*
  * To be called in the child of a fork: isolate this process, load the module, confine it, tell the
- * broker, and serve the ring until the broker closes the domain socket.
+ * broker, and serve the ring until it is killed.
  */
 noreturn void domain_run(const struct soft_message *spawn, const struct sock_fds *fds,
 	const struct confinement *confinement, pid_t supervisor);

@@ -2,8 +2,8 @@
 #include "daemon/softdsp/service.h"
 
 #include <string.h>
-#include <time.h>
 
+#include "protocol/clock.h"
 #include "protocol/util.h"
 #include "protocol/wire.h"
 
@@ -18,17 +18,9 @@ static int invalid(struct dsp_completion *out, uint32_t field)
 	return DSP_INVALID;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static int returned(struct dsp_completion *out, uint64_t started_ns, int result)
 {
-	out->busy_ns = now_ns() - started_ns;
+	out->busy_ns = clock_ns() - started_ns;
 	out->result = result;
 	return result ? DSP_DSP_ERROR : DSP_OK;
 }
@@ -46,7 +38,7 @@ static int open_session(struct service *service, const struct dsp_entry *entry,
 
 	if (entry->session >= SOFT_SESSIONS_MAX || service->sessions[entry->session].open)
 		return invalid(out, FIELD(session));
-	started = now_ns();
+	started = clock_ns();
 	status = returned(out, started,
 		module_open(&service->module, &service->sessions[entry->session].handle));
 	service->sessions[entry->session].open = status == DSP_OK;
@@ -61,7 +53,7 @@ static int close_session(struct service *service, const struct dsp_entry *entry,
 	if (!session_is_open(service, entry->session))
 		return DSP_NOT_FOUND;
 	service->sessions[entry->session].open = false;
-	started = now_ns();
+	started = clock_ns();
 	return returned(out, started,
 		module_close(&service->module, service->sessions[entry->session].handle));
 }
@@ -150,7 +142,7 @@ static int invoke(struct service *service, const struct dsp_entry *entry,
 		if (r != DSP_OK)
 			return r;
 	}
-	started = now_ns();
+	started = clock_ns();
 	return returned(out, started,
 		module_invoke(&service->module, service->sessions[entry->session].handle,
 			entry->method, entry->n_in, entry->n_out, args));

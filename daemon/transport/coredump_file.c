@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 
-#include "daemon/clock.h"
+#include "protocol/clock.h"
 #include "protocol/util.h"
 
 /* It is root's until udev has given it to us: how long that is waited for. */

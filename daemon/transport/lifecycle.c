@@ -260,14 +260,13 @@ void lifecycle_decide(struct remoteproc *remoteproc)
 
 /* What happens to it. */
 
-int lifecycle_init(struct remoteproc *remoteproc)
+void lifecycle_init(struct remoteproc *remoteproc)
 {
 	struct lifecycle *life = &remoteproc->life;
 
 	life->job.job.run = lifecycle_job_run;
 	life->job.job.done = on_done;
 	life->job.fd = -1;
-	return deadline_reserve(&remoteproc->broker->deadlines);
 }
 
 bool lifecycle_deinit(struct remoteproc *remoteproc)
@@ -276,7 +275,6 @@ bool lifecycle_deinit(struct remoteproc *remoteproc)
 
 	life->over = true;
 	deadline_clear(&remoteproc->broker->deadlines, &life->next);
-	deadline_unreserve(&remoteproc->broker->deadlines);
 	if (life->busy)
 		return false;
 	finish(remoteproc);

@@ -33,8 +33,7 @@ struct lifecycle {
 	char trouble[256];
 };
 
-/* Returns 0 or -ENOMEM. */
-int lifecycle_init(struct remoteproc *remoteproc);
+void lifecycle_init(struct remoteproc *remoteproc);
 /* Stop what must not run without the broker, and wait for that. False: a job still runs; it does
  * the same at its end, and frees the remote processor. */
 bool lifecycle_deinit(struct remoteproc *remoteproc);

@@ -160,8 +160,7 @@ static struct remoteproc *make(struct remoteprocs *remoteprocs, const struct pat
 	remoteproc->device = *device;
 	remoteproc->state = DSP_STATE_OFFLINE;
 	list_init(&remoteproc->devices);
-	if (lifecycle_init(remoteproc) < 0)
-		return NULL;
+	lifecycle_init(remoteproc);
 	list_append(&remoteprocs->all, &remoteproc->link);
 	return TAKE_PTR(remoteproc);
 }
@@ -288,7 +287,7 @@ void remoteprocs_wake(struct broker *broker)
 	struct remoteprocs *remoteprocs = broker->remoteprocs;
 
 	/* If that is set, somebody was there before. */
-	if (remoteprocs && !remoteprocs->poll.position && any_bound(remoteprocs))
+	if (remoteprocs && !deadline_is_set(&remoteprocs->poll) && any_bound(remoteprocs))
 		look_closely(remoteprocs);
 }
 
@@ -403,9 +402,6 @@ int remoteprocs_init(struct broker *broker)
 	r = coredumps_new(&coredumps, broker);
 	if (r < 0)
 		return r;
-	r = deadline_reserve(&broker->deadlines);
-	if (r < 0)
-		return r;
 	list_init(&remoteprocs->all);
 	remoteprocs->broker = broker;
 	remoteprocs->coredumps = TAKE_PTR(coredumps);
@@ -433,7 +429,6 @@ void remoteprocs_deinit(struct broker *broker)
 	for (size_t i = 0; i < ARRAY_SIZE(subsystems); i++)
 		hotplug_remove(&remoteprocs->watches[i].watch);
 	deadline_clear(&broker->deadlines, &remoteprocs->poll);
-	deadline_unreserve(&broker->deadlines);
 	list_for_each_safe (remoteproc, following, &remoteprocs->all, link) {
 		list_remove(&remoteproc->link);
 		if (lifecycle_deinit(remoteproc))

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "daemon/broker.h"
-#include "daemon/clock.h"
 #include "daemon/device.h"
 #include "daemon/hotplug.h"
 #include "daemon/log.h"
@@ -22,6 +21,7 @@
 #include "daemon/transport/rpmsg_node.h"
 #include "daemon/transport/rpmsg_scan.h"
 #include "daemon/transport/transport.h"
+#include "protocol/clock.h"
 
 /* A remote processor may announce and withdraw without end. Looking at that takes at most one part
  * in so many of our time. */
@@ -221,7 +221,7 @@ void rpmsg_request_scan(void)
 {
 	uint64_t now_us = broker_now(rpmsg.broker);
 
-	if (!rpmsg.scan.position)
+	if (!deadline_is_set(&rpmsg.scan))
 		broker_deadline(rpmsg.broker, &rpmsg.scan,
 			rpmsg.next_scan_us > now_us ? rpmsg.next_scan_us - now_us : 0, on_scan);
 }
@@ -234,15 +234,7 @@ static void on_hotplug(struct hotplug_watch *watch)
 
 static int rpmsg_probe(struct broker *broker)
 {
-	int r = deadline_reserve(&broker->deadlines);
-
-	if (r < 0)
-		return r;
-	r = rpmsg_nodes_init(broker);
-	if (r < 0) {
-		deadline_unreserve(&broker->deadlines);
-		return r;
-	}
+	rpmsg_nodes_init();
 	rpmsg.broker = broker;
 	rpmsg.links = (struct hotplug_watch){.subsystem = "rpmsg", .changed = on_hotplug};
 	rpmsg.processors = (struct hotplug_watch){.subsystem = "remoteproc", .changed = on_hotplug};
@@ -261,7 +253,6 @@ static void rpmsg_deinit(struct broker *broker)
 	hotplug_remove(&rpmsg.links);
 	hotplug_remove(&rpmsg.processors);
 	deadline_clear(&broker->deadlines, &rpmsg.scan);
-	deadline_unreserve(&broker->deadlines);
 	rpmsg.broker = NULL;
 	rpmsg.probed = false;
 }

@@ -89,7 +89,7 @@ void rpmsg_device_update(struct rpmsg_device *rpmsg)
 	const bool starts = is_on_demand(rpmsg) && (!rpmsg->linked || !list_empty(&rpmsg->opening));
 
 	rpmsg->device.any_service =
-		starts || (rpmsg->linked && rpmsg->settle.position) ? DSP_KIND_MESSAGE : 0;
+		starts || (rpmsg->linked && deadline_is_set(&rpmsg->settle)) ? DSP_KIND_MESSAGE : 0;
 }
 
 /* Channels. */
@@ -393,19 +393,6 @@ static int add_policy_channels(struct device *device)
 	return 0;
 }
 
-/* For retry and settle. */
-static int reserve_deadlines(struct deadline_heap *deadlines)
-{
-	int r = deadline_reserve(deadlines);
-
-	if (r < 0)
-		return r;
-	r = deadline_reserve(deadlines);
-	if (r < 0)
-		deadline_unreserve(deadlines);
-	return r;
-}
-
 struct rpmsg_device *rpmsg_device_new(struct broker *broker, const char *name,
 	struct remoteproc *remoteproc)
 {
@@ -413,10 +400,6 @@ struct rpmsg_device *rpmsg_device_new(struct broker *broker, const char *name,
 
 	if (!rpmsg)
 		return NULL;
-	if (reserve_deadlines(&broker->deadlines) < 0) {
-		free(rpmsg);
-		return NULL;
-	}
 	list_init(&rpmsg->opening);
 	list_init(&rpmsg->endpoints);
 	list_init(&rpmsg->ended);
@@ -444,9 +427,7 @@ void rpmsg_device_free(struct rpmsg_device *rpmsg)
 	assert(list_empty(&rpmsg->opening) && list_empty(&rpmsg->endpoints));
 	free_ended(rpmsg);
 	deadline_clear(deadlines, &rpmsg->retry);
-	deadline_unreserve(deadlines);
 	deadline_clear(deadlines, &rpmsg->settle);
-	deadline_unreserve(deadlines);
 	free(rpmsg);
 }
 

@@ -41,7 +41,6 @@ static struct broker *broker_of(const struct rpmsg_endpoint *endpoint)
 /* Let go of its session, which is the caller's then. */
 static struct session *end(struct rpmsg_endpoint *endpoint)
 {
-	struct deadline_heap *deadlines = &broker_of(endpoint)->deadlines;
 	struct session *session = TAKE_PTR(endpoint->session);
 
 	session->endpoint = NULL;
@@ -52,8 +51,7 @@ static struct session *end(struct rpmsg_endpoint *endpoint)
 	endpoint->fd = -1;
 	loop_remove(&endpoint->source);
 	endpoint->node = rpmsg_node_put(endpoint->node);
-	deadline_clear(deadlines, &endpoint->opening);
-	deadline_unreserve(deadlines);
+	deadline_clear(&broker_of(endpoint)->deadlines, &endpoint->opening);
 	list_remove(&endpoint->queue);
 	list_remove(&endpoint->link);
 	list_append(&endpoint->rpmsg->ended, &endpoint->link);
@@ -407,16 +405,12 @@ int rpmsg_endpoint_new(struct rpmsg_device *rpmsg, struct session *session)
 
 	if (!endpoint)
 		return -ENOMEM;
-	if (deadline_reserve(&broker->deadlines) < 0) {
-		free(endpoint);
-		return -ENOMEM;
-	}
 	endpoint->rpmsg = rpmsg;
 	endpoint->session = session;
 	endpoint->fd = -1;
 	endpoint->burst = endpoint->patience = 1;
 	list_init(&endpoint->queue);
-	lane_init(&endpoint->lane, 1);
+	lane_init(&endpoint->lane, &rpmsg->device, 1);
 	endpoint->lane.attached = 1;
 	list_append(&rpmsg->opening, &endpoint->link);
 	session->endpoint = endpoint;

@@ -14,8 +14,8 @@
 #include <sys/sysmacros.h>
 
 #include "daemon/broker.h"
-#include "daemon/clock.h"
 #include "daemon/log.h"
+#include "protocol/clock.h"
 
 /* How long udev may take. */
 #define ACCESS_PATIENCE_MS 5000
@@ -307,7 +307,7 @@ static void plan_destruction(uint64_t not_before_us)
 {
 	struct rpmsg_node *node = first_destroyable();
 
-	if (node && !next_destruction.position)
+	if (node && !deadline_is_set(&next_destruction))
 		deadline_set(&node->broker->deadlines, &next_destruction,
 			MAX(node->idle_from_us + IDLE_US, not_before_us), on_destruction);
 }
@@ -510,10 +510,9 @@ void rpmsg_nodes_prune(void)
 			node_free(node);
 }
 
-int rpmsg_nodes_init(struct broker *broker)
+void rpmsg_nodes_init(void)
 {
 	over = false;
-	return deadline_reserve(&broker->deadlines);
 }
 
 void rpmsg_nodes_deinit(struct broker *broker)
@@ -522,7 +521,6 @@ void rpmsg_nodes_deinit(struct broker *broker)
 
 	over = true;
 	deadline_clear(&broker->deadlines, &next_destruction);
-	deadline_unreserve(&broker->deadlines);
 	while ((node = list_first(&idle, struct rpmsg_node, link))) {
 		list_remove(&node->link);
 		retire(node);

@@ -52,7 +52,7 @@ struct rpmsg_node {
 };
 
 /* Before anything else, and after all else. */
-int rpmsg_nodes_init(struct broker *broker);
+void rpmsg_nodes_init(void);
 void rpmsg_nodes_deinit(struct broker *broker);
 
 /* Have one opened that talks to @address, which goes by that name. In time opened() is called on

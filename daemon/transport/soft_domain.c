@@ -111,8 +111,10 @@ static int send_map(struct soft_domain *domain, uint32_t id, const struct buffer
 	int r;
 
 	r = sock_send(domain->sock, &message, sizeof(message), &buffer->fd, 1, MSG_DONTWAIT);
-	if (r == -EAGAIN)
+	if (r == -EAGAIN) {
 		watch_socket(domain, true);
+		mark_dirty(domain); /* it looks there when it is woken */
+	}
 	return r;
 }
 
@@ -255,26 +257,72 @@ static int reap(struct soft_domain *domain)
 	return r;
 }
 
-static void on_notify(struct loop_source *source, uint32_t events)
+static struct soft_domain *domain_of(const struct loop_poller *poller)
 {
-	struct soft_domain *domain = container_of(source, struct soft_domain, notify_source);
+	return container_of(poller, struct soft_domain, poller);
+}
 
-	(void)events;
-	do {
-		ring_requester_wake(&domain->ring);
-		if (reap(domain) < 0) {
-			soft_domain_end(domain, DSP_DOMAIN_CRASHED, BROKE_PROTOCOL);
-			return;
-		}
-	} while (!ring_requester_sleep(&domain->ring));
+static void take(struct loop_poller *poller)
+{
+	struct soft_domain *domain = domain_of(poller);
+
+	if (reap(domain) < 0) {
+		loop_ignore(poller);
+		soft_domain_end(domain, DSP_DOMAIN_CRASHED, BROKE_PROTOCOL);
+		return;
+	}
 	push_unmaps(domain);
 	scheduler_run(&domain->lane);
 }
 
+static bool news(const struct loop_poller *poller)
+{
+	return ring_can_reap(&domain_of(poller)->ring);
+}
+
+static bool go_to_sleep(struct loop_poller *poller)
+{
+	return ring_requester_sleep(&domain_of(poller)->ring, DSP_ASLEEP);
+}
+
+static void wake(struct loop_poller *poller)
+{
+	ring_requester_wake(&domain_of(poller)->ring);
+}
+
+static bool is_here(struct loop_poller *poller)
+{
+	struct soft_domain *domain = domain_of(poller);
+
+	ring_requester_here(&domain->ring);
+	return domain->lane.running > 0 && ring_servicer_is_here(&domain->ring);
+}
+
+static const struct loop_poller_ops poller_ops = {news, take, go_to_sleep, wake, is_here};
+
+static void on_notify(struct loop_source *source, uint32_t events)
+{
+	struct soft_domain *domain = container_of(source, struct soft_domain, notify_source);
+	struct loop *loop = domain->soft->device.broker->loop;
+
+	(void)events;
+	/* We slept, and it did not let us go on until now. */
+	if (domain->poller.asleep)
+		lane_seen(&domain->lane, loop_now_ns(loop));
+	loop_heard(loop, &domain->poller);
+	take(&domain->poller);
+}
+
 void soft_domain_flush(struct soft_domain *domain)
 {
-	if (ring_submit(&domain->ring))
-		ring_kick(domain->doorbell);
+	uint32_t how;
+
+	loop_told(domain->soft->device.broker->loop, &domain->poller);
+	how = ring_submit(&domain->ring);
+	if (how == DSP_AWAKE)
+		return;
+	loop_woke(&domain->poller);
+	ring_wake_servicer(&domain->ring, how, -1);
 }
 
 /* Life. */
@@ -329,7 +377,7 @@ static int on_socket(sd_event_source *source, int fd, uint32_t events, void *use
 
 static int spawn(struct soft_domain *domain, int *ring_fd)
 {
-	_cleanup_(fd_closep) int theirs = -1, doorbell = -1;
+	_cleanup_(fd_closep) int theirs = -1;
 	struct soft_message message = {.type = SOFT_SPAWN, .id = domain->number};
 	int pair[2], r;
 
@@ -337,18 +385,23 @@ static int spawn(struct soft_domain *domain, int *ring_fd)
 	if (r < 0)
 		return r;
 	domain->notify = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (domain->notify < 0 || pipe2(pair, O_CLOEXEC | O_NONBLOCK) < 0)
+	if (domain->notify < 0)
 		return -errno;
-	doorbell = pair[0];
-	domain->doorbell = pair[1];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	domain->sock = pair[0];
 	theirs = pair[1];
 	wire_string_set(message.module, sizeof(message.module), domain->module);
 	return sock_send(domain->soft->sock, &message, sizeof(message),
-		(const int[]){theirs, *ring_fd, doorbell, domain->notify}, SOFT_SPAWN_FDS,
+		(const int[]){theirs, *ring_fd, domain->notify}, SOFT_SPAWN_FDS,
 		MSG_DONTWAIT);
+}
+
+static int send_kill(const struct soft_domain *domain)
+{
+	const struct soft_message message = {.type = SOFT_KILL, .id = domain->number};
+
+	return sock_send(domain->soft->sock, &message, sizeof(message), NULL, 0, MSG_DONTWAIT);
 }
 
 static int watch(struct soft_domain *domain)
@@ -371,9 +424,9 @@ static struct soft_domain *domain_free(struct soft_domain *domain)
 	list_remove(&domain->dirty);
 	sd_event_source_disable_unref(domain->sock_source);
 	loop_remove(&domain->notify_source);
+	loop_ignore(&domain->poller);
 	ring_unmap(&domain->ring);
 	closer_close(domain->sock);
-	fd_close(domain->doorbell);
 	fd_close(domain->notify);
 	free(domain->imports);
 	free(domain);
@@ -393,11 +446,12 @@ int soft_domain_new(struct soft_domain **out, struct soft_device *soft, const ch
 		return -ENOMEM;
 	domain->soft = soft;
 	domain->number = ++soft->last_domain;
-	domain->sock = domain->doorbell = domain->notify = -1;
+	domain->sock = domain->notify = -1;
+	loop_poller_init(&domain->poller, &poller_ops);
 	domain->end_status = DSP_DOMAIN_CRASHED;
 	wire_string_set(domain->module, sizeof(domain->module), module);
 	wire_string_set(domain->share, sizeof(domain->share), share);
-	lane_init(&domain->lane, DOMAIN_CALLS);
+	lane_init(&domain->lane, &soft->device, DOMAIN_CALLS);
 	list_init(&domain->link);
 	list_init(&domain->dirty);
 	list_init(&domain->sessions);
@@ -405,10 +459,12 @@ int soft_domain_new(struct soft_domain **out, struct soft_device *soft, const ch
 	r = spawn(domain, &ring_fd);
 	if (r < 0)
 		return r;
-	ring_requester_sleep(&domain->ring);
+	go_to_sleep(&domain->poller);
 	r = watch(domain);
-	if (r < 0)
-		return r; /* what was spawned ends when its socket is closed */
+	if (r < 0) {
+		send_kill(domain);
+		return r;
+	}
 	list_append(&soft->domains, &domain->link);
 	soft->device.domains++;
 	*out = TAKE_PTR(domain);
@@ -466,14 +522,10 @@ void soft_domain_detach(struct soft_domain *domain, struct session *session)
 
 void soft_domain_send_kill(struct soft_domain *domain)
 {
-	const struct soft_message message = {.type = SOFT_KILL, .id = domain->number};
-
 	if (!domain->ending || domain->kill_sent)
 		return;
 	/* Without a supervisor the domain dies by itself. */
-	domain->kill_sent =
-		domain->soft->sock < 0 || sock_send(domain->soft->sock, &message, sizeof(message),
-						  NULL, 0, MSG_DONTWAIT) != -EAGAIN;
+	domain->kill_sent = domain->soft->sock < 0 || send_kill(domain) != -EAGAIN;
 	if (!domain->kill_sent)
 		sd_event_source_set_io_events(domain->soft->source, EPOLLIN | EPOLLOUT);
 }

@@ -48,10 +48,10 @@ struct soft_domain {
 	char share[DSP_RULE_SIZE]; /* "": private */
 
 	int sock;
-	int doorbell; /* the writing end of a pipe, which the domain cannot make blocking */
-	int notify;   /* an eventfd, which the domain rings; we only watch it */
+	int notify; /* an eventfd, which the domain rings; we only watch it */
 	sd_event_source *sock_source;
 	struct loop_source notify_source;
+	struct loop_poller poller; /* of its ring */
 	struct dsp_ring ring;
 	struct lane lane;
 	struct list sessions;

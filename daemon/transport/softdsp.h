@@ -4,7 +4,8 @@
  *
  *   supervisor socket   broker <-> `softdsp`: start and kill protection domains, news of deaths
  *   domain socket       broker <-> one domain: it has started; memory for it to map
- *   domain ring         protocol/ring.h; the broker is the requester, the domain the servicer
+ *   domain ring         protocol/ring.h; the broker is the requester, the domain the servicer; the
+ *                       domain sleeps at the futex, the broker at the notify fd
  *
  * Sockets are SOCK_SEQPACKET, one struct a packet. The broker believes nothing that a domain
  * says; supervisor and broker are of one build and trust each other.
@@ -29,8 +30,8 @@
 #define SOFT_SESSIONS_MAX    1024 /* sessions of one domain; ids are 0 .. SOFT_SESSIONS_MAX - 1 */
 #define SOFT_MAPPINGS_MAX    4096 /* mappings of one domain; ids are 0 .. SOFT_MAPPINGS_MAX - 1 */
 #define SOFT_ESCAPE_MAX      4096 /* bytes of input 0 of a method above 30 */
-#define SOFT_RING_SQ_SLOTS   256
-#define SOFT_RING_CQ_ENTRIES 256
+#define SOFT_RING_SQ_SLOTS   512
+#define SOFT_RING_CQ_ENTRIES 128
 
 /* FastRPC: methods 0 to 30 stand in the scalars; 31 there says that the number is the first u32
  * of input 0. Methods 0 and 1 open and close the handle. */
@@ -47,9 +48,8 @@ enum soft_type {
 	SOFT_READY = 6,   /* supervisor -> broker, once: it is ready to spawn */
 };
 
-/* Descriptors of SPAWN: domain socket, ring memfd, doorbell (a pipe's reading end), notify (an
- * eventfd, for the domain to ring). */
-#define SOFT_SPAWN_FDS 4
+/* Descriptors of SPAWN: domain socket, ring memfd, notify (an eventfd, for the domain to ring). */
+#define SOFT_SPAWN_FDS 3
 
 struct soft_message {
 	uint32_t type; /* enum soft_type */

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "tests/bench/sample.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "client/dspbroker.h"
+#include "protocol/clock.h"
 
 uint64_t now_ns(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	return clock_ns();
 }
 
 static int compare(const void *a, const void *b)
@@ -28,10 +26,33 @@ uint64_t percentile(uint64_t *samples, size_t n, double percent)
 	return samples[(size_t)((double)(n - 1) * percent / 100)];
 }
 
+double percentile_us(uint64_t *samples, size_t n, double percent)
+{
+	return (double)percentile(samples, n, percent) / 1000;
+}
+
+void sample_each(void (*go)(void *data), void *data, uint64_t *samples, size_t n, size_t warm_up)
+{
+	for (size_t i = 0; i < warm_up; i++)
+		go(data);
+	for (size_t i = 0; i < n; i++) {
+		uint64_t start = now_ns();
+
+		go(data);
+		samples[i] = now_ns() - start;
+	}
+}
+
 void must(int r, const char *what)
 {
 	if (r == 0)
 		return;
 	fprintf(stderr, "bench: %s: %s %s\n", what, dspbroker_strerror(r), dspbroker_message());
 	exit(EXIT_FAILURE);
+}
+
+int must_errno(int r, const char *what)
+{
+	must(r < 0 ? -errno : 0, what);
+	return r;
 }

@@ -10,7 +10,13 @@
 uint64_t now_ns(void);
 /* Sort samples and return the one below which @percent of them lie. */
 uint64_t percentile(uint64_t *samples, size_t n, double percent);
-/* Ends the benchmark, with a message, when @r is not 0. */
+/* The same in microseconds. */
+double percentile_us(uint64_t *samples, size_t n, double percent);
+/* How long @go takes, @n times, after @warm_up times that are not counted. */
+void sample_each(void (*go)(void *data), void *data, uint64_t *samples, size_t n, size_t warm_up);
+/* Ends the benchmark, with a message, when @r is not 0: a negative errno, or what the library
+ * returned. must_errno() has @r from a system call, which fails by -1 and errno. */
 void must(int r, const char *what);
+int must_errno(int r, const char *what);
 
 #endif

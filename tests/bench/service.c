@@ -16,11 +16,33 @@
 #include <unistd.h>
 
 #include "protocol/util.h"
+#include "tests/bench/peer.h"
+
+void service_built(char path[SERVICE_PATH_MAX], const char *file)
+{
+	const char *build = getenv("DSP_BUILD");
+
+	snprintf(path, SERVICE_PATH_MAX, "%s/%s", build ? build : "build", file);
+}
 
 static void die(const char *what)
 {
 	fprintf(stderr, "bench: %s: %s\n", what, strerror(errno));
 	exit(EXIT_FAILURE);
+}
+
+/* What the broker said is of interest when something goes wrong. */
+static void die_of_broker(const struct service *service, const char *what)
+{
+	char path[128], line[512];
+	FILE *log;
+
+	snprintf(path, sizeof(path), "%s/log", service->directory);
+	log = fopen(path, "re");
+	while (log && fgets(line, sizeof(line), log))
+		fputs(line, stderr);
+	errno = ECHILD;
+	die(what);
 }
 
 static void write_policy(const struct service *service, const char *policy)
@@ -37,29 +59,42 @@ static void write_policy(const struct service *service, const char *policy)
 		die(path);
 }
 
-/* In the child: become the broker. */
-static void exec_broker(const struct service *service, const char *notify, uid_t uid)
+/* In the child: its messages are not to stand in our table. */
+static void redirect_messages(const struct service *service)
 {
-	const char *build = getenv("DSP_BUILD");
-	char program[PATH_MAX], modules[PATH_MAX], softdsp[PATH_MAX], directory[128];
+	char path[128];
+	int fd;
 
-	if (!build)
-		build = "build";
-	snprintf(program, sizeof(program), "%s/dspbrokerd", build);
-	snprintf(modules, sizeof(modules), "%s/modules", build);
-	snprintf(softdsp, sizeof(softdsp), "%s/softdsp", build);
+	snprintf(path, sizeof(path), "%s/log", service->directory);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
+		die(path);
+}
+
+/* In the child: become the broker. */
+static void exec_broker(const struct service *service, const char *notify, uid_t uid,
+	pid_t benchmark)
+{
+	char program[SERVICE_PATH_MAX], modules[SERVICE_PATH_MAX], softdsp[SERVICE_PATH_MAX];
+	char directory[128];
+
+	service_built(program, "dspbrokerd");
+	service_built(modules, "modules");
+	service_built(softdsp, "softdsp");
 	snprintf(directory, sizeof(directory), "%s/policy", service->directory);
 	setenv("NOTIFY_SOCKET", notify, 1);
 	if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 ||
 				      setresuid(uid, uid, uid) < 0))
 		die("cannot become another user");
+	redirect_messages(service);
+	peer_follow(benchmark); /* a change of user would undo it */
 	execl(program, program, "--socket", service->socket, "--policy", directory, "--modules",
 		modules, "--softdsp", softdsp, NULL);
 	die(program);
 }
 
 /* sd_notify(3): the broker says READY=1 on a datagram socket. */
-static void wait_ready(int sock, pid_t pid)
+static void wait_ready(const struct service *service, int sock)
 {
 	char text[256] = "";
 
@@ -71,16 +106,15 @@ static void wait_ready(int sock, pid_t pid)
 		n = recv(sock, text, sizeof(text) - 1, 0);
 		if (n >= 0)
 			text[n] = '\0';
-		if (waitpid(pid, NULL, WNOHANG) != 0) {
-			errno = ECHILD;
-			die("the broker ended at start");
-		}
+		if (waitpid(service->pid, NULL, WNOHANG) != 0)
+			die_of_broker(service, "the broker ended at start");
 	}
 }
 
 void service_start(struct service *service, const char *policy, uid_t uid)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	pid_t benchmark = getpid();
 	int sock;
 
 	snprintf(service->directory, sizeof(service->directory), "/tmp/dspbroker-bench-XXXXXX");
@@ -100,27 +134,26 @@ void service_start(struct service *service, const char *policy, uid_t uid)
 	if (service->pid < 0)
 		die("cannot fork");
 	if (service->pid == 0)
-		exec_broker(service, address.sun_path, uid);
-	wait_ready(sock, service->pid);
+		exec_broker(service, address.sun_path, uid, benchmark);
+	wait_ready(service, sock);
 	fd_close(sock);
 }
 
 void service_stop(struct service *service)
 {
-	static const char *const files[] = {"socket", "notify", "policy/bench.json", "policy", ""};
+	static const char *const files[] = {
+		"socket", "notify", "policy/bench.json", "policy", "log", ""};
 	char path[128];
 	int status;
 
 	kill(service->pid, SIGTERM);
 	if (waitpid(service->pid, &status, 0) < 0)
 		die("cannot wait for the broker");
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		die_of_broker(service, "the broker did not end well");
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		snprintf(path, sizeof(path), "%s/%s", service->directory, files[i]);
 		remove(path);
-	}
-	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
-		errno = ECHILD;
-		die("the broker did not end well");
 	}
 }
 

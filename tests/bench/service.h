@@ -3,6 +3,7 @@
 #ifndef BENCH_SERVICE_H
 #define BENCH_SERVICE_H
 
+#include <limits.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -11,6 +12,11 @@ struct service {
 	char directory[64];
 	char socket[96];
 };
+
+#define SERVICE_PATH_MAX PATH_MAX
+
+/* The path of a file in the build folder. */
+void service_built(char path[SERVICE_PATH_MAX], const char *file);
 
 #define SERVICE_UID 60701 /* belongs to nobody, see systemd's UIDS-GIDS */
 

@@ -4,6 +4,7 @@
  * begin, then commands, among them any write to the shared memory. Whatever lies there, each
  * function keeps its contract, and touches nothing outside.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,8 +85,9 @@ static void fetch(struct input *input)
 	n_args = (unsigned int)entry.n_in + entry.n_out;
 	slots = servicer.sq_head - before;
 	require(n_args <= DSP_ARGS_MAX && slots == slots_of(n_args));
-	require(atomic_load(&servicer.shared->sq_head) == servicer.sq_head);
-	require(atomic_load(&servicer.shared->sq_tail) - servicer.sq_head <= SQ_SLOTS);
+	require(servicer.sq_tail - servicer.sq_head <= SQ_SLOTS);
+	if (servicer.sq_tail == servicer.sq_head)
+		require(atomic_load(&servicer.shared->sq_head) == servicer.sq_head);
 	require(fault.field < slots * sizeof(struct dsp_slot));
 	for (unsigned int i = 0; i < n_args; i++)
 		require(memcmp(&entry.args[i], argument_at(before, i), sizeof(entry.args[i])) == 0);
@@ -109,15 +111,31 @@ static void reap(struct input *input)
 	require(r < 0 || requester.cq_tail - requester.cq_head <= CQ_ENTRIES);
 	if (r == 1)
 		require(memcmp(&out, at, sizeof(out)) == 0);
+	if (r == 1 && requester.cq_tail == requester.cq_head)
+		require(atomic_load(&requester.shared->cq_head) == requester.cq_head);
+}
+
+static void show_positions(struct input *input)
+{
+	(void)input;
+	ring_fetched(&servicer);
+	ring_reaped(&requester);
+	require(atomic_load(&servicer.shared->sq_head) == servicer.sq_head);
+	require(atomic_load(&requester.shared->cq_head) == requester.cq_head);
 }
 
 static void complete(struct input *input)
 {
 	const struct dsp_completion completion = {.user_data = take_number(input, 4)};
-	int unreaped = ring_unreaped(&servicer);
+	int room = ring_has_room(&servicer, 0), unreaped = ring_unreaped(&servicer);
 
 	require(unreaped == -EPROTO || (unreaped >= 0 && unreaped <= CQ_ENTRIES));
-	if (unreaped < 0 || unreaped == CQ_ENTRIES)
+	/* It may know of room from before, and is right: it has not completed anything since. */
+	if (unreaped >= 0)
+		require(room == (unreaped < CQ_ENTRIES));
+	else
+		require(room == 1 || room == -EPROTO);
+	if (room <= 0)
 		return;
 	ring_complete(&servicer, &completion);
 	ring_publish(&servicer);
@@ -164,10 +182,10 @@ static void take_back(struct input *input)
 static void sleep_and_wake(struct input *input)
 {
 	(void)input;
-	if (!ring_servicer_sleep(&servicer))
-		require(atomic_load(&servicer.shared->sq_tail) != servicer.sq_head);
-	if (!ring_requester_sleep(&requester))
-		require(atomic_load(&requester.shared->cq_tail) != requester.cq_head);
+	if (!ring_servicer_sleep(&servicer, DSP_ASLEEP))
+		require(ring_can_fetch(&servicer));
+	if (!ring_requester_sleep(&requester, DSP_ASLEEP))
+		require(ring_can_reap(&requester));
 	ring_room_wanted(&requester);
 	ring_servicer_wake(&servicer);
 	ring_requester_wake(&requester);
@@ -182,6 +200,31 @@ static void scribble(struct input *input)
 	take(input, (char *)servicer.shared + offset, MIN(n, servicer.size - offset));
 }
 
+/* The word may not be what was announced, and what it is instead says how to wake. */
+static void nap(struct input *input)
+{
+	uint32_t how = DSP_AT_FUTEX | take_number(input, 1);
+	int r;
+
+	if (ring_requester_sleep(&requester, how))
+		scribble(input);
+	r = ring_requester_nap(&requester, how, 0);
+	require(r == (atomic_load(&requester.shared->requester_sleeps) == how ? -ETIMEDOUT : 0));
+	ring_wake_requester(&servicer, ring_publish(&servicer), -1);
+	ring_wake_servicer(&requester, ring_submit(&requester), -1);
+}
+
+static void look(struct input *input)
+{
+	(void)input;
+	ring_requester_here(&requester);
+	ring_servicer_here(&servicer);
+	require(ring_servicer_is_here(&requester) ==
+		(atomic_load(&requester.shared->servicer_cpu) == requester.cpu));
+	require(ring_requester_is_here(&servicer) ==
+		(atomic_load(&servicer.shared->requester_cpu) == servicer.cpu));
+}
+
 static void (*const commands[])(struct input *input) = {
 	fetch,
 	reap,
@@ -191,6 +234,9 @@ static void (*const commands[])(struct input *input) = {
 	take_back,
 	sleep_and_wake,
 	scribble,
+	show_positions,
+	nap,
+	look,
 };
 
 static void begin(struct dsp_ring *ring, uint32_t sq, uint32_t cq)

@@ -207,6 +207,54 @@ START_TEST(a_connection_over_the_limit_of_its_user_is_told_so_and_others_connect
 }
 END_TEST
 
+/* A device. */
+
+static void set_up_capped(void)
+{
+	harness_start(&harness,
+		"{\"version\": 1, \"devices\": [{\"name\": \"soft0\", \"calls\": 1}], \"rules\": "
+		"[" ALLOW("everybody", EVERYBODY, "\"*/*\"", "") "]}");
+}
+
+/* Each session has a domain of its own, which could run its call at once. */
+CLIENT_TEST(calls_over_the_limit_of_a_device_wait_until_others_have_ended_however_that_is)
+{
+	struct dspbroker *broker = connect_to(&harness);
+	struct dspbroker_session *busy = open_channel(broker, EXAMPLE);
+	struct dspbroker_session *others[] = {
+		open_channel(broker, EXAMPLE),
+		open_channel(broker, EXAMPLE),
+	};
+	const struct dspbroker_call spin = {
+		.method = EXAMPLE_SPIN, .timeout_us = 300000, .user = (void *)1};
+	bool done[4] = {};
+
+	require_eq(dspbroker_submit(busy, &spin), 0);
+	require_eq(submit_plain(others[0], EXAMPLE_NOP, 2), 0);
+	require_eq(submit_plain(others[1], EXAMPLE_NOP, 3), 0);
+	for (int i = 0; i < 3; i++) {
+		struct dspbroker_completion completion = reap_one(broker);
+
+		require(i > 0 || completion.status == DSPBROKER_TIMED_OUT);
+		require_eq((uintptr_t)completion.user == 1, i == 0);
+		done[(uintptr_t)completion.user] = true;
+	}
+	require(done[1] && done[2] && done[3]);
+	require_eq(invoke_plain(others[0], EXAMPLE_NOP), 0);
+	dspbroker_free(broker);
+}
+
+static TCase *device_tcase(void)
+{
+	TCase *tcase = tcase_create("device");
+
+	tcase_set_timeout(tcase, HARNESS_TIMEOUT_S);
+	tcase_add_checked_fixture(tcase, set_up_capped, tear_down);
+	tcase_add_test(tcase,
+		calls_over_the_limit_of_a_device_wait_until_others_have_ended_however_that_is);
+	return tcase;
+}
+
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("limits");
@@ -224,6 +272,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase,
 		a_connection_over_the_limit_of_its_user_is_told_so_and_others_connect);
 	suite_add_tcase(suite, tcase);
+	suite_add_tcase(suite, device_tcase());
 	return suite;
 }
 

@@ -113,6 +113,8 @@ static const int always[] = {
 	SCMP_SYS(epoll_wait),
 	SCMP_SYS(epoll_pwait),
 	SCMP_SYS(futex),
+	SCMP_SYS(sched_yield),
+	SCMP_SYS(getcpu),
 	SCMP_SYS(mmap),
 	SCMP_SYS(munmap),
 	SCMP_SYS(close),

@@ -510,9 +510,8 @@ static void (*const methods[FAKE_METHODS_END])(struct fake_broker *fake,
 
 void fake_publish(struct fake_broker *fake)
 {
-	if (fake->ring.cq_tail != atomic_load(&fake->ring.shared->cq_tail) &&
-		ring_publish(&fake->ring))
-		ring_kick(fake->notify);
+	if (fake->ring.cq_tail != atomic_load(&fake->ring.shared->cq_tail))
+		ring_wake_requester(&fake->ring, ring_publish(&fake->ring), fake->notify);
 }
 
 static void serve_ring(struct fake_broker *fake)
@@ -522,6 +521,7 @@ static void serve_ring(struct fake_broker *fake)
 
 	while (!fake->hung_up && ring_fetch(&fake->ring, &entry, &fault) > 0) {
 		MUST(fault.field == 0);
+		ring_fetched(&fake->ring); /* what is complete takes no room any more */
 		fake->in_flight++;
 		/* The library keeps within what the completion queue can take. */
 		MUST((int)fake->in_flight + ring_unreaped(&fake->ring) <= FAKE_CQ_ENTRIES);
@@ -600,7 +600,7 @@ static void *run(void *data)
 		serve_socket(fake);
 		if (fake->ring.shared) {
 			serve_ring(fake);
-			if (!fake->hung_up && !ring_servicer_sleep(&fake->ring))
+			if (!fake->hung_up && !ring_servicer_sleep(&fake->ring, DSP_ASLEEP))
 				continue;
 		}
 		fds[1].fd = fake->hung_up || fake->deaf ? -1 : fake->sock;

@@ -86,7 +86,6 @@ void machine_stop(struct machine *machine)
 	struct broker *broker = &machine->broker;
 
 	machine_end_broker(machine, false);
-	deadline_heap_deinit(&broker->deadlines);
 	loop_free(broker->loop);
 	policy_free(broker->policy);
 	nftw(machine->root, remove_entry, 8, FTW_DEPTH | FTW_PHYS);

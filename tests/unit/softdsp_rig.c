@@ -120,21 +120,26 @@ void rig_spawn(struct rig_domain *domain, uint32_t id, const char *module)
 	*domain = (struct rig_domain){.id = id, .memory_fd = -1};
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets), 0);
 	domain->socket = sockets[0];
-	domain->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	domain->notify = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	ck_assert_int_eq(ring_create(&domain->ring, &ring, SOFT_RING_SQ_SLOTS,
 				 SOFT_RING_CQ_ENTRIES),
 		0);
-	rig_send_spawn(id, module, (int[]){sockets[1], ring, domain->doorbell, domain->notify},
-		SOFT_SPAWN_FDS);
+	rig_send_spawn(id, module, (int[]){sockets[1], ring, domain->notify}, SOFT_SPAWN_FDS);
 	close(sockets[1]);
 	close(ring);
+}
+
+void rig_wake(struct rig_domain *domain)
+{
+	_Atomic uint32_t *word = &domain->ring.shared->servicer_sleeps;
+
+	ring_wake_servicer(&domain->ring, atomic_exchange(word, DSP_AWAKE), -1);
 }
 
 void rig_forget(struct rig_domain *domain)
 {
 	close(domain->socket);
-	close(domain->doorbell);
+	rig_wake(domain);
 	close(domain->notify);
 	ring_unmap(&domain->ring);
 	if (domain->memory)
@@ -170,13 +175,13 @@ void rig_map(struct rig_domain *domain, uint32_t id, int fd, uint64_t size)
 	struct soft_message message = {.type = SOFT_MAP, .id = id, .size = size};
 
 	ck_assert_int_eq(sock_send(domain->socket, &message, sizeof(message), &fd, 1, 0), 0);
+	rig_wake(domain);
 }
 
 void rig_submit(struct rig_domain *domain, const struct dsp_entry *entry, uint32_t *position)
 {
 	ck_assert_int_eq(ring_push(&domain->ring, entry, position), 0);
-	if (ring_submit(&domain->ring))
-		ring_kick(domain->doorbell);
+	ring_wake_servicer(&domain->ring, ring_submit(&domain->ring), -1);
 }
 
 struct dsp_completion rig_reap(struct rig_domain *domain)
@@ -186,13 +191,14 @@ struct dsp_completion rig_reap(struct rig_domain *domain)
 	uint64_t count;
 
 	while (ring_reap(&domain->ring, &completion) == 0) {
-		if (!ring_requester_sleep(&domain->ring))
+		if (!ring_requester_sleep(&domain->ring, DSP_ASLEEP))
 			continue;
 		ck_assert_int_eq(poll(&fd, 1, RIG_PATIENCE_MS), 1);
 		ck_assert_int_eq(read(domain->notify, &count, sizeof(count)), sizeof(count));
 	}
+	ring_reaped(&domain->ring);
 	if (ring_room_wanted(&domain->ring))
-		ring_kick(domain->doorbell);
+		rig_wake(domain);
 	return completion;
 }
 

@@ -39,7 +39,7 @@ extern struct rig_supervisor rig_supervisor; /* one a test */
 
 struct rig_domain {
 	uint32_t id;
-	int socket, doorbell, notify;
+	int socket, notify;
 	struct dsp_ring ring;
 	int32_t *memory;
 	int memory_fd;
@@ -70,6 +70,8 @@ int rig_wait_exited(uint32_t id);
 void rig_spawn(struct rig_domain *domain, uint32_t id, const char *module);
 void rig_forget(struct rig_domain *domain);
 void rig_end(struct rig_domain *domain);
+/* Let it look again, at its socket too. */
+void rig_wake(struct rig_domain *domain);
 /* The same with the example module, some memory, and session 0 open. */
 void rig_spawn_open(struct rig_domain *domain, uint32_t id);
 void rig_map(struct rig_domain *domain, uint32_t id, int fd, uint64_t size);

@@ -48,7 +48,7 @@ static void wait_for_pumping(void)
 
 	while (!pumping) {
 		HOLD(broker);
-		pumping = broker->pumping;
+		pumping = broker->stage != PUMP_FREE;
 	}
 }
 
@@ -192,7 +192,7 @@ END_TEST
 static bool sleeps_soundly(void)
 {
 	HOLD(broker);
-	return broker->pumping &&
+	return broker->stage == PUMP_SLEEPS &&
 	       atomic_load(&broker->ring.shared->requester_sleeps) == DSP_SOUND_ASLEEP;
 }
 

@@ -56,7 +56,7 @@ static int end_open(struct session *session)
 	struct lane *lane = calloc(1, sizeof(*lane));
 
 	ck_assert_ptr_nonnull(lane);
-	lane_init(lane, 1);
+	lane_init(lane, session->device, 1);
 	lane->attached = 1;
 	lane->ready = true;
 	session->lane = lane;
@@ -153,10 +153,6 @@ static void turn(void)
 		while ((client = list_first(&broker.dirty, struct client, dirty))) {
 			list_remove(&client->dirty);
 			client_publish(client);
-		}
-		while ((client = list_first(&broker.drowsy, struct client, drowsy))) {
-			list_remove(&client->drowsy);
-			client_rest(client);
 		}
 	}
 }
@@ -334,9 +330,8 @@ static void setup(void)
 	list_init(&broker.devices);
 	list_init(&broker.clients);
 	list_init(&broker.dirty);
-	list_init(&broker.drowsy);
 	list_init(&broker.sessions);
-	call_pool_init(&broker.calls, &broker.deadlines);
+	call_pool_init(&broker.calls);
 	ck_assert_int_eq(loop_new(&broker.loop), 0);
 	broker.event = loop_event(broker.loop);
 	ck_assert_int_eq(policy_parse(&broker.policy, "test.json", policy_text, strlen(policy_text),
@@ -378,7 +373,6 @@ static void teardown(void)
 	device_remove_all(&broker);
 	user_forget_all(&broker);
 	call_pool_deinit(&broker.calls);
-	deadline_heap_deinit(&broker.deadlines);
 	loop_free(broker.loop);
 	policy_free(broker.policy);
 }

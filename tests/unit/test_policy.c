@@ -153,6 +153,43 @@ START_TEST(the_rule_that_allows_says_of_sharing_a_channel_and_of_its_queue)
 }
 END_TEST
 
+START_TEST(the_rule_that_allows_says_how_urgent_it_is_and_how_much_it_weighs)
+{
+	static const struct {
+		const char *more;
+		enum policy_priority priority;
+		uint32_t weight;
+	} cases[] = {
+		{"", POLICY_PRIORITY_NORMAL, 100},
+		{", \"priority\": \"high\"", POLICY_PRIORITY_HIGH, 100},
+		{", \"priority\": \"normal\"", POLICY_PRIORITY_NORMAL, 100},
+		{", \"priority\": \"low\"", POLICY_PRIORITY_LOW, 100},
+		{", \"weight\": 1", POLICY_PRIORITY_NORMAL, 1},
+		{", \"weight\": 1000", POLICY_PRIORITY_NORMAL, 1000},
+		{", \"weight\": 7, \"priority\": \"low\"", POLICY_PRIORITY_LOW, 7},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(policy_freep) struct policy *policy = NULL;
+		struct policy_decision decision;
+		char text[512];
+
+		/* The rule after it has nothing of that. */
+		snprintf(text, sizeof(text),
+			POLICY(ALLOW("\"users\": [1]", "%s") "," NAMED("other", "allow",
+				"\"users\": [1]", "\"d/*\"")),
+			cases[i].more);
+		policy = parse(text);
+		decision = decide(policy, 1, 1, "d/s");
+		ck_assert_int_eq(decision.priority, cases[i].priority);
+		ck_assert_uint_eq(decision.weight, cases[i].weight);
+		decision = decide(policy, 1, 1, "d/t");
+		ck_assert_int_eq(decision.priority, POLICY_PRIORITY_NORMAL);
+		ck_assert_uint_eq(decision.weight, 100);
+	}
+}
+END_TEST
+
 START_TEST(all_keys_of_a_match_must_match_and_one_value_of_each)
 {
 	static const struct {
@@ -387,6 +424,7 @@ int main(void)
 	tcase_add_test(tcase, a_deny_wins_wherever_it_stands);
 	tcase_add_test(tcase, the_first_matching_allow_supplies_limits_and_domain);
 	tcase_add_test(tcase, the_rule_that_allows_says_of_sharing_a_channel_and_of_its_queue);
+	tcase_add_test(tcase, the_rule_that_allows_says_how_urgent_it_is_and_how_much_it_weighs);
 	tcase_add_test(tcase, all_keys_of_a_match_must_match_and_one_value_of_each);
 	tcase_add_test(tcase, an_unknown_name_in_an_allow_warns_and_matches_nobody);
 	tcase_add_test(tcase, names_mean_what_the_user_database_says);

@@ -36,10 +36,11 @@ static const struct {
 	{DEVICES("^7"), "a device must be an object, not a whole number"},
 	{DEVICES("^{}"), "a device must have \"name\""},
 	{DEVICES("{\"name\": \"a\"},\n  ^{\"mtu\": 1}"), "a device must have \"name\""},
-	{DEVICE(", ^\"idle\": 1"), "unknown key \"idle\"; a device may have name, transport, "
-				   "remoteproc, lifecycle, idle_ms, "
-				   "stop_with_broker, without_iommu, mtu, coredumps, services, "
-				   "shells, modules, queue_ms, domain_idle_ms"},
+	{DEVICE(", ^\"idle\": 1"),
+		"unknown key \"idle\"; a device may have name, transport, "
+		"remoteproc, lifecycle, idle_ms, "
+		"stop_with_broker, without_iommu, mtu, calls, coredumps, services, "
+		"shells, modules, queue_ms, domain_idle_ms"},
 	{DEVICE(", \"mtu\": 1, ^\"mtu\": 2"), "duplicate key \"mtu\""},
 
 	/* name */
@@ -115,6 +116,16 @@ static const struct {
 	{KEY("mtu", "^-1"), "mtu must be from 1 to 65536"},
 	{KEY("mtu", "^4294967297"), "mtu must be from 1 to 65536"},
 	{KEY("mtu", "^\"496\""), "mtu must be a whole number, not a string"},
+
+	/* calls */
+	{KEY("calls", "^0"), "calls must be from 1 to 65535"},
+	{KEY("calls", "^65536"), "calls must be from 1 to 65535"},
+	{KEY("calls", "^-1"), "calls must be from 1 to 65535"},
+	{KEY("calls", "^4294967297"), "calls must be from 1 to 65535"},
+	{KEY("calls", "^1.0"), "calls must be a whole number, not a number with"},
+	{KEY("calls", "^\"4\""), "calls must be a whole number, not a string"},
+	{TRANSPORT("rpmsg", "^\"calls\": 4"),
+		"calls is for the transports \"fastrpc\" and \"soft\""},
 
 	/* coredumps */
 	{KEY("coredumps", "^4"), "coredumps must be an object, not a whole number"},
@@ -197,6 +208,7 @@ static void check_equal(const struct policy_device *device, const struct policy_
 	ck_assert(device->stop_with_broker == other->stop_with_broker);
 	ck_assert(device->accept_no_iommu == other->accept_no_iommu);
 	ck_assert_uint_eq(device->mtu, other->mtu);
+	ck_assert_uint_eq(device->calls, other->calls);
 	ck_assert_uint_eq(device->coredumps, other->coredumps);
 	ck_assert_uint_eq(device->coredump_bytes, other->coredump_bytes);
 	ck_assert_uint_eq(device->n_services, other->n_services);
@@ -253,7 +265,7 @@ START_TEST(each_key_sets_what_it_says_and_nothing_else)
 {
 	static const struct policy_service two[] = {{"ping", 1024}, {"a.b_c-1", 0}};
 	static const struct policy_dir dirs[] = {{.path = "/a b/.c"}, {.path = "/d"}};
-	struct policy_device expected[20];
+	struct policy_device expected[22];
 	static const char *const texts[ARRAY_SIZE(expected)] = {
 		DEVICE(", \"remoteproc\": \"4080000.remoteproc,v2\""),
 		REMOTE("\"lifecycle\": \"external\""),
@@ -277,6 +289,8 @@ START_TEST(each_key_sets_what_it_says_and_nothing_else)
 		/* one directory may be in both lists */
 		FASTRPC("\"modules\": [\"/a b/.c\", \"/d\"], \"queue_ms\": 60000, "
 			"\"domain_idle_ms\": 3600000, \"shells\": [\"/d\"]"),
+		KEY("calls", "1"),
+		TRANSPORT("soft", "\"calls\": 65535"),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
@@ -308,6 +322,9 @@ START_TEST(each_key_sets_what_it_says_and_nothing_else)
 	expected[18].domain_idle_ms = 0;
 	expected[19].queue_ms = 60000;
 	expected[19].domain_idle_ms = 3600000;
+	expected[20].calls = 1;
+	expected[21].transport = "soft";
+	expected[21].calls = 65535;
 
 	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
 		_cleanup_(policy_freep) struct policy *policy = parse(texts[i]);

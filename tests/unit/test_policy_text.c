@@ -61,13 +61,13 @@ static const struct {
 	{POLICY("^{\"name\": \"r\"}"), "a rule must have \"action\""},
 	{POLICY(RULE("allow", "\"match\": {\"users\": [1]}, \"channels\": [\"d/s\"], ^\"x\": 1")),
 		"a rule may have name, action, match, channels, share_domain, domain, exclusive, "
-		"overflow, limits"},
+		"overflow, priority, weight, limits"},
 	{POLICY(RULE("allow", "^\"action\": \"deny\"")), "duplicate key \"action\""},
 	{POLICY("^" RULE("allow", "\"channels\": [\"d/s\"]")), "must have \"match\""},
 	{POLICY("^" RULE("allow", "\"match\": {\"users\": [1]}")), "must have \"channels\""},
 	{POLICY(ALLOW("\"users\": [1]", "") ",\n  ^{}"), "a rule must have \"name\""},
 
-	/* name, action, share_domain, exclusive, overflow */
+	/* name, action, share_domain, exclusive, overflow, priority, weight */
 	{POLICY("{\"name\": ^7, \"action\": 1, \"match\": 1, \"channels\": 1}"),
 		"not a whole number"},
 	{POLICY(NAMED("a", "allow", "\"users\": [1]",
@@ -102,6 +102,20 @@ static const struct {
 	{MORE("\"overflow\": ^\"drop\\u0000\""), "overflow must be \"drop\" or \"close\""},
 	{MORE("\"overflow\": ^false"), "overflow must be a string, not true or false"},
 	{POLICY(DENY("^\"overflow\": \"drop\"")), "overflow is for rules that allow"},
+	{MORE("\"priority\": ^\"urgent\""), "priority must be \"high\", \"normal\" or \"low\""},
+	{MORE("\"priority\": ^\"High\""), "priority must be \"high\", \"normal\" or \"low\""},
+	{MORE("\"priority\": ^0"), "priority must be a string, not a whole number"},
+	{MORE("\"priority\": ^\"low\\u0000\""), "priority must be \"high\", \"normal\" or"},
+	{MORE("\"priority\": \"low\", ^\"priority\": \"low\""), "duplicate key \"priority\""},
+	{POLICY(DENY("^\"priority\": \"low\"")), "priority is for rules that allow"},
+	{MORE("\"weight\": ^0"), "weight must be from 1 to 1000"},
+	{MORE("\"weight\": ^1001"), "weight must be from 1 to 1000"},
+	{MORE("\"weight\": ^-1"), "weight must be from 1 to 1000"},
+	{MORE("\"weight\": ^4294967396"), "weight must be from 1 to 1000"},
+	{MORE("\"weight\": ^0.5"), "weight must be a whole number, not a number with"},
+	{MORE("\"weight\": ^\"100\""), "weight must be a whole number, not a string"},
+	{MORE("\"weight\": 1,\n ^\"weight\": 1"), "duplicate key \"weight\""},
+	{POLICY(DENY("^\"weight\": 100")), "weight is for rules that allow"},
 
 	/* match */
 	{POLICY(RULE("allow", "\"match\": ^{}, \"channels\": [\"d/s\"]")), "users or groups"},
@@ -230,6 +244,7 @@ static const char complete[] =
 	"      \"channels\": [\"soft0/denoise\", \"cdsp/*\"],\n"
 	"      \"share_domain\": \"studio\",\n"
 	"      \"exclusive\": true, \"overflow\": \"close\",\n"
+	"      \"priority\": \"high\", \"weight\": 400,\n"
 	"      \"limits\": {\"sessions\": 4, \"calls\": 64, \"timeout_ms\": 2000,\n"
 	"                 \"buffers\": 16, \"bytes\": \"64M\", \"messages\": 8}\n"
 	"    },\n"
@@ -241,7 +256,8 @@ static const char complete[] =
 	"     \"lifecycle\": \"on-demand\",\n"
 	"     \"idle_ms\": 5000, \"stop_with_broker\": true, \"without_iommu\": \"accept\",\n"
 	"     \"mtu\": 496, \"coredumps\": {\"count\": 4, \"bytes\": \"16M\"},\n"
-	"     \"services\": {\"ping\": 1024, \"pong\": 1025}}\n"
+	"     \"services\": {\"ping\": 1024, \"pong\": 1025}},\n"
+	"    {\"name\": \"soft0\", \"calls\": 4}\n"
 	"  ]\n"
 	"}";
 

@@ -78,7 +78,7 @@ static void look_now(void)
 	struct deadline *next;
 
 	ck_assert(!is_asleep());
-	next = machine.broker.deadlines.items[1];
+	next = deadline_first(&machine.broker.deadlines);
 	deadline_clear(&machine.broker.deadlines, next);
 	next->expired(next);
 }
@@ -350,7 +350,7 @@ START_TEST(it_is_not_stopped_while_it_is_used_again_or_not_long_enough_idle)
 	ck_assert(!is_asleep());
 	remoteproc_use(remoteproc);
 	ck_assert(!remoteproc->life.busy);
-	ck_assert_uint_eq(remoteproc->life.next.position, 0);
+	ck_assert(!deadline_is_set(&remoteproc->life.next));
 }
 END_TEST
 
@@ -364,7 +364,7 @@ START_TEST(what_somebody_else_has_started_is_not_stopped)
 		remoteproc_use(remoteproc);
 		remoteproc_unuse(remoteproc);
 		ck_assert(!remoteproc->life.busy);
-		ck_assert_uint_eq(remoteproc->life.next.position, 0);
+		ck_assert(!deadline_is_set(&remoteproc->life.next));
 	}
 }
 END_TEST
@@ -456,7 +456,7 @@ START_TEST(after_a_start_that_failed_the_next_use_tries_again_and_nothing_else)
 	remoteproc_refresh(remoteproc);
 	remoteproc_unuse(remoteproc);
 	remoteproc_refresh(remoteproc);
-	ck_assert_uint_eq(remoteproc->life.next.position, 0);
+	ck_assert(!deadline_is_set(&remoteproc->life.next));
 	remoteproc_use(remoteproc);
 	machine_await(&machine, device.told > told);
 	machine_link(&machine, "dev/remoteproc0", machine_attribute(0, "state").text);

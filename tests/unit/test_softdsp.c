@@ -108,7 +108,7 @@ START_TEST(a_hundred_domains_later_the_supervisor_is_as_it_was)
 }
 END_TEST
 
-START_TEST(a_domain_shows_nobody_its_descriptors_and_holds_six)
+START_TEST(a_domain_shows_nobody_its_descriptors_and_holds_five)
 {
 	struct rig_domain domain;
 	char path[64];
@@ -117,8 +117,8 @@ START_TEST(a_domain_shows_nobody_its_descriptors_and_holds_six)
 	rig_spawn_open(&domain, 1);
 	child = only_child_of(rig_supervisor.pid);
 	if (geteuid() == 0) {
-		/* Standard input, output and error; socket, doorbell and notify. */
-		ck_assert_uint_eq(count_fds(child), 6);
+		/* Standard input, output and error; socket and notify. */
+		ck_assert_uint_eq(count_fds(child), 5);
 	} else {
 		/* It is undumpable: not even its own user may look. */
 		snprintf(path, sizeof(path), "/proc/%d/fd", child);
@@ -233,7 +233,7 @@ static TCase *supervisor_cases(void)
 	tcase_add_test(tcase, a_terminal_cannot_interrupt_it_and_sigterm_ends_it);
 	tcase_add_test(tcase, the_end_of_the_brokers_socket_ends_every_domain);
 	tcase_add_test(tcase, a_hundred_domains_later_the_supervisor_is_as_it_was);
-	tcase_add_test(tcase, a_domain_shows_nobody_its_descriptors_and_holds_six);
+	tcase_add_test(tcase, a_domain_shows_nobody_its_descriptors_and_holds_five);
 	tcase_add_test(tcase, every_spawn_that_cannot_be_ends_with_exited);
 	tcase_add_test(tcase, a_kill_for_a_domain_that_is_gone_is_ignored);
 	tcase_add_test(tcase, no_exit_is_lost_on_a_broker_that_does_not_read);

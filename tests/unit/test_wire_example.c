@@ -205,7 +205,7 @@ static void serve(struct dsp_ring *servicer)
 	ck_assert_int_eq(ring_fetch(servicer, &entry, &fault), 1);
 	ck_assert_uint_eq(fault.field, 0);
 	ck_assert_uint_eq(entry.user_data, USER_DATA);
-	ck_assert(ring_servicer_sleep(servicer));
+	ck_assert(ring_servicer_sleep(servicer, DSP_ASLEEP));
 	ring_complete(servicer, &completion);
 	ck_assert(ring_publish(servicer));
 }
@@ -221,15 +221,16 @@ START_TEST(a_call_leaves_the_bytes_in_the_ring_that_are_shown)
 
 	ck_assert_int_eq(pipe(ends), 0);
 	ck_assert_int_eq(ring_create(&servicer, &ring_fd, 16, 32), 0);
+	atomic_store(&servicer.shared->processors, 2); /* where it was recorded */
 	ck_assert_int_eq(ring_map(&requester, ring_fd, 16, 32), 0);
-	ck_assert(ring_servicer_sleep(&servicer));
+	ck_assert(ring_servicer_sleep(&servicer, DSP_ASLEEP));
 	assert_block_is("words-before", requester.shared, words);
 	invoke(&requester, ends[1]);
 	ck_assert_int_eq(read(ends[0], rung, sizeof(rung)), sizeof(rung));
 	assert_block_is("doorbell", rung, sizeof(rung));
 	ck_assert_uint_eq(slot.size, sizeof(struct dsp_slot));
 	ck_assert_mem_eq((char *)requester.shared + 4096, slot.bytes, slot.size);
-	ck_assert(ring_requester_sleep(&requester));
+	ck_assert(ring_requester_sleep(&requester, DSP_ASLEEP));
 	serve(&servicer);
 	assert_block_is("completion", (char *)requester.shared + 5120, sizeof(completion));
 	ck_assert_int_eq(ring_reap(&requester, &completion), 1);

@@ -9,7 +9,7 @@
 #include "daemon/broker.h"
 #include "daemon/call.h"
 #include "daemon/client.h"
-#include "daemon/clock.h"
+#include "protocol/clock.h"
 #include "daemon/crew.h"
 #include "daemon/session.h"
 #include "daemon/transport/fastrpc/domain.h"
@@ -91,6 +91,7 @@ static void run(struct job *job)
 	long before;
 
 	slot->result = (struct node_result){.error = -EINTR};
+	slot->busy_ns = 0;
 	while (!atomic_load(&slot->stop)) {
 		before = naps();
 		slot->result =
@@ -212,7 +213,6 @@ static bool was_cut_short(const struct fastrpc_slot *slot)
 
 static void ran(struct fastrpc_slot *slot, struct dsp_completion *out)
 {
-	out->busy_ns = slot->busy_ns;
 	if (was_cut_short(slot)) {
 		out->status = slot->call->outcome ? slot->call->outcome : slot->domain->end_status;
 		return;
@@ -249,7 +249,7 @@ static void done(struct job *job)
 {
 	struct fastrpc_slot *slot = container_of(job, struct fastrpc_slot, job);
 	struct fastrpc_domain *domain = slot->domain;
-	struct dsp_completion completion = {};
+	struct dsp_completion completion = {.busy_ns = slot->busy_ns};
 	struct call *call = slot->call;
 	int error = slot->result.error;
 

@@ -271,10 +271,6 @@ struct fastrpc_device *fastrpc_device_new(struct broker *broker, const char *lab
 
 	if (!device)
 		return NULL;
-	if (deadline_reserve(&broker->deadlines) < 0) {
-		free(device);
-		return NULL;
-	}
 	device->number = number;
 	list_init(&device->domains);
 	list_init(&device->waiting);
@@ -404,6 +400,5 @@ void fastrpc_device_free(struct fastrpc_device *device)
 		remoteproc_unbind(&device->device);
 	debts_clear(&device->debts);
 	deadline_clear(&broker->deadlines, &device->retry);
-	deadline_unreserve(&broker->deadlines);
 	free(device);
 }

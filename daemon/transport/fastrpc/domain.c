@@ -6,7 +6,7 @@
 
 #include "daemon/broker.h"
 #include "daemon/client.h"
-#include "daemon/clock.h"
+#include "protocol/clock.h"
 #include "daemon/crew.h"
 #include "daemon/log.h"
 #include "daemon/session.h"
@@ -67,7 +67,6 @@ static void forget(struct fastrpc_domain *domain)
 	list_remove(&domain->more.link);
 	list_remove(&domain->parting.link);
 	clear_deadline(domain);
-	deadline_unreserve(&broker_of(domain)->deadlines);
 	crew_shrink(broker_of(domain)->crew, domain->crew);
 	discharge(domain);
 	workers_free(domain->workers);
@@ -490,16 +489,13 @@ int fastrpc_domain_new(struct fastrpc_domain **out, struct fastrpc_device *devic
 	domain->node = NODE_NONE;
 	domain->module = session->module;
 	domain->end_status = DSP_DOMAIN_CRASHED;
-	lane_init(&domain->lane, FASTRPC_CALLS);
+	lane_init(&domain->lane, &device->device, FASTRPC_CALLS);
 	domain->lane.parallel = true;
 	init_lists(domain);
 	fastrpc_slots_init(domain);
 	r = charge(domain, session);
 	if (r >= 0)
 		r = workers_new(&domain->workers, broker->loop, THREADS);
-	if (r < 0)
-		return r;
-	r = deadline_reserve(&broker->deadlines);
 	if (r < 0)
 		return r;
 	domain->number = ++device->last_domain;

@@ -12,7 +12,6 @@ static void make_full_and_blocking(int fd)
 
 __attribute__((constructor)) static void block(void)
 {
-	make_full_and_blocking(DOORBELL_FD);
 	make_full_and_blocking(NOTIFY_FD);
 }
 

@@ -17,8 +17,7 @@
 
 /* Where daemon/softdsp/domain.c keeps its descriptors. */
 #define SOCKET_FD   16
-#define DOORBELL_FD 18
-#define NOTIFY_FD   19
+#define NOTIFY_FD   18
 
 #define EXPORT __attribute__((visibility("default")))
 
