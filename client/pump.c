@@ -46,8 +46,7 @@
 #define NS_PER_US     INT64_C(1000)
 
 #define NAP_NS (10 * NS_PER_MS)
-/* Looks at the ring before others get the processor, and until the socket has its turn. */
-#define LOOKS         2
+/* Looks at the ring until the socket has its turn. */
 #define ROUNDS_SOCKET 4
 /* Events after which the notify socket, which holds a hundred kicks, is emptied. */
 #define UNDRAINED_MAX 16
@@ -269,16 +268,18 @@ static bool arm(struct dspbroker *broker, uint32_t *how)
 
 /* The stages. True: something happened; the mutex was released meanwhile, or not. */
 
-/* Read the clock only once it did not end at once. */
+/* Between two looks. The clock is read only once it did not end at once. */
 static bool time_left(struct dspbroker *broker, struct turn *turn, uint64_t limit)
 {
-	uint64_t now = clock_ns();
+	uint64_t now;
 
 	if (!turn->since)
-		turn->since = now;
-	else if (now - turn->looked >= SPIN_LOST_NS)
+		turn->since = turn->looked = clock_ns();
+	now = spin_step(&broker->spin, turn->looked);
+	if (now - turn->looked >= SPIN_LOST_NS)
 		spin_lost(&broker->spin, now);
 	turn->looked = now;
+	ring_requester_here(&broker->ring);
 	return now - turn->since < limit;
 }
 
@@ -295,18 +296,13 @@ static bool look(struct dspbroker *broker, struct turn *turn)
 	enter(broker, PUMP_LOOKS, attends);
 	ring_requester_here(&broker->ring);
 	for (;;) {
-		for (int i = 0; i < LOOKS; i++) {
-			if (atomic_load_explicit(tail, memory_order_relaxed) != turn->head ||
-				broker->nudged)
-				return leave(broker, turn);
-			spin_pause(false);
-		}
+		if (atomic_load_explicit(tail, memory_order_relaxed) != turn->head ||
+			broker->nudged)
+			break;
 		if (attends && !(++broker->rounds % ROUNDS_SOCKET) && poll_sources(broker, turn, 0))
 			break;
 		if (!time_left(broker, turn, limit))
 			break;
-		spin_pause(true);
-		ring_requester_here(&broker->ring);
 	}
 	return leave(broker, turn);
 }

@@ -172,7 +172,6 @@ int crew_new(struct crew **out, struct loop *loop, int (*turn_over)(void *userda
 	crew->turn_over = turn_over;
 	crew->userdata = userdata;
 	pthread_mutex_lock(&crew->baton);
-	loop_share(loop, &crew->baton, &crew->wanted);
 	*out = crew;
 	return 0;
 }
@@ -210,6 +209,9 @@ static int start_thread(struct crew *crew)
 	pthread_sigmask(SIG_SETMASK, &others, &before);
 	r = pthread_create(&crew->threads[crew->n_threads], NULL, member, crew);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	/* Until there is a second one nothing needs to be let go. */
+	if (r == 0 && !crew->n_threads)
+		loop_share(crew->loop, &crew->baton, &crew->wanted);
 	crew->n_threads += r == 0;
 	return -r;
 }

@@ -51,6 +51,10 @@ void fair_add(struct fair *fair, struct fair_node *node, uint64_t now_ns)
 
 void fair_remove(struct fair *fair, struct fair_node *node)
 {
+	struct fair_line *line = line_of(fair, node);
+
+	if (line->last == node)
+		line->last = NULL;
 	if (fair_waits(node))
 		take(fair, node);
 }
@@ -76,6 +80,20 @@ void fair_change(struct fair *fair, struct fair_node *node, unsigned int priorit
 		put(fair, node, node->waiting.key);
 }
 
+/* With a small weight the quantum is small, too: it would keep the others waiting for long. */
+#define WEIGHT_USUAL 100u
+
+/* Who had the last turn goes on for a while. */
+static struct fair_node *first_of(const struct fair_line *line)
+{
+	struct fair_node *first = container_of(line->waiting.root, struct fair_node, waiting);
+	struct fair_node *last = line->last;
+
+	uint64_t quantum = last ? FAIR_QUANTUM_NS / MAX(last->weight, WEIGHT_USUAL) : 0;
+
+	return last && last->waiting.key - first->waiting.key < quantum ? last : first;
+}
+
 struct fair_node *fair_pick(const struct fair *fair, uint64_t now_ns)
 {
 	const struct fair_line *best = NULL, *late = NULL;
@@ -93,7 +111,15 @@ struct fair_node *fair_pick(const struct fair *fair, uint64_t now_ns)
 	}
 	if (!best)
 		return NULL;
-	return container_of((late ? late : best)->waiting.root, struct fair_node, waiting);
+	return first_of(late ? late : best);
+}
+
+/* Where its class has come to: whoever goes on is ahead of that. */
+static uint64_t start(const struct fair_line *line, const struct fair_node *node)
+{
+	const struct heap_node *root = line->waiting.root;
+
+	return root ? MIN(root->key, node->waiting.key) : node->waiting.key;
 }
 
 void fair_serve(struct fair *fair, struct fair_node *node, uint64_t cost_ns, uint64_t now_ns)
@@ -101,7 +127,8 @@ void fair_serve(struct fair *fair, struct fair_node *node, uint64_t cost_ns, uin
 	struct fair_line *line = line_of(fair, node);
 
 	line->served_ns = now_ns;
-	line->time = MAX(line->time, node->waiting.key);
+	line->last = fair_waits(node) ? node : NULL;
+	line->time = MAX(line->time, start(line, node));
 	fair_charge(fair, node, (int64_t)cost_ns);
 }
 

@@ -3,15 +3,16 @@
  * Whose turn it is: weighted fair queueing by start times, in priority classes.
  *
  * Each node has a virtual time: what it has cost so far, divided by its weight. The one that has
- * the least in the most urgent class goes next. Who was idle begins at the time that the class has
+ * the least in the most urgent class goes next; but who had the last turn goes on until it is
+ * FAIR_QUANTUM_NS ahead, since to change from one to the other costs something as well. Who was idle begins at the time that the class has
  * come to, so idling earns nothing; and what is used while nobody of the class waits counts against
  * nobody.
  *
  * What each may rely on, whatever the n others of its class do:
- *   - Who begins to wait after idling has at most one turn of each other before its own (more only
- *     to make up for what that one was charged too much). From then on it gets its weight's share:
- *     while it is charged c, another is charged at most c times the ratio of their weights, and one
- *     turn.
+ *   - Who begins to wait after idling has at most one turn of each other before its own, or the
+ *     quantum if that is longer (and more only to make up for what that one was charged too much).
+ *     From then on it gets its weight's share: while it is charged c, another is charged at most c
+ *     times the ratio of their weights, and one turn or quantum.
  *   - More urgent classes go first, but not for ever: a class in which somebody waits has a turn at
  *     least every SCHED_PATIENCE_NS, or when there is room for the first time after that, behind no
  *     class that has waited less. So, with equal weights, nobody waits longer for a turn than
@@ -42,7 +43,8 @@ struct fair_node {
 struct fair {
 	struct fair_line {
 		struct heap waiting;
-		uint64_t time;      /* virtual: where the node began that went last */
+		struct fair_node *last; /* that was served, if it waits */
+		uint64_t time;      /* virtual: what all who wait have come to */
 		uint64_t served_ns; /* when one went last, or the first began to wait */
 	} lines[FAIR_PRIORITIES];
 };

@@ -58,6 +58,8 @@
 
 /* Whose turn it is (fair.h): how long a class waits for more urgent ones at most. */
 #define SCHED_PATIENCE_NS (100ull * 1000 * 1000)
+/* The same: how far one may get ahead of the next by calls that are shorter than that. */
+#define FAIR_QUANTUM_NS (10ull * 1000)
 
 /* What a call costs: at least so much, and so much while nothing is known of its session's calls.
  */

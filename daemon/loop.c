@@ -13,7 +13,8 @@
 /* While rings are looked at: how often descriptors are, too; and looks in a row after which who else
  * wants this processor may have it. */
 #define EVENTS_EVERY_NS 20000
-#define LOOKS_IN_A_ROW  256
+#define LOOKS_IN_A_ROW  64
+#define QUICK_LOOKS     8
 
 /* The timer is left to ring in vain rather than set anew for every call; but not when it is this
  * quiet. */
@@ -43,7 +44,7 @@ struct loop {
 	struct list pollers;         /* those that are awake */
 	bool may_look;               /* there is more than one processor */
 	struct spin spin;            /* for events */
-	uint64_t event_ns;           /* when there was one */
+	uint64_t event_ns;           /* when there was one that was no bell's */
 	uint64_t looked_ns;          /* when somebody looked for some */
 	struct loop_task event_task; /* sd-event has more than one turn may handle */
 	uint64_t timer_us;           /* when it rings; UINT64_MAX: never */
@@ -391,8 +392,13 @@ static void dispatch(struct loop *loop, const struct epoll_event *event)
 {
 	const struct slot *slot = &loop->slots[(uint32_t)event->data.u64];
 
-	if (slot->source && slot->uses == event->data.u64 >> 32)
-		slot->source->ready(slot->source, event->events);
+	if (!slot->source || slot->uses != event->data.u64 >> 32)
+		return;
+	if (!slot->source->bell) {
+		spin_waited(&loop->spin, loop->looked_ns, loop->looked_ns - loop->event_ns, false);
+		loop->event_ns = loop->looked_ns;
+	}
+	slot->source->ready(slot->source, event->events);
 }
 
 static bool somebody_needs_this_processor(struct loop *loop)
@@ -405,34 +411,45 @@ static bool somebody_needs_this_processor(struct loop *loop)
 	return false;
 }
 
-static void pause_unlocked(struct loop *loop, bool give_way)
+/* Looks that cost next to nothing. */
+static bool some_have_news(struct loop *loop)
 {
-	if (!loop->shared) {
-		spin_pause(give_way);
-		return;
+	struct loop_poller *poller;
+
+	for (int i = 0; i < QUICK_LOOKS; i++) {
+		list_for_each (poller, &loop->pollers, link)
+			if (poller->ops->news(poller))
+				return true;
+		spin_pause(false);
 	}
-	loop->looking = true;
-	loop->woken = false;
-	pthread_mutex_unlock(loop->shared);
-	do {
-		spin_pause(give_way);
-	} while (atomic_load_explicit(loop->wanted, memory_order_relaxed));
-	pthread_mutex_lock(loop->shared);
-	loop->looking = false;
+	return false;
 }
 
 /* Between two looks; @n: so many were in vain. */
 static void pause_looking(struct loop *loop, unsigned int n)
 {
 	bool give_way = n % LOOKS_IN_A_ROW == 0 || somebody_needs_this_processor(loop);
-	uint64_t before = loop_now_ns(loop), now;
+
+	if (!give_way && some_have_news(loop))
+		return;
+	loop->looking = true;
+	loop->woken = false;
+	if (loop->shared)
+		pthread_mutex_unlock(loop->shared);
+	do {
+		spin_pause(give_way);
+	} while (loop->shared && atomic_load_explicit(loop->wanted, memory_order_relaxed));
+	if (loop->shared)
+		pthread_mutex_lock(loop->shared);
+	loop->looking = false;
+}
+
+/* Somebody else had the processor for that long. */
+static void lose(struct loop *loop)
+{
+	uint64_t now = loop_now_ns(loop);
 	struct loop_poller *poller;
 
-	pause_unlocked(loop, give_way);
-	loop->now_ns = 0;
-	now = loop_now_ns(loop);
-	if (now - before < SPIN_LOST_NS)
-		return;
 	spin_lost(&loop->spin, now);
 	list_for_each (poller, &loop->pollers, link)
 		spin_lost(&poller->spin, now);
@@ -467,10 +484,6 @@ static int get_events(struct loop *loop, struct epoll_event *batch, bool wait)
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
 	loop->looked_ns = loop_now_ns(loop);
-	if (n > 0) {
-		spin_waited(&loop->spin, loop->looked_ns, loop->looked_ns - loop->event_ns, false);
-		loop->event_ns = loop->looked_ns;
-	}
 	return n;
 }
 
@@ -480,6 +493,7 @@ static int look(struct loop *loop, struct epoll_event *batch, bool wait)
 {
 	for (unsigned int i = 1;; i++) {
 		bool busy, hot, alone;
+		uint64_t before;
 		int n = 0;
 
 		busy = run_pollers(loop) || !list_empty(&loop->tasks);
@@ -492,9 +506,13 @@ static int look(struct loop *loop, struct epoll_event *batch, bool wait)
 			n = get_events(loop, batch, false);
 		if (n || busy || !wait)
 			return n;
+		before = loop_now_ns(loop);
 		pause_looking(loop, i);
 		if (loop->woken)
 			return 0;
+		loop->now_ns = 0;
+		if (loop_now_ns(loop) - before >= SPIN_LOST_NS)
+			lose(loop);
 	}
 }
 
@@ -524,7 +542,7 @@ void loop_share(struct loop *loop, pthread_mutex_t *mutex, const atomic_uint *wa
 
 void loop_let_others_go(struct loop *loop)
 {
-	if (!atomic_load_explicit(loop->wanted, memory_order_relaxed))
+	if (!loop->shared || !atomic_load_explicit(loop->wanted, memory_order_relaxed))
 		return;
 	pthread_mutex_unlock(loop->shared);
 	while (atomic_load_explicit(loop->wanted, memory_order_relaxed))

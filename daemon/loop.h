@@ -35,6 +35,7 @@ struct loop_source {
 	int fd;
 	uint32_t slot;                                              /* the loop's */
 	void (*ready)(struct loop_source *source, uint32_t events); /* of epoll_wait(2) */
+	bool bell; /* of a ring: that it rings is no reason to look for more events */
 };
 
 struct loop_poller;
@@ -77,7 +78,7 @@ struct loop *loop_free(struct loop *loop);
 sd_event *loop_event(const struct loop *loop);
 
 /* Watch @fd, which must stay open until loop_remove(), for @events of epoll_ctl(2). Returns 0 or
- * -errno. */
+ * -errno. @source is set anew. */
 int loop_add(struct loop *loop, struct loop_source *source, int fd, uint32_t events,
 	void (*ready)(struct loop_source *source, uint32_t events));
 int loop_modify(struct loop_source *source, uint32_t events);
@@ -112,7 +113,7 @@ uint64_t loop_now_ns(struct loop *loop);
  * 0 or -errno. */
 int loop_turn(struct loop *loop, bool wait);
 
-/* Unlock this mutex while waiting. Whoever calls anything of the loop holds it from then on; and
+/* Unlock this mutex, which the caller holds, while waiting. Whoever calls anything of the loop holds it from then on; and
  * whoever waits for it counts in @wanted meanwhile, so that he is not overtaken for ever. */
 void loop_share(struct loop *loop, pthread_mutex_t *mutex, const atomic_uint *wanted);
 /* Let those go first who wait for it. */

@@ -452,6 +452,7 @@ int client_open_ring(struct client *client, uint32_t sq_slots, int *ring_fd, int
 		EPOLLIN | EPOLLET, on_doorbell);
 	if (r < 0)
 		return r;
+	client->doorbell_source.bell = true;
 	go_to_sleep(&client->poller);
 	return 0;
 }

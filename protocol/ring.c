@@ -53,8 +53,7 @@ int ring_map(struct dsp_ring *ring, int fd, uint32_t sq_slots, uint32_t cq_entri
 		.sq_slots = sq_slots,
 		.cq_entries = cq_entries,
 	};
-	ring->may_look =
-		atomic_load_explicit(&ring->shared->processors, memory_order_relaxed) > 1;
+	ring->may_look = atomic_load_explicit(&ring->shared->processors, memory_order_relaxed) > 1;
 	return 0;
 }
 

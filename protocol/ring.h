@@ -117,7 +117,7 @@ struct dsp_ring_shared {
 	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t cq_tail; /* servicer */
 	_Atomic uint32_t servicer_cpu;                     /* servicer: where it ran last */
 	_Atomic uint32_t processors; /* who made the ring: how many there are; constant */
-	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t cq_head; /* requester */
+	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t cq_head;          /* requester */
 	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t servicer_sleeps;  /* enum dsp_sleep */
 	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t requester_sleeps; /* enum dsp_sleep */
 	_Alignas(DSP_CACHE_LINE) _Atomic uint32_t
@@ -151,9 +151,10 @@ struct dsp_ring {
 	uint32_t sq_slots, cq_entries;
 	uint32_t sq_head, sq_tail, cq_head, cq_tail; /* positions; those of the peer as last seen */
 	uint32_t cpu;                                /* of this side, as the other sees it */
-	bool may_look; /* there is more than one processor, so that one may look while others work */
-	bool news;    /* servicer: something completed that is not mere routine */
-	bool stalled; /* servicer: it waits for room, so nothing is routine */
+	bool may_look; /* there is more than one processor, so that one may look while others work
+			*/
+	bool news;     /* servicer: something completed that is not mere routine */
+	bool stalled;  /* servicer: it waits for room, so nothing is routine */
 };
 
 /* Bytes of the memfd of such a ring. */
@@ -180,8 +181,8 @@ uint32_t ring_submit(struct dsp_ring *ring);
 bool ring_revoke(struct dsp_ring *ring, uint32_t position);
 /* Are there completions? An index that lies counts as one. */
 bool ring_can_reap(const struct dsp_ring *ring);
-/* Take one completion: 1, 0 when there is none, -EPROTO when the servicer's index lies. The servicer
- * sees the room once ring_reaped() was called, or there is none left. */
+/* Take one completion: 1, 0 when there is none, -EPROTO when the servicer's index lies. The
+ * servicer sees the room once ring_reaped() was called, or there is none left. */
 int ring_reap(struct dsp_ring *ring, struct dsp_completion *out);
 void ring_reaped(struct dsp_ring *ring);
 /* Announce sleep, @how of enum dsp_sleep. False: completions are there, do not sleep. */

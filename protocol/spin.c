@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include "protocol/clock.h"
 #include "protocol/util.h"
 
 #define PROVEN       8 /* credit of who has just waited shortly */
@@ -11,7 +12,9 @@
 #define FAILURES_MAX 8 /* so nobody waits for longer than 256 ms until a trial */
 #define WINS         256
 #define MS           UINT64_C(1000000)
-#define PAUSES       2 /* instructions between two looks */
+#define PAUSES       1 /* instructions between two looks */
+#define LOOKS_ALONE  6
+#define ALONE_NS     700 /* to offer the processor takes less if nobody wants it */
 
 unsigned int spin_processors(void)
 {
@@ -88,4 +91,16 @@ void spin_pause(bool give_way)
 		__asm__ volatile("" ::: "memory");
 #endif
 	}
+}
+
+uint64_t spin_step(struct spin *spin, uint64_t now_ns)
+{
+	bool give_way = !spin->alone || ++spin->looks % LOOKS_ALONE == 0;
+	uint64_t after;
+
+	spin_pause(give_way);
+	after = clock_ns();
+	if (give_way)
+		spin->alone = after - now_ns < ALONE_NS;
+	return after;
 }

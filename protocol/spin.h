@@ -29,6 +29,8 @@ struct spin {
 	uint32_t wins;     /* short waits since the period was halved */
 	uint32_t failures; /* the period is 2 to the power of this, milliseconds */
 	uint64_t again_ns; /* no trial before */
+	uint32_t looks;    /* so far */
+	bool alone;        /* nobody else wanted this processor when it was last offered */
 };
 
 /* How long to look before sleeping, nanoseconds; 0: not at all. */
@@ -45,5 +47,8 @@ unsigned int spin_processors(void);
 
 /* Between two looks. @give_way: who is waited for may need this processor. */
 void spin_pause(bool give_way);
+/* The same for who cannot know: others get the processor if they want it, each time as long as they
+ * do, else now and then. @now_ns: the time before. Returns the time after. */
+uint64_t spin_step(struct spin *spin, uint64_t now_ns);
 
 #endif

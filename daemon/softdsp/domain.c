@@ -73,7 +73,9 @@ static int isolate(const struct sock_fds *fds, pid_t supervisor)
 	if (getppid() != supervisor) /* it died before it could have been noticed */
 		return -ESRCH;
 	reset_signals();
-	if (setsid() < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 ||
+	/* Signals of a terminal are not for it. But no session of its own: between two of them, whose
+	 * shares of the processor the kernel may keep apart, to give way is to wait in vain. */
+	if (setpgid(0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 ||
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	if (setrlimit(RLIMIT_CORE, &no_core) < 0 || setrlimit(RLIMIT_NOFILE, &few_fds) < 0)
@@ -136,10 +138,8 @@ static int wait_for_broker(void)
 			break;
 		}
 		looked = now;
-		/* Whoever makes the next one may be waiting for this processor. */
-		spin_pause(true);
+		now = spin_step(&domain.spin, now);
 		ring_servicer_here(&domain.ring);
-		now = clock_ns();
 	}
 	spin_waited(&domain.spin, now, now - start, domain.woke);
 	domain.woke = false;

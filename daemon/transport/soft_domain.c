@@ -151,43 +151,50 @@ int soft_domain_import(struct soft_domain *domain, struct buffer *buffer, struct
 
 /* Calls. */
 
-static int take_slot(struct soft_domain *domain)
-{
-	for (int i = 0; i < DOMAIN_CALLS; i++)
-		if (!domain->slots[i].used)
-			return i;
-	return -EAGAIN;
-}
+static_assert(DOMAIN_CALLS == 32, "free_slots has a bit for each");
 
-int soft_domain_submit(struct soft_domain *domain, struct call *call)
+/* The arguments are the domain's: ranges of its mappings. */
+static int resolve(struct soft_domain *domain, const struct call *call, struct dsp_entry *entry)
 {
-	struct dsp_entry entry = {
-		.op = (uint8_t)call->op,
-		.n_in = call->n_in,
-		.n_out = call->n_out,
-		.session = call->session->tag,
-		.method = call->method,
-	};
-	int slot = take_slot(domain), r;
 	struct import *import;
+	int r;
 
-	if (slot < 0)
-		return slot;
 	for (unsigned int i = 0; i < (unsigned int)(call->n_in + call->n_out); i++) {
 		const struct call_arg *arg = &call->args[i];
 
 		r = soft_domain_import(domain, arg->buffer, &import);
 		if (r < 0)
 			return r;
-		entry.args[i] = (struct dsp_arg){import->id, arg->offset, arg->length};
+		entry->args[i] = (struct dsp_arg){import->id, arg->offset, arg->length};
 	}
-	entry.user_data = (uint64_t)slot;
+	return 0;
+}
+
+int soft_domain_submit(struct soft_domain *domain, struct call *call)
+{
+	unsigned int slot = (unsigned int)__builtin_ffs((int)domain->free_slots) - 1;
+	struct dsp_entry entry; /* large: of its arguments only those that count are set */
+	int r;
+
+	if (!domain->free_slots)
+		return -EAGAIN;
+	r = resolve(domain, call, &entry);
+	if (r < 0)
+		return r;
+	entry.op = (uint8_t)call->op;
+	entry.n_in = call->n_in;
+	entry.n_out = call->n_out;
+	entry.session = call->session->tag;
+	entry.user_data = slot;
+	entry.target = 0;
+	entry.method = call->method;
+	entry.timeout_us = 0;
 	r = ring_push(&domain->ring, &entry, &domain->slots[slot].position);
 	if (r < 0)
 		return r;
 	domain->slots[slot].call = call;
-	domain->slots[slot].used = true;
-	call->tag = (uint32_t)slot;
+	domain->free_slots &= ~(UINT32_C(1) << slot);
+	call->tag = slot;
 	domain->lane.running++;
 	mark_dirty(domain);
 	return 0;
@@ -212,16 +219,17 @@ static bool is_answer(uint32_t status)
 
 static int call_answered(struct soft_domain *domain, const struct dsp_completion *completion)
 {
-	struct soft_slot *slot;
+	uint32_t bit;
 	struct call *call;
 
 	if (completion->user_data >= DOMAIN_CALLS)
 		return -EPROTO;
-	slot = &domain->slots[completion->user_data];
-	call = slot->call;
-	if (!slot->used || (call && !is_answer(completion->status)))
+	bit = UINT32_C(1) << completion->user_data;
+	call = domain->slots[completion->user_data].call;
+	if (domain->free_slots & bit || (call && !is_answer(completion->status)))
 		return -EPROTO;
-	*slot = (struct soft_slot){};
+	domain->slots[completion->user_data].call = NULL;
+	domain->free_slots |= bit;
 	domain->lane.running--;
 	if (call)
 		call_done(call, completion);
@@ -414,8 +422,10 @@ static int watch(struct soft_domain *domain)
 	if (r < 0)
 		return r;
 	/* Edge-triggered: nobody needs to read it. */
-	return loop_add(broker->loop, &domain->notify_source, domain->notify, EPOLLIN | EPOLLET,
+	r = loop_add(broker->loop, &domain->notify_source, domain->notify, EPOLLIN | EPOLLET,
 		on_notify);
+	domain->notify_source.bell = true;
+	return r;
 }
 
 static struct soft_domain *domain_free(struct soft_domain *domain)
@@ -446,6 +456,7 @@ int soft_domain_new(struct soft_domain **out, struct soft_device *soft, const ch
 		return -ENOMEM;
 	domain->soft = soft;
 	domain->number = ++soft->last_domain;
+	domain->free_slots = UINT32_MAX;
 	domain->sock = domain->notify = -1;
 	loop_poller_init(&domain->poller, &poller_ops);
 	domain->end_status = DSP_DOMAIN_CRASHED;

@@ -116,12 +116,31 @@ END_TEST
 START_TEST(equal_users_take_turns)
 {
 	for (size_t i = 0; i < 8; i++)
-		begin(i, NORMAL, 100, 1000);
+		begin(i, NORMAL, 100, FAIR_QUANTUM_NS);
 	for (uint64_t round = 1; round <= 100; round++) {
 		turns(8);
 		for (size_t i = 0; i < 8; i++)
-			ck_assert_uint_eq(users[i].used_ns, round * 1000);
+			ck_assert_uint_eq(users[i].used_ns, round * FAIR_QUANTUM_NS);
 	}
+}
+END_TEST
+
+START_TEST(who_has_short_calls_has_several_in_a_row_but_no_more_time)
+{
+	const struct user *last = NULL;
+	unsigned int changes = 0;
+
+	for (size_t i = 0; i < 4; i++)
+		begin(i, NORMAL, 100, FAIR_QUANTUM_NS / 10);
+	for (int i = 0; i < 4000; i++) {
+		const struct user *user = turn();
+
+		changes += user != last;
+		last = user;
+		for (size_t k = 0; k < 4; k++)
+			ck_assert_uint_le(users[k].used_ns, now / 4 + 4 * FAIR_QUANTUM_NS);
+	}
+	ck_assert_uint_le(changes, 800);
 }
 END_TEST
 
@@ -191,7 +210,7 @@ START_TEST(who_comes_waits_for_one_turn_of_each_other_at_most)
 	unsigned int waited[8] = {};
 
 	for (size_t i = 0; i < 8; i++)
-		begin(i, NORMAL, 10u << i, 1000 * (i + 1));
+		begin(i, NORMAL, 10u << i, FAIR_QUANTUM_NS * (i + 1));
 	turns(12345);
 	late = begin(8, NORMAL, 1, 10 * MS);
 	for (struct user *user; (user = turn()) != late;)
@@ -384,6 +403,7 @@ int main(void)
 	tcase_add_test(tcase, shares_are_as_the_weights_whatever_calls_cost);
 	tcase_add_test(tcase, weights_hold_at_both_ends_of_their_range);
 	tcase_add_test(tcase, equal_users_take_turns);
+	tcase_add_test(tcase, who_has_short_calls_has_several_in_a_row_but_no_more_time);
 	tcase_add_test(tcase, a_bad_guess_changes_nothing_in_the_end);
 	tcase_add_test(tcase, idling_earns_nothing);
 	tcase_add_test(tcase, what_was_given_back_while_idle_is_not_saved);
