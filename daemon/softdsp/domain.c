@@ -135,6 +135,7 @@ static int wait_for_broker(void)
 			spin_lost(&domain.spin, now);
 		if (now - start >= limit) {
 			r = sleep_for_broker();
+			now = clock_ns();
 			break;
 		}
 		looked = now;

@@ -24,7 +24,7 @@
 /* UNMAP entries in the ring at a time; with the calls they always fit. */
 #define UNMAPS_MAX 64
 static_assert(DOMAIN_CALLS * DSP_SLOTS_MAX + UNMAPS_MAX <= SOFT_RING_SQ_SLOTS, "ring too small");
-static_assert(DOMAIN_CALLS + UNMAPS_MAX <= SOFT_RING_CQ_ENTRIES, "ring too small");
+static_assert(DOMAIN_CALLS + UNMAPS_MAX < SOFT_RING_CQ_ENTRIES, "ring too small");
 
 #define BROKE_PROTOCOL "its protection domain broke the protocol"
 
