@@ -273,9 +273,12 @@ static bool time_left(struct dspbroker *broker, struct turn *turn, uint64_t limi
 {
 	uint64_t now;
 
-	if (!turn->since)
-		turn->since = turn->looked = clock_ns();
-	now = spin_step(&broker->spin, turn->looked);
+	if (turn->since) {
+		now = spin_step(&broker->spin, turn->looked);
+	} else {
+		spin_pause(!broker->spin.alone);
+		turn->since = turn->looked = now = clock_ns();
+	}
 	if (now - turn->looked >= SPIN_LOST_NS)
 		spin_lost(&broker->spin, now);
 	turn->looked = now;

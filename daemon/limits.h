@@ -54,7 +54,7 @@
 #define CLIENT_ENTRIES_A_TURN   64    /* ring entries handled before others get their turn */
 
 /* Calls that one protection domain holds at a time; the others wait their turn here. */
-#define DOMAIN_CALLS 32
+#define DOMAIN_CALLS 64
 
 /* Whose turn it is (fair.h): how long a class waits for more urgent ones at most. */
 #define SCHED_PATIENCE_NS (100ull * 1000 * 1000)

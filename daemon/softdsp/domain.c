@@ -127,9 +127,13 @@ static int sleep_for_broker(void)
 static int wait_for_broker(void)
 {
 	uint64_t limit = domain.ring.may_look ? spin_limit(&domain.spin) : 0;
-	uint64_t start = clock_ns(), now = start, looked = start;
+	uint64_t start, now, looked;
 	int r = 0;
 
+	/* Before the clock is read: whoever needs this processor has it sooner. */
+	if (limit)
+		spin_pause(!domain.spin.alone);
+	start = now = looked = clock_ns();
 	while (!ring_can_fetch(&domain.ring)) {
 		if (now - looked >= SPIN_LOST_NS)
 			spin_lost(&domain.spin, now);

@@ -151,7 +151,7 @@ int soft_domain_import(struct soft_domain *domain, struct buffer *buffer, struct
 
 /* Calls. */
 
-static_assert(DOMAIN_CALLS == 32, "free_slots has a bit for each");
+static_assert(DOMAIN_CALLS == 64, "free_slots has a bit for each");
 
 /* The arguments are the domain's: ranges of its mappings. */
 static int resolve(struct soft_domain *domain, const struct call *call, struct dsp_entry *entry)
@@ -172,7 +172,7 @@ static int resolve(struct soft_domain *domain, const struct call *call, struct d
 
 int soft_domain_submit(struct soft_domain *domain, struct call *call)
 {
-	unsigned int slot = (unsigned int)__builtin_ffs((int)domain->free_slots) - 1;
+	unsigned int slot = (unsigned int)__builtin_ffsll((long long)domain->free_slots) - 1;
 	struct dsp_entry entry; /* large: of its arguments only those that count are set */
 	int r;
 
@@ -193,7 +193,7 @@ int soft_domain_submit(struct soft_domain *domain, struct call *call)
 	if (r < 0)
 		return r;
 	domain->slots[slot].call = call;
-	domain->free_slots &= ~(UINT32_C(1) << slot);
+	domain->free_slots &= ~(UINT64_C(1) << slot);
 	call->tag = slot;
 	domain->lane.running++;
 	mark_dirty(domain);
@@ -219,12 +219,12 @@ static bool is_answer(uint32_t status)
 
 static int call_answered(struct soft_domain *domain, const struct dsp_completion *completion)
 {
-	uint32_t bit;
+	uint64_t bit;
 	struct call *call;
 
 	if (completion->user_data >= DOMAIN_CALLS)
 		return -EPROTO;
-	bit = UINT32_C(1) << completion->user_data;
+	bit = UINT64_C(1) << completion->user_data;
 	call = domain->slots[completion->user_data].call;
 	if (domain->free_slots & bit || (call && !is_answer(completion->status)))
 		return -EPROTO;
@@ -456,7 +456,7 @@ int soft_domain_new(struct soft_domain **out, struct soft_device *soft, const ch
 		return -ENOMEM;
 	domain->soft = soft;
 	domain->number = ++soft->last_domain;
-	domain->free_slots = UINT32_MAX;
+	domain->free_slots = UINT64_MAX;
 	domain->sock = domain->notify = -1;
 	loop_poller_init(&domain->poller, &poller_ops);
 	domain->end_status = DSP_DOMAIN_CRASHED;

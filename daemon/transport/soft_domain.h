@@ -57,7 +57,7 @@ struct soft_domain {
 	uint64_t tags[SOFT_SESSIONS_MAX / 64]; /* session ids in use, a bit each */
 
 	struct soft_slot slots[DOMAIN_CALLS];
-	uint32_t free_slots;          /* a bit each */
+	uint64_t free_slots;          /* a bit each */
 	struct soft_import **imports; /* by id; NULL: free */
 	uint32_t n_imports;           /* entries of imports */
 	struct list unmaps;

@@ -31,7 +31,7 @@
 #define SOFT_MAPPINGS_MAX    4096 /* mappings of one domain; ids are 0 .. SOFT_MAPPINGS_MAX - 1 */
 #define SOFT_ESCAPE_MAX      4096 /* bytes of input 0 of a method above 30 */
 #define SOFT_RING_SQ_SLOTS   512
-#define SOFT_RING_CQ_ENTRIES 128
+#define SOFT_RING_CQ_ENTRIES 256
 
 /* FastRPC: methods 0 to 30 stand in the scalars; 31 there says that the number is the first u32
  * of input 0. Methods 0 and 1 open and close the handle. */

@@ -12,7 +12,6 @@
 #include "tests/bench/sample.h"
 
 #define CALLS     2000
-#define WARM_UP   200
 #define NAME      "org.dspbroker.Bench"
 #define PATH      "/bench"
 #define INTERFACE "org.dspbroker.Bench"
@@ -103,7 +102,7 @@ static void measure_peer(const struct peer *peer, const struct bus *bus, double 
 	pid_t service = start_service(bus);
 	sd_bus *client = bus_connect(bus);
 
-	sample_each(call_nothing, client, samples, CALLS, WARM_UP);
+	sample_each(call_nothing, client, samples, CALLS);
 	figures[peer->p50] = percentile_us(samples, CALLS, 50);
 	figures[peer->over_null_call] = figures[peer->p50] / figures[NULL_CALL_P50];
 	if (pin_possible()) {
@@ -111,7 +110,7 @@ static void measure_peer(const struct peer *peer, const struct bus *bus, double 
 		pin(PLACE_ENDS);
 		pin_process(service, PLACE_ENDS);
 		pin_process(bus->pid, PLACE_ENDS);
-		sample_each(call_nothing, client, samples, CALLS, WARM_UP);
+		sample_each(call_nothing, client, samples, CALLS);
 		pin(PLACE_ANY);
 		figures[peer->pinned_p50] = percentile_us(samples, CALLS, 50);
 		figures[peer->pinned_over_null_call] =

@@ -7,8 +7,7 @@
 #include "tests/bench/pin.h"
 #include "tests/bench/sample.h"
 
-#define CALLS        20000
-#define WARM_UP      2000
+#define CALLS        100000
 #define BUFFER_CALLS 5000
 #define SMALL        (4u << 10)
 #define LARGE        (64u << 20)
@@ -28,7 +27,7 @@ void measure_null_call(const struct service *service, double *figures)
 
 	must(dspbroker_connect(&broker, service->socket), "connect");
 	must(dspbroker_session_open(broker, &session, CHANNEL_SHARED), "open");
-	sample_each(call_nothing, session, samples, CALLS, WARM_UP);
+	sample_each(call_nothing, session, samples, CALLS);
 	figures[NULL_CALL_P50] = percentile_us(samples, CALLS, 50);
 	figures[NULL_CALL_P99] = percentile_us(samples, CALLS, 99);
 	/* Whether a wake-up crosses processors is chance, and makes the socket 20 times slower: so
@@ -39,7 +38,7 @@ void measure_null_call(const struct service *service, double *figures)
 		figures[NULL_CALL_P50] / figures[MEMORY_RELAYED_P50];
 	if (pin_possible()) {
 		pin_broker_and_ends(service->pid);
-		sample_each(call_nothing, session, samples, CALLS, WARM_UP);
+		sample_each(call_nothing, session, samples, CALLS);
 		unpin_broker_and_ends(service->pid);
 		figures[NULL_CALL_PINNED_P50] = percentile_us(samples, CALLS, 50);
 		figures[NULL_CALL_PINNED_P99] = percentile_us(samples, CALLS, 99);
@@ -77,8 +76,7 @@ static void touch_both(struct dspbroker_session *session, struct dspbroker_buffe
 {
 	static uint64_t times_small[BUFFER_CALLS], times_large[BUFFER_CALLS];
 
-	for (int i = 0; i < WARM_UP; i++)
-		call_nothing(session);
+	warm_up(call_nothing, session);
 	for (int i = 0; i < BUFFER_CALLS; i++) {
 		touch(session, small, &times_small[i]);
 		touch(session, large, &times_large[i]);

@@ -22,7 +22,6 @@
 #include "tests/bench/sample.h"
 
 #define TRIPS        20000
-#define WARM_UP      1000
 #define SOCKET_BYTES 64
 #define LOOKS        500 /* of who stands between two others, until it yields once anyway */
 
@@ -260,7 +259,7 @@ static double measure(const struct kind *kind, bool pinned)
 		if (kind->relay)
 			pin_process(relay, kind->relay_at);
 	}
-	sample_each(kind->go, &trip, samples, TRIPS, WARM_UP);
+	sample_each(kind->go, &trip, samples, TRIPS);
 	peer_stop(server);
 	if (kind->relay)
 		peer_stop(relay);

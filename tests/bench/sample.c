@@ -8,6 +8,8 @@
 #include "client/dspbroker.h"
 #include "protocol/clock.h"
 
+#define WARM_UP_NS UINT64_C(500000000)
+
 uint64_t now_ns(void)
 {
 	return clock_ns();
@@ -31,10 +33,17 @@ double percentile_us(uint64_t *samples, size_t n, double percent)
 	return (double)percentile(samples, n, percent) / 1000;
 }
 
-void sample_each(void (*go)(void *data), void *data, uint64_t *samples, size_t n, size_t warm_up)
+void warm_up(void (*go)(void *data), void *data)
 {
-	for (size_t i = 0; i < warm_up; i++)
+	uint64_t start = now_ns();
+
+	while (now_ns() - start < WARM_UP_NS)
 		go(data);
+}
+
+void sample_each(void (*go)(void *data), void *data, uint64_t *samples, size_t n)
+{
+	warm_up(go, data);
 	for (size_t i = 0; i < n; i++) {
 		uint64_t start = now_ns();
 
