@@ -31,7 +31,7 @@
  * no memfds.
  *
  * Waiting. Where calls end within microseconds, a thread that waits looks for that a little before
- * it sleeps: up to a tenth of a millisecond, and only as long as that has paid. Meanwhile it lets
+ * it sleeps: up to a quarter of a millisecond, and only as long as that has paid. Meanwhile it lets
  * whoever wants its processor go first.
  *
  * Units. Sizes, offsets and lengths are bytes, times are microseconds unless the name says

@@ -213,8 +213,8 @@ struct turn {
 	int64_t deadline;
 	uint64_t since;  /* 0: it has not waited long enough to ask */
 	uint64_t looked; /* when it did last, since then */
-	uint32_t head;  /* of the completion queue, when it began */
-	int n;          /* events, or -errno */
+	uint32_t head;   /* of the completion queue, when it began */
+	int n;           /* events, or -errno */
 	struct epoll_event events[ARRAY_SIZE(sources)];
 };
 
@@ -338,9 +338,9 @@ static bool sleep_for_all(struct dspbroker *broker, struct turn *turn)
 
 static void waited(struct dspbroker *broker, const struct turn *turn)
 {
-	uint64_t now = turn->since ? clock_ns() : 0;
+	uint64_t now = turn->since || broker->woke ? clock_ns() : 0;
 
-	spin_waited(&broker->spin, now, now - turn->since, broker->woke);
+	spin_waited(&broker->spin, now, turn->since ? now - turn->since : 0, broker->woke);
 	broker->woke = false;
 }
 

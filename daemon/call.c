@@ -39,6 +39,7 @@ struct call *call_new(struct session *session, enum dsp_op op)
 	/* The arguments stay as they are: n_in and n_out say which of them count. */
 	memset(call, 0, offsetof(struct call, args));
 	list_init(&call->link);
+	list_init(&call->held);
 	call->session = session;
 	call->op = op;
 	return call;

@@ -38,6 +38,7 @@ struct call {
 	uint32_t method;
 	uint32_t timeout_us;
 	uint64_t estimate_ns; /* submitted: what it is expected to cost */
+	struct list held;     /* submitted: session->lane->held */
 	struct deadline deadline;
 	uint32_t tag; /* the transport's, while submitted */
 	uint8_t n_in, n_out;

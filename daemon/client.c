@@ -18,7 +18,7 @@
 #include "daemon/transport/remoteproc.h"
 #include "daemon/user.h"
 
-/* Descriptors that every connection costs: socket, argument area, two eventfds. */
+/* Descriptors that every connection costs: socket, argument area, doorbell, notify. */
 #define CLIENT_FDS 4
 
 /* A packet that waits for room in the socket. */

@@ -35,15 +35,6 @@ struct crew {
 	pthread_t threads[CREW_JOBS_MAX];
 };
 
-/* Who holds it lets go, and looks for work meanwhile, over and over: without a word he would have it
- * again before anybody else woke up. */
-static void take_baton(struct crew *crew)
-{
-	atomic_fetch_add_explicit(&crew->wanted, 1, memory_order_relaxed);
-	pthread_mutex_lock(&crew->baton);
-	atomic_fetch_sub_explicit(&crew->wanted, 1, memory_order_relaxed);
-}
-
 /* One more thread is of use: for a job, or for the loop. */
 static void wake_one(struct crew *crew)
 {
@@ -90,7 +81,7 @@ static void run_job(struct crew *crew, struct job *job)
 		loop_leave(crew->loop);
 		pthread_mutex_unlock(&crew->baton);
 		job->run(job);
-		take_baton(crew);
+		loop_lock(&crew->baton, &crew->wanted);
 		job->running = false;
 		loop_enter(crew->loop);
 		job->done(job);
@@ -145,7 +136,7 @@ static void *member(void *userdata)
 {
 	struct crew *crew = userdata;
 
-	take_baton(crew);
+	loop_lock(&crew->baton, &crew->wanted);
 	serve(crew);
 	pthread_mutex_unlock(&crew->baton);
 	return NULL;

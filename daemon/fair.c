@@ -27,6 +27,17 @@ unsigned int fair_priority(const struct fair *fair)
 	return priority;
 }
 
+bool fair_others_wait(const struct fair *fair, const struct fair_node *node)
+{
+	for (unsigned int i = 0; i < FAIR_PRIORITIES; i++) {
+		const struct heap_node *root = fair->lines[i].waiting.root;
+
+		if (root && (root != &node->waiting || heap_has_more(&fair->lines[i].waiting)))
+			return true;
+	}
+	return false;
+}
+
 static void put(struct fair *fair, struct fair_node *node, uint64_t time)
 {
 	heap_add(&line_of(fair, node)->waiting, &node->waiting, time);
@@ -59,7 +70,8 @@ void fair_remove(struct fair *fair, struct fair_node *node)
 		take(fair, node);
 }
 
-void fair_change(struct fair *fair, struct fair_node *node, unsigned int priority, uint32_t weight)
+void fair_change(struct fair *fair, struct fair_node *node, unsigned int priority, uint32_t weight,
+	uint64_t now_ns)
 {
 	uint64_t behind = line_of(fair, node)->time, time = fair->lines[priority].time;
 	bool waits = fair_waits(node);
@@ -76,8 +88,11 @@ void fair_change(struct fair *fair, struct fair_node *node, unsigned int priorit
 	}
 	node->priority = priority;
 	node->weight = weight;
-	if (waits)
-		put(fair, node, node->waiting.key);
+	if (!waits)
+		return;
+	if (!fair->lines[priority].waiting.root)
+		fair->lines[priority].served_ns = now_ns;
+	put(fair, node, node->waiting.key);
 }
 
 /* With a small weight the quantum is small, too: it would keep the others waiting for long. */

@@ -4,9 +4,9 @@
  *
  * Each node has a virtual time: what it has cost so far, divided by its weight. The one that has
  * the least in the most urgent class goes next; but who had the last turn goes on until it is
- * FAIR_QUANTUM_NS ahead, since to change from one to the other costs something as well. Who was idle begins at the time that the class has
- * come to, so idling earns nothing; and what is used while nobody of the class waits counts against
- * nobody.
+ * FAIR_QUANTUM_NS ahead, since to change from one to the other costs something as well. Who was
+ * idle begins at the time that the class has come to, so idling earns nothing; and what is used
+ * while nobody of the class waits counts against nobody.
  *
  * What each may rely on, whatever the n others of its class do:
  *   - Who begins to wait after idling has at most one turn of each other before its own, or the
@@ -44,8 +44,8 @@ struct fair {
 	struct fair_line {
 		struct heap waiting;
 		struct fair_node *last; /* that was served, if it waits */
-		uint64_t time;      /* virtual: what all who wait have come to */
-		uint64_t served_ns; /* when one went last, or the first began to wait */
+		uint64_t time;          /* virtual: what all who wait have come to */
+		uint64_t served_ns;     /* when one went last, or the first began to wait */
 	} lines[FAIR_PRIORITIES];
 };
 
@@ -57,6 +57,9 @@ static inline bool fair_waits(const struct fair_node *node)
 	return heap_has(&node->waiting);
 }
 
+/* Does anybody wait but @node? */
+bool fair_others_wait(const struct fair *fair, const struct fair_node *node);
+
 /* The most urgent class in which somebody waits; FAIR_PRIORITIES: nobody does. */
 unsigned int fair_priority(const struct fair *fair);
 
@@ -65,7 +68,8 @@ void fair_add(struct fair *fair, struct fair_node *node, uint64_t now_ns);
 /* It has nothing any more. Safe when it does not wait. */
 void fair_remove(struct fair *fair, struct fair_node *node);
 /* Give it another class, and another weight. What it is ahead of its class stays as it is. */
-void fair_change(struct fair *fair, struct fair_node *node, unsigned int priority, uint32_t weight);
+void fair_change(struct fair *fair, struct fair_node *node, unsigned int priority, uint32_t weight,
+	uint64_t now_ns);
 
 /* Who goes next, and goes on waiting; NULL: nobody waits. */
 struct fair_node *fair_pick(const struct fair *fair, uint64_t now_ns);

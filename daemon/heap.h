@@ -27,6 +27,12 @@ static inline bool heap_has(const struct heap_node *node)
 	return node->rank;
 }
 
+/* Is there more than one? */
+static inline bool heap_has_more(const struct heap *heap)
+{
+	return heap->root && heap->root->left;
+}
+
 /* Add one that is in no heap, under @key. Of equal keys the one that was there stays before. */
 void heap_add(struct heap *heap, struct heap_node *node, uint64_t key);
 /* Take out one that is in this heap. Its key stays as it is. */

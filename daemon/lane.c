@@ -7,6 +7,7 @@ void lane_init(struct lane *lane, struct device *device, unsigned int depth)
 {
 	*lane = (struct lane){.device = device, .depth = depth};
 	list_init(&lane->stuck);
+	list_init(&lane->held);
 	fair_node_init(&lane->turn, 0, 1);
 }
 

@@ -12,6 +12,7 @@
 #ifndef DSP_LANE_H
 #define DSP_LANE_H
 
+#include "daemon/deadline.h"
 #include "daemon/fair.h"
 #include "protocol/util.h"
 
@@ -28,9 +29,12 @@ struct lane {
 	unsigned int running;              /* calls that the transport holds */
 	unsigned int depth;                /* how many it may hold */
 	bool ready;                        /* it takes calls now */
-	bool parallel;     /* what it takes it may run in any order: so it gets one call of a
-			    * session at a time, and the next when that is done */
-	uint64_t ahead_ns; /* what those it holds will take, by estimate */
+	bool parallel;          /* what it takes it may run in any order: so it gets one call of a
+				 * session at a time, and the next when that is done */
+	struct list held;       /* calls, as they were submitted */
+	uint64_t ahead_ns;      /* what those will take, by estimate */
+	struct deadline relief; /* somebody waits, and it may be stuck in a long call */
+	uint64_t relieved_ns;   /* as taken_ns was when calls were taken back last */
 	/* Not parallel, and at work: */
 	uint64_t charged_ns;   /* its time up to then is charged */
 	uint64_t taken_ns;     /* when completions were taken last */

@@ -71,6 +71,8 @@
  * than it says it may have been at work, until it is held to what the clock says. */
 #define LANE_AHEAD_NS 200000
 #define LANE_TRUST_NS 1000000
+/* When others wait, what lies behind a call that runs for longer than that is taken back. */
+#define LANE_STUCK_NS 1000000
 
 /* Closing what came from peers: threads, what waits for each before there are more of them, and how
  * long one waits before it insists. */

@@ -11,8 +11,8 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
-#include "protocol/clock.h"
 #include "daemon/limits.h"
+#include "protocol/clock.h"
 
 #define LINE_SIZE  512
 #define FIELDS_MAX 16

@@ -10,8 +10,8 @@
 /* Handled before anybody looks for more. */
 #define EVENTS_A_TURN 64
 
-/* While rings are looked at: how often descriptors are, too; and looks in a row after which who else
- * wants this processor may have it. */
+/* While rings are looked at: how often descriptors are, too; and looks in a row after which who
+ * else wants this processor may have it. */
 #define EVENTS_EVERY_NS 20000
 #define LOOKS_IN_A_ROW  64
 #define QUICK_LOOKS     8
@@ -37,7 +37,7 @@ struct loop {
 	struct slot *slots;
 	uint32_t n_slots, free_slot;
 	pthread_mutex_t *shared;     /* NULL: one thread does it all */
-	const atomic_uint *wanted;   /* threads that wait for it */
+	atomic_uint *wanted;         /* threads that wait for it */
 	unsigned int waiting;        /* threads, in the kernel */
 	bool looking;                /* another thread, at the pollers, and holds them awake */
 	bool woken;                  /* it is to end its turn */
@@ -411,6 +411,14 @@ static bool somebody_needs_this_processor(struct loop *loop)
 	return false;
 }
 
+/* Lock the mutex after all who wait for it; they may need this processor for that. */
+static void wait_and_lock(struct loop *loop)
+{
+	while (atomic_load_explicit(loop->wanted, memory_order_relaxed))
+		spin_pause(true);
+	pthread_mutex_lock(loop->shared);
+}
+
 /* Looks that cost next to nothing. */
 static bool some_have_news(struct loop *loop)
 {
@@ -436,11 +444,9 @@ static void pause_looking(struct loop *loop, unsigned int n)
 	loop->woken = false;
 	if (loop->shared)
 		pthread_mutex_unlock(loop->shared);
-	do {
-		spin_pause(give_way);
-	} while (loop->shared && atomic_load_explicit(loop->wanted, memory_order_relaxed));
+	spin_pause(give_way);
 	if (loop->shared)
-		pthread_mutex_lock(loop->shared);
+		wait_and_lock(loop);
 	loop->looking = false;
 }
 
@@ -470,7 +476,7 @@ static int wait_for_events(struct loop *loop, struct epoll_event *batch)
 		pthread_mutex_unlock(loop->shared);
 	n = epoll_wait(loop->epoll, batch, EVENTS_A_TURN, timeout_ms);
 	if (loop->shared)
-		pthread_mutex_lock(loop->shared);
+		loop_lock(loop->shared, loop->wanted);
 	loop->waiting--;
 	loop->now_ns = 0;
 	return n == 0 && timeout_ms >= 0 ? settle_timer(loop) : n;
@@ -501,8 +507,7 @@ static int look(struct loop *loop, struct epoll_event *batch, bool wait)
 		alone = list_empty(&loop->pollers);
 		if (wait && !busy && ((alone && !hot) || loop->looking))
 			return get_events(loop, batch, true);
-		if (!wait || hot || alone ||
-			loop_now_ns(loop) - loop->looked_ns >= EVENTS_EVERY_NS)
+		if (!wait || hot || alone || loop_now_ns(loop) - loop->looked_ns >= EVENTS_EVERY_NS)
 			n = get_events(loop, batch, false);
 		if (n || busy || !wait)
 			return n;
@@ -534,7 +539,7 @@ int loop_turn(struct loop *loop, bool wait)
 	return 0;
 }
 
-void loop_share(struct loop *loop, pthread_mutex_t *mutex, const atomic_uint *wanted)
+void loop_share(struct loop *loop, pthread_mutex_t *mutex, atomic_uint *wanted)
 {
 	loop->shared = mutex;
 	loop->wanted = wanted;
@@ -545,9 +550,14 @@ void loop_let_others_go(struct loop *loop)
 	if (!loop->shared || !atomic_load_explicit(loop->wanted, memory_order_relaxed))
 		return;
 	pthread_mutex_unlock(loop->shared);
-	while (atomic_load_explicit(loop->wanted, memory_order_relaxed))
-		spin_pause(true);
-	pthread_mutex_lock(loop->shared);
+	wait_and_lock(loop);
+}
+
+void loop_lock(pthread_mutex_t *mutex, atomic_uint *wanted)
+{
+	atomic_fetch_add_explicit(wanted, 1, memory_order_relaxed);
+	pthread_mutex_lock(mutex);
+	atomic_fetch_sub_explicit(wanted, 1, memory_order_relaxed);
 }
 
 void loop_enter(struct loop *loop)

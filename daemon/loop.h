@@ -4,15 +4,16 @@
  * call, message and request goes through is watched here, beside it: one system call tells of all
  * that is ready, and a timer costs one only when it must ring earlier.
  *
- * While there is traffic not even that call is made: rings whose other side has just said something,
- * or been told something, are looked at in memory (struct loop_poller), turn after turn, as long as
- * that pays (spin.h); descriptors are looked at only now and then. A ring that is quiet is put to
- * sleep: its other side then rings a descriptor. When all are asleep, so is the loop.
+ * While there is traffic not even that call is made: rings whose other side has just said
+ * something, or been told something, are looked at in memory (struct loop_poller), turn after turn,
+ * as long as that pays (spin.h); descriptors are looked at only now and then. A ring that is quiet
+ * is put to sleep: its other side then rings a descriptor. When all are asleep, so is the loop.
  *
  * A turn handles all that is ready; what it caused is then made visible once, by whoever runs it.
  *
  * Several threads may take turns at it (crew.h). Then a mutex guards the loop and all that it
- * calls, and is let go only while one of them waits for something to be ready, or between two looks.
+ * calls, and is let go only while one of them waits for something to be ready, or between two
+ * looks.
  */
 #ifndef DSP_LOOP_H
 #define DSP_LOOP_H
@@ -99,13 +100,13 @@ void loop_ignore(struct loop_poller *poller);
 /* Run it in the next turn, after all that is ready then; not twice. list_remove() takes it back. */
 void loop_later(struct loop *loop, struct loop_task *task);
 
-/* Call @rings at that time (microseconds of CLOCK_MONOTONIC; UINT64_MAX: not at all), or earlier for
- * no reason: it looks, and sets the next time. A later time than the one that is set costs nothing,
- * and is seen to when the loop has been idle for a while. */
+/* Call @rings at that time (microseconds of CLOCK_MONOTONIC; UINT64_MAX: not at all), or earlier
+ * for no reason: it looks, and sets the next time. A later time than the one that is set costs
+ * nothing, and is seen to when the loop has been idle for a while. */
 int loop_set_timer(struct loop *loop, uint64_t when_us);
 void loop_on_timer(struct loop *loop, void (*rings)(void *userdata), void *userdata);
-/* The time of this turn, in microseconds and in nanoseconds of CLOCK_MONOTONIC: the clock is read when
- * somebody asks first. */
+/* The time of this turn, in microseconds and in nanoseconds of CLOCK_MONOTONIC: the clock is read
+ * when somebody asks first. */
 uint64_t loop_now(struct loop *loop);
 uint64_t loop_now_ns(struct loop *loop);
 
@@ -113,9 +114,11 @@ uint64_t loop_now_ns(struct loop *loop);
  * 0 or -errno. */
 int loop_turn(struct loop *loop, bool wait);
 
-/* Unlock this mutex, which the caller holds, while waiting. Whoever calls anything of the loop holds it from then on; and
- * whoever waits for it counts in @wanted meanwhile, so that he is not overtaken for ever. */
-void loop_share(struct loop *loop, pthread_mutex_t *mutex, const atomic_uint *wanted);
+/* Unlock this mutex, which the caller holds, while waiting. Whoever calls anything of the loop
+ * holds it from then on; and whoever comes to do so takes it by loop_lock(), so that he is not
+ * overtaken for ever by one who looks. */
+void loop_share(struct loop *loop, pthread_mutex_t *mutex, atomic_uint *wanted);
+void loop_lock(pthread_mutex_t *mutex, atomic_uint *wanted);
 /* Let those go first who wait for it. */
 void loop_let_others_go(struct loop *loop);
 /* The caller begins to act beside the thread that waits: its time is a new one. */

@@ -35,7 +35,7 @@ static void place(struct lane *lane)
 		fair_remove(&device->lanes, &lane->turn);
 		return;
 	}
-	fair_change(&device->lanes, &lane->turn, priority, lane->weights[priority]);
+	fair_change(&device->lanes, &lane->turn, priority, lane->weights[priority], now_ns(device));
 	if (!fair_waits(&lane->turn))
 		fair_add(&device->lanes, &lane->turn, now_ns(device));
 }
@@ -150,6 +150,7 @@ static void settle(struct call *call, uint64_t cost_ns, uint64_t lane_ns)
 static void land(struct call *call)
 {
 	call->state = CALL_WAITING;
+	list_remove(&call->held);
 	make_room(call->session->device);
 }
 
@@ -207,7 +208,8 @@ void scheduler_requeue(struct call *call)
 {
 	struct session *session = call->session;
 
-	deadline_clear(&session->client->broker->deadlines, &call->deadline);
+	if (call->op == DSP_OP_MODULE_CLOSE) /* its time begins when it is submitted */
+		deadline_clear(&session->client->broker->deadlines, &call->deadline);
 	scheduler_take_back(call);
 	list_remove(&call->link);
 	list_prepend(&session->waiting, &call->link);
@@ -223,8 +225,10 @@ static void is_submitted(struct call *call, bool alone)
 		lane_begins(lane, now_ns(session->device));
 	if (call->op == DSP_OP_MODULE_CLOSE)
 		call_start_clock(call);
-	call->estimate_ns = session->average_ns;
+	/* Not more than it may be ahead by: what is given back later would be a debt of others. */
+	call->estimate_ns = MIN(session->average_ns, (uint64_t)LANE_AHEAD_NS);
 	lane->ahead_ns += call->estimate_ns;
+	list_append(&lane->held, &call->held);
 	session->device->in_flight++;
 	call->state = CALL_SUBMITTED;
 	list_remove(&call->link);
@@ -329,14 +333,89 @@ void scheduler_init_device(struct device *device)
 	device->more.run = run_later;
 }
 
+/* What does not run yet, from behind. */
+static void take_all_back(struct lane *lane)
+{
+	struct list *link, *before;
+
+	for (link = lane->held.prev; link != &lane->held; link = before) {
+		struct call *call = container_of(link, struct call, held);
+
+		before = link->prev;
+		if (!call->session->device->ops->cancel(call))
+			return;
+		scheduler_requeue(call);
+	}
+}
+
+/* Is there anything that does not run, of another session than that? */
+static bool others_wait_for(const struct lane *lane, const struct session *session)
+{
+	struct call *call;
+
+	if (fair_others_wait(&lane->waiting, &session->turn))
+		return true;
+	list_for_each (call, &lane->held, held)
+		if (call->session != session)
+			return true;
+	return false;
+}
+
+/* It runs, and has cost that much already, which is more than was expected. */
+static void expect(struct call *call, uint64_t cost_ns)
+{
+	struct session *session = call->session;
+	uint64_t more = cost_ns - call->estimate_ns;
+
+	call->estimate_ns = cost_ns;
+	session->lane->ahead_ns += more;
+	fair_charge(&session->lane->waiting, &session->turn, (int64_t)more);
+	if (cap(session->device))
+		fair_charge(&session->device->lanes, &session->lane->turn, (int64_t)more);
+	/* Who makes such calls gets two at a time until it is known better. */
+	session->average_ns = MAX(session->average_ns, cost_ns);
+}
+
+static void relieve(struct deadline *deadline);
+
+/* Once for each call that runs. */
+static void watch(struct lane *lane)
+{
+	if (!lane->parallel && lane->attached > 1 && lane->running > 1 &&
+		lane->relieved_ns != lane->taken_ns && !deadline_is_set(&lane->relief))
+		broker_deadline(lane->device->broker, &lane->relief, LANE_STUCK_NS / 1000, relieve);
+}
+
+static void relieve(struct deadline *deadline)
+{
+	struct lane *lane = container_of(deadline, struct lane, relief);
+	uint64_t passed = lane_elapsed(lane, now_ns(lane->device));
+	struct call *first = list_first(&lane->held, struct call, held);
+
+	if (first && lane->ready && passed >= LANE_STUCK_NS &&
+		others_wait_for(lane, first->session)) {
+		lane->relieved_ns = lane->taken_ns;
+		expect(first, passed);
+		take_all_back(lane);
+		scheduler_run(lane);
+	}
+	watch(lane);
+}
+
+void scheduler_end_lane(struct lane *lane)
+{
+	deadline_clear(&lane->device->broker->deadlines, &lane->relief);
+}
+
 void scheduler_run(struct lane *lane)
 {
 	settle_rest(lane);
-	if (!cap(lane->device)) {
+	if (cap(lane->device)) {
+		place(lane);
+		run_device(lane->device);
+	} else {
 		while (run_one(lane))
 			;
-		return;
 	}
-	place(lane);
-	run_device(lane->device);
+	watch(lane);
 }

@@ -7,6 +7,10 @@
  *
  * What a call will cost is guessed by what the calls of its session cost so far, and put right when
  * it has ended; so many in flight distort nothing. Calls of one session keep their order.
+ *
+ * A guess can be wrong, and a client can see to that. So when a call runs for long while others
+ * wait, those that lie behind it in its lane are taken back, and take part in the competition
+ * again.
  */
 #ifndef DSP_SCHEDULER_H
 #define DSP_SCHEDULER_H
@@ -22,6 +26,8 @@ void scheduler_init_device(struct device *device);
 void scheduler_init_session(struct session *session, unsigned int priority, uint32_t weight);
 /* A session leaves its lane, or that goes. */
 void scheduler_detach(struct session *session);
+/* A lane is about to be freed. */
+void scheduler_end_lane(struct lane *lane);
 
 /* Put a call at the end of its session's queue. */
 void scheduler_add(struct call *call);

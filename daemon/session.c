@@ -15,7 +15,8 @@
 #include "daemon/transport/transport.h"
 #include "daemon/user.h"
 
-/* Descriptors that a session may cost the broker: its domain's socket and two eventfds. */
+/* Descriptors that a session may cost the broker: of the software DSP a domain's socket and
+ * eventfd; of others as many or more. */
 #define SESSION_FDS 3
 
 static void die(struct session *session, const char *text);

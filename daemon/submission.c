@@ -53,7 +53,9 @@ void client_publish(struct client *client)
 {
 	uint32_t how;
 
-	loop_told(client->broker->loop, &client->poller);
+	/* One that is stalled cannot go on before it has rung. */
+	if (!client->ring.stalled)
+		loop_told(client->broker->loop, &client->poller);
 	how = ring_publish(&client->ring);
 	if (how == DSP_AWAKE)
 		return;
@@ -315,8 +317,8 @@ static void handle_entry(struct client *client, const struct dsp_entry *entry,
 		handlers[entry->op](client, entry);
 }
 
-/* There is no room for another completion. Returns -EAGAIN: the entries wait where they are, and the
- * client rings when it has made room; 0: it has by now; or -EPROTO. */
+/* There is no room for another completion. Returns -EAGAIN: the entries wait where they are, and
+ * the client rings when it has made room; 0: it has by now; or -EPROTO. */
 static int stall(struct client *client)
 {
 	int r = ring_servicer_stall(&client->ring, client->in_flight);

@@ -66,13 +66,11 @@ void spin_waited(struct spin *spin, uint64_t now_ns, uint64_t waited_ns, bool wo
 		return;
 	if (waited_ns <= SPIN_SHORT_NS && !woke)
 		win(spin);
-	else if (waited_ns > SPIN_LONG_NS && looked && !proven)
-		give_up(spin, now_ns);
-	else if (waited_ns > SPIN_LONG_NS)
-		spin->credit = 0; /* what was going on is over */
 	else if (!looked)
-		spin->credit = TRIAL;
-	else if (--spin->credit == 0)
+		spin->credit = waited_ns <= SPIN_LONG_NS ? TRIAL : 0;
+	else if (proven && waited_ns > SPIN_LONG_NS)
+		spin->credit = 0; /* what was going on is over */
+	else if (waited_ns > SPIN_LONG_NS || --spin->credit == 0)
 		give_up(spin, now_ns);
 }
 

@@ -3,15 +3,16 @@
  * Whether to look for a while before sleeping. Each side of a ring keeps one of these for what it
  * waits for, tells it how long each wait took, and asks it before the next.
  *
- * To sleep and to be woken costs both sides some microseconds of work, and the one who waits tens of
- * them until it runs again. So it pays to look while waits are shorter than that. But when everybody
- * sleeps, waits are long for that alone: so where one was not much longer than such wake-ups take, a
- * few of the next ones are tried by looking. That makes them short only if the others look as well;
- * so whoever has tried in vain waits for the next multiple of a period of the clock, where all who
- * wait like that try together. Each failure doubles the period, and much success halves it.
+ * To sleep and to be woken costs both sides some microseconds of work, and the one who waits tens
+ * of them until it runs again. So it pays to look while waits are shorter than that. But when
+ * everybody sleeps, waits are long for that alone: so where one was not much longer than such
+ * wake-ups take, a few of the next ones are tried by looking. That makes them short only if the
+ * others look as well; so whoever has tried in vain waits for the next multiple of a period of the
+ * clock, where all who wait like that try together. Each failure doubles the period, and much
+ * success halves it.
  *
- * On a machine with one processor nobody may look: who does keeps everybody else from working. A ring
- * says how many there are (ring.h). Not thread-safe.
+ * On a machine with one processor nobody may look: who does keeps everybody else from working. A
+ * ring says how many there are (ring.h). Not thread-safe.
  */
 #ifndef DSP_SPIN_H
 #define DSP_SPIN_H

@@ -73,8 +73,9 @@ static int isolate(const struct sock_fds *fds, pid_t supervisor)
 	if (getppid() != supervisor) /* it died before it could have been noticed */
 		return -ESRCH;
 	reset_signals();
-	/* Signals of a terminal are not for it. But no session of its own: between two of them, whose
-	 * shares of the processor the kernel may keep apart, to give way is to wait in vain. */
+	/* Signals of a terminal are not for it. But no session of its own: between two of them,
+	 * whose shares of the processor the kernel may keep apart, to give way is to wait in vain.
+	 */
 	if (setpgid(0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 ||
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
@@ -106,21 +107,21 @@ static int load(const struct soft_message *spawn, char text[SOFT_TEXT_SIZE])
 	return module_load(&domain.service.module, spawn->module, text);
 }
 
-/* At the futex of the ring, until the broker wakes us. Whether it is gone we need not know: then our
- * supervisor is as well, and takes us with it. */
+/* At the futex of the ring, until the broker wakes us. Whether it is gone we need not know: then
+ * our supervisor is as well, and takes us with it. */
 static int sleep_for_broker(void)
 {
 	const uint32_t how = DSP_ASLEEP | DSP_AT_FUTEX;
-	int r;
+	int r = 0;
 
-	/* It may have filled the socket, and have woken us for that. */
-	r = mapping_receive(&domain.service.mappings);
-	if (r < 0)
-		return r;
-	if (ring_servicer_sleep(&domain.ring, how))
-		ring_servicer_nap(&domain.ring, how);
+	if (ring_servicer_sleep(&domain.ring, how)) {
+		/* It may have filled the socket, and have woken us for that. */
+		r = mapping_receive(&domain.service.mappings);
+		if (r >= 0)
+			ring_servicer_nap(&domain.ring, how);
+	}
 	ring_servicer_wake(&domain.ring);
-	return 0;
+	return MIN(r, 0);
 }
 
 /* Until there may be entries: look for them first, as long as that pays. */
@@ -151,8 +152,8 @@ static int wait_for_broker(void)
 	return r;
 }
 
-/* Show the broker what is done, each at once: how long the next call takes nobody knows. The room that
- * it took in the ring first, as the broker counts on that. */
+/* Show the broker what is done, each at once: how long the next call takes nobody knows. The room
+ * that it took in the ring first, as the broker counts on that. */
 static void complete(const struct dsp_completion *completion)
 {
 	uint32_t how;

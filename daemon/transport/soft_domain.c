@@ -401,8 +401,7 @@ static int spawn(struct soft_domain *domain, int *ring_fd)
 	theirs = pair[1];
 	wire_string_set(message.module, sizeof(message.module), domain->module);
 	return sock_send(domain->soft->sock, &message, sizeof(message),
-		(const int[]){theirs, *ring_fd, domain->notify}, SOFT_SPAWN_FDS,
-		MSG_DONTWAIT);
+		(const int[]){theirs, *ring_fd, domain->notify}, SOFT_SPAWN_FDS, MSG_DONTWAIT);
 }
 
 static int send_kill(const struct soft_domain *domain)
@@ -433,6 +432,7 @@ static struct soft_domain *domain_free(struct soft_domain *domain)
 	list_remove(&domain->link);
 	list_remove(&domain->dirty);
 	sd_event_source_disable_unref(domain->sock_source);
+	scheduler_end_lane(&domain->lane);
 	loop_remove(&domain->notify_source);
 	loop_ignore(&domain->poller);
 	ring_unmap(&domain->ring);

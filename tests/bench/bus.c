@@ -59,11 +59,12 @@ static void redirect_messages(const struct bus *bus)
 	must_errno(dup2(fd, STDERR_FILENO), "dup2");
 }
 
-static void run_dbus_daemon(struct bus *bus, const char *program)
+static int run_dbus_daemon(struct bus *bus, const char *program)
 {
 	pid_t benchmark = getpid();
 	char option[128], address[256];
 	int said[2];
+	ssize_t n;
 
 	write_configuration(bus, option);
 	must_errno(pipe2(said, O_CLOEXEC), "pipe");
@@ -77,8 +78,9 @@ static void run_dbus_daemon(struct bus *bus, const char *program)
 		must(-errno, program);
 	}
 	close(said[1]);
-	must(read(said[0], address, sizeof(address)) > 0 ? 0 : -ECHILD, bus->directory);
+	n = read(said[0], address, sizeof(address));
 	close(said[0]);
+	return n > 0 ? 0 : -ECHILD;
 }
 
 /*
@@ -97,9 +99,10 @@ static void run_dbus_daemon(struct bus *bus, const char *program)
 #define ALLOW    true, (uint64_t)1
 #define ANYTHING ALLOW, "", "", "", "", 0u, 0u, (uint64_t)0, UINT64_MAX
 
-static void add_listener(struct bus *bus, int listener)
+static int add_listener(struct bus *bus, int listener)
 {
 	sd_bus_message *message;
+	int r;
 
 	must(MIN(sd_bus_message_new_method_call(bus->controller, &message, NULL,
 			 "/org/bus1/DBus/Broker", "org.bus1.DBus.Broker", "AddListener"),
@@ -110,8 +113,9 @@ static void add_listener(struct bus *bus, int listener)
 			 ANYTHING, 0, 0, false, "session"),
 		     0),
 		"dbus-broker's policy");
-	must(MIN(sd_bus_call(bus->controller, message, 0, NULL, NULL), 0), "dbus-broker");
+	r = sd_bus_call(bus->controller, message, 0, NULL, NULL);
 	sd_bus_message_unref(message);
+	return MIN(r, 0);
 }
 
 static int listen_at(const char *path)
@@ -126,9 +130,9 @@ static int listen_at(const char *path)
 	return sock;
 }
 
-static void run_dbus_broker(struct bus *bus, const char *program)
+static int run_dbus_broker(struct bus *bus, const char *program)
 {
-	int listener = listen_at(bus->socket), pair[2];
+	int listener = listen_at(bus->socket), pair[2], r;
 	pid_t benchmark = getpid();
 	char number[16];
 
@@ -147,9 +151,11 @@ static void run_dbus_broker(struct bus *bus, const char *program)
 	close(pair[1]);
 	must(MIN(sd_bus_new(&bus->controller), 0), "sd_bus_new");
 	must(MIN(sd_bus_set_fd(bus->controller, pair[0], pair[0]), 0), "sd_bus_set_fd");
-	must(MIN(sd_bus_start(bus->controller), 0), "dbus-broker");
-	add_listener(bus, listener);
+	r = sd_bus_start(bus->controller);
+	if (r >= 0)
+		r = add_listener(bus, listener);
 	close(listener);
+	return MIN(r, 0);
 }
 
 /* Either. */
@@ -192,27 +198,26 @@ static bool find(char path[SERVICE_PATH_MAX], const struct bus_kind *kind)
 int bus_start(struct bus *bus, const struct bus_kind *kind)
 {
 	char program[SERVICE_PATH_MAX];
+	int r;
 
 	if (!find(program, kind))
 		return -ENOENT;
-	*bus = (struct bus){.directory = "/tmp/dspbroker-bench-XXXXXX"};
-	must(mkdtemp(bus->directory) ? 0 : -errno, bus->directory);
+	*bus = (struct bus){};
+	folder_make(bus->directory);
 	snprintf(bus->socket, sizeof(bus->socket), "%s/bus", bus->directory);
-	kind->run(bus, program);
-	return 0;
+	r = kind->run(bus, program);
+	if (r < 0) {
+		folder_print_log(bus->directory);
+		bus_stop(bus);
+	}
+	return r;
 }
 
 void bus_stop(struct bus *bus)
 {
-	static const char *const files[] = {"bus", "bus.conf", "log", ""};
-	char path[96];
-
 	peer_stop(bus->pid);
 	sd_bus_flush_close_unref(bus->controller);
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		snprintf(path, sizeof(path), "%s/%s", bus->directory, files[i]);
-		remove(path);
-	}
+	folder_remove(bus->directory);
 }
 
 sd_bus *bus_connect(const struct bus *bus)

@@ -229,7 +229,8 @@ static void measure_victim(const struct service *service, double *figures)
 	same_domain = p99_us(&samples[1]);
 	other_domain = p99_us(&samples[2]);
 	figures[VICTIM_P99_ALONE] = p99_us(&samples[0]);
-	figures[VICTIM_P99_FLOODED] = MAX(same_domain, other_domain);
+	if (!isnan(same_domain)) /* (this MAX of a number and NAN is NAN) */
+		figures[VICTIM_P99_FLOODED] = MAX(same_domain, other_domain);
 	figures[VICTIM_P99_OVER_ALONE] = figures[VICTIM_P99_FLOODED] / figures[VICTIM_P99_ALONE];
 }
 

@@ -86,14 +86,16 @@ static void call_nothing(void *bus)
 struct peer {
 	const struct bus_kind *kind;
 	enum figure_id p50, over_null_call, pinned_p50, pinned_over_null_call;
-	const char *absent;
+	const char *absent, *failed; /* why nothing was measured */
 };
 
 static const struct peer peers[] = {
 	{&bus_dbus_daemon, DBUS_P50, DBUS_OVER_NULL_CALL, DBUS_PINNED_P50,
-		DBUS_PINNED_OVER_NULL_CALL, "there is no dbus-daemon on this machine"},
+		DBUS_PINNED_OVER_NULL_CALL, "there is no dbus-daemon on this machine",
+		"dbus-daemon does not run on this machine"},
 	{&bus_dbus_broker, DBUS_BROKER_P50, DBUS_BROKER_OVER_NULL_CALL, DBUS_BROKER_PINNED_P50,
-		DBUS_BROKER_PINNED_OVER_NULL_CALL, "there is no dbus-broker on this machine"},
+		DBUS_BROKER_PINNED_OVER_NULL_CALL, "there is no dbus-broker on this machine",
+		"dbus-broker does not run on this machine"},
 };
 
 static void measure_peer(const struct peer *peer, const struct bus *bus, double *figures)
@@ -123,18 +125,24 @@ static void measure_peer(const struct peer *peer, const struct bus *bus, double 
 	peer_stop(service);
 }
 
+static void miss_peer(const struct peer *peer, const char *why)
+{
+	figure_absent(peer->p50, why);
+	figure_absent(peer->over_null_call, why);
+	figure_absent(peer->pinned_p50, why);
+	figure_absent(peer->pinned_over_null_call, why);
+}
+
 void measure_dbus(const struct service *service, double *figures)
 {
 	(void)service;
 	for (size_t i = 0; i < ARRAY_SIZE(peers); i++) {
 		const struct peer *peer = &peers[i];
 		struct bus bus;
+		int r = bus_start(&bus, peer->kind);
 
-		if (bus_start(&bus, peer->kind) < 0) {
-			figure_absent(peer->p50, peer->absent);
-			figure_absent(peer->over_null_call, peer->absent);
-			figure_absent(peer->pinned_p50, peer->absent);
-			figure_absent(peer->pinned_over_null_call, peer->absent);
+		if (r < 0) {
+			miss_peer(peer, r == -ENOENT ? peer->absent : peer->failed);
 			continue;
 		}
 		measure_peer(peer, &bus, figures);

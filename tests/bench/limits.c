@@ -33,61 +33,67 @@ struct trip {
 		_Alignas(64) _Atomic uint32_t back;
 		_Atomic uint32_t back_cpu;
 	} * near, *far;
-	int a, b, c, d; /* sockets */
+	int a, b, c, d; /* sockets; who ends closes his, which the others notice */
 };
 
 /* By sockets. */
 
-static void pass(int to)
+/* Both return false when the other side has gone. */
+static bool pass(int to)
 {
 	char packet[SOCKET_BYTES] = "";
 
-	must_errno((int)send(to, packet, sizeof(packet), 0), "send");
+	return send(to, packet, sizeof(packet), MSG_NOSIGNAL) == SOCKET_BYTES;
 }
 
-static void take(int from)
+static bool take(int from)
 {
 	char packet[SOCKET_BYTES];
 
-	must_errno((int)recv(from, packet, sizeof(packet), 0), "recv");
+	return recv(from, packet, sizeof(packet), 0) == SOCKET_BYTES;
+}
+
+/* Each process closes what is not its own. */
+static void keep(struct trip *trip, int own, int other)
+{
+	int *const ends[] = {&trip->a, &trip->b, &trip->c, &trip->d};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		if (*ends[i] != own && *ends[i] != other)
+			*ends[i] = fd_close(*ends[i]);
 }
 
 static void socket_go(void *data)
 {
 	struct trip *trip = data;
 
-	pass(trip->a);
-	take(trip->a);
+	must(pass(trip->a) && take(trip->a) ? 0 : -EPIPE, "round trip over sockets");
 }
 
-static void socket_answer(int end)
+static void socket_answer(struct trip *trip, int end)
 {
-	for (;;) {
-		take(end);
-		pass(end);
-	}
+	keep(trip, end, end);
+	while (take(end) && pass(end))
+		;
 }
 
 static void socket_serve(void *data)
 {
-	socket_answer(((struct trip *)data)->b);
+	socket_answer(data, ((struct trip *)data)->b);
 }
 
 static void socket_serve_far(void *data)
 {
-	socket_answer(((struct trip *)data)->d);
+	socket_answer(data, ((struct trip *)data)->d);
 }
 
 static void socket_relay(void *data)
 {
 	struct trip *trip = data;
 
-	for (;;) {
-		take(trip->b);
-		pass(trip->c);
-		take(trip->c);
-		pass(trip->b);
-	}
+	keep(trip, trip->b, trip->c);
+	while (take(trip->b) && pass(trip->c) && take(trip->c) && pass(trip->b))
+		;
 }
 
 /* By futexes. */
@@ -237,10 +243,7 @@ static void open_trip(struct trip *trip)
 static void close_trip(struct trip *trip)
 {
 	munmap(trip->near, 2 * sizeof(*trip->near));
-	close(trip->a);
-	close(trip->b);
-	close(trip->c);
-	close(trip->d);
+	keep(trip, -1, -1);
 }
 
 static double measure(const struct kind *kind, bool pinned)
@@ -254,6 +257,7 @@ static double measure(const struct kind *kind, bool pinned)
 	server = peer_start(kind->serve, &trip);
 	if (kind->relay)
 		relay = peer_start(kind->relay, &trip);
+	keep(&trip, trip.a, trip.a);
 	if (pinned) {
 		pin_process(server, kind->serve_at);
 		if (kind->relay)

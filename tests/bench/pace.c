@@ -15,14 +15,18 @@ void pace_begin(struct pace *pace, uint64_t interval_ns)
 	*pace = (struct pace){.next_ns = now_ns(), .interval_ns = interval_ns};
 }
 
-void pace_wait(struct pace *pace)
+uint64_t pace_wait(struct pace *pace)
 {
+	const uint64_t due = pace->next_ns;
 	const struct timespec next = {
-		.tv_sec = (time_t)(pace->next_ns / NS_A_SECOND),
-		.tv_nsec = (long)(pace->next_ns % NS_A_SECOND),
+		.tv_sec = (time_t)(due / NS_A_SECOND),
+		.tv_nsec = (long)(due % NS_A_SECOND),
 	};
 
+	pace->next_ns += pace->interval_ns;
+	if (now_ns() >= due)
+		return due;
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL) == EINTR)
 		;
-	pace->next_ns += pace->interval_ns;
+	return now_ns();
 }

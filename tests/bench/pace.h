@@ -11,7 +11,8 @@ struct pace {
 
 /* The first time is now. The process's timers are exact from here on. */
 void pace_begin(struct pace *pace, uint64_t interval_ns);
-/* Wait for the next time; returns at once when it has passed. */
-void pace_wait(struct pace *pace);
+/* Wait for the next time. Returns when what is done now was due, ns: now; but if that time had
+ * passed before the call, it returns at once, and that time. */
+uint64_t pace_wait(struct pace *pace);
 
 #endif

@@ -110,6 +110,7 @@ double party_watch(struct party *party, int ms, struct work *work)
 
 	for (int waited = 0; !at_work(party) && waited < WARM_MS; waited += WARM_LOOK_MS)
 		wait_ms(party, WARM_LOOK_MS);
+	must(at_work(party) ? 0 : -ETIMEDOUT, "a client does not get to work");
 	start = now_ns();
 	for (size_t i = 0; i < party->n; i++)
 		work[i] = work_of(&party->members[i]);

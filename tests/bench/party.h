@@ -46,8 +46,8 @@ void party_add(struct party *party, void (*play)(struct member *me, const void *
 	const void *role, uid_t uid);
 /* Wait until all are ready, and let them begin. */
 void party_begin(struct party *party);
-/* Wait until all are at work, then watch them for @ms milliseconds. @work has room for each of
- * them. Returns how many seconds it was in fact. */
+/* Wait until all are at work, or end the benchmark when somebody never is; then watch them for @ms
+ * milliseconds. @work has room for each of them. Returns how many seconds it was in fact. */
 double party_watch(struct party *party, int ms, struct work *work);
 /* Have them end, and wait for that. */
 void party_end(struct party *party);

@@ -57,7 +57,8 @@ void pin(enum place place)
 	pin_thread(0, place);
 }
 
-void pin_process(pid_t pid, enum place place)
+/* Returns false when there is no such process. */
+static bool pin_threads(pid_t pid, enum place place)
 {
 	struct dirent *entry;
 	char path[64];
@@ -65,11 +66,18 @@ void pin_process(pid_t pid, enum place place)
 
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	folder = opendir(path);
-	while (folder && (entry = readdir(folder)))
+	if (!folder)
+		return false;
+	while ((entry = readdir(folder)))
 		if (atoi(entry->d_name) > 0)
 			pin_thread(atoi(entry->d_name), place);
-	if (folder)
-		closedir(folder);
+	closedir(folder);
+	return true;
+}
+
+void pin_process(pid_t pid, enum place place)
+{
+	must(pin_threads(pid, place) ? 0 : -errno, "/proc");
 }
 
 static pid_t parent_of(pid_t pid)
@@ -99,7 +107,7 @@ void pin_descendants(pid_t pid, enum place place)
 		pid_t child = atoi(entry->d_name);
 
 		if (child > 0 && parent_of(child) == pid) {
-			pin_process(child, place);
+			pin_threads(child, place); /* unless it has ended meanwhile */
 			pin_descendants(child, place);
 		}
 	}

@@ -146,7 +146,7 @@ static struct summary summarize(const double *values, int runs)
 	int n = 0;
 
 	for (int run = 0; run < runs; run++)
-		if (!isnan(values[run]))
+		if (isfinite(values[run]))
 			sorted[n++] = values[run];
 	if (!n)
 		return summary;
@@ -178,7 +178,7 @@ static bool is_met(const struct figure *figure, double value)
 
 static void add_number(json_object *object, const char *key, double value)
 {
-	json_object_object_add(object, key, isnan(value) ? NULL : json_object_new_double(value));
+	json_object_object_add(object, key, isfinite(value) ? json_object_new_double(value) : NULL);
 }
 
 static json_object *figure_json(const struct report *report, size_t i,

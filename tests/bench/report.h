@@ -3,7 +3,8 @@
  * What every benchmark says in the end: of each of its figures the median of all runs, with
  * minimum, maximum and spread, as a table and as JSON. And the options that they all have.
  *
- * A figure that a run did not take is NAN. One that no run took is null, with the reason.
+ * A figure that a run did not take is NAN, or infinite. One that no run took is null, with the
+ * reason.
  */
 #ifndef BENCH_REPORT_H
 #define BENCH_REPORT_H

@@ -2,6 +2,7 @@
 #include "tests/bench/sample.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,13 +25,14 @@ static int compare(const void *a, const void *b)
 
 uint64_t percentile(uint64_t *samples, size_t n, double percent)
 {
+	must(n ? 0 : -ENODATA, "samples");
 	qsort(samples, n, sizeof(*samples), compare);
 	return samples[(size_t)((double)(n - 1) * percent / 100)];
 }
 
 double percentile_us(uint64_t *samples, size_t n, double percent)
 {
-	return (double)percentile(samples, n, percent) / 1000;
+	return n ? (double)percentile(samples, n, percent) / 1000 : NAN;
 }
 
 void warm_up(void (*go)(void *data), void *data)

@@ -8,9 +8,9 @@
 
 /* Nanoseconds of CLOCK_MONOTONIC. */
 uint64_t now_ns(void);
-/* Sort samples and return the one below which @percent of them lie. */
+/* Sort samples and return the one below which @percent of them lie. There has to be one. */
 uint64_t percentile(uint64_t *samples, size_t n, double percent);
-/* The same in microseconds. */
+/* The same in microseconds; NAN without any. */
 double percentile_us(uint64_t *samples, size_t n, double percent);
 /* Do it over and over for half a second: by then the kernel has spread those who are busy over the
  * processors. */

@@ -31,16 +31,92 @@ static void die(const char *what)
 	exit(EXIT_FAILURE);
 }
 
-/* What the broker said is of interest when something goes wrong. */
-static void die_of_broker(const struct service *service, const char *what)
+/* Folders that are there. */
+
+static struct {
+	pid_t maker;                 /* what it forks has the list, too, but not the folders */
+	char paths[4][FOLDER_BYTES]; /* or "" */
+} folders;
+
+static void remove_folder(char *folder)
+{
+	static const char *const files[] = {
+		"socket", "notify", "policy/bench.json", "policy", "bus", "bus.conf", "log", ""};
+	char path[128];
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, files[i]);
+		remove(path);
+	}
+	*folder = '\0';
+}
+
+static void remove_folders(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(folders.paths) && getpid() == folders.maker; i++)
+		if (*folders.paths[i])
+			remove_folder(folders.paths[i]);
+}
+
+static void end(int number)
+{
+	if (getpid() != folders.maker)
+		_exit(EXIT_FAILURE);
+	exit(128 + number);
+}
+
+static void remove_folders_at_end(void)
+{
+	const struct sigaction action = {.sa_handler = end, .sa_flags = (int)SA_RESETHAND};
+
+	memset(&folders, 0, sizeof(folders));
+	folders.maker = getpid();
+	atexit(remove_folders);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+void folder_make(char folder[FOLDER_BYTES])
+{
+	size_t i = 0;
+
+	if (getpid() != folders.maker)
+		remove_folders_at_end();
+	while (i < ARRAY_SIZE(folders.paths) && *folders.paths[i])
+		i++;
+	errno = ENOSPC;
+	snprintf(folder, FOLDER_BYTES, "/tmp/dspbroker-bench-XXXXXX");
+	if (i == ARRAY_SIZE(folders.paths) || !mkdtemp(folder))
+		die("cannot make a folder");
+	memcpy(folders.paths[i], folder, FOLDER_BYTES);
+}
+
+void folder_remove(const char *folder)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(folders.paths); i++)
+		if (!strcmp(folders.paths[i], folder))
+			remove_folder(folders.paths[i]);
+}
+
+void folder_print_log(const char *folder)
 {
 	char path[128], line[512];
 	FILE *log;
 
-	snprintf(path, sizeof(path), "%s/log", service->directory);
+	snprintf(path, sizeof(path), "%s/log", folder);
 	log = fopen(path, "re");
 	while (log && fgets(line, sizeof(line), log))
 		fputs(line, stderr);
+	if (log)
+		fclose(log);
+}
+
+/* The broker. */
+
+/* What the broker said is of interest when something goes wrong. */
+static void die_of_broker(const struct service *service, const char *what)
+{
+	folder_print_log(service->directory);
 	errno = ECHILD;
 	die(what);
 }
@@ -117,9 +193,7 @@ void service_start(struct service *service, const char *policy, uid_t uid)
 	pid_t benchmark = getpid();
 	int sock;
 
-	snprintf(service->directory, sizeof(service->directory), "/tmp/dspbroker-bench-XXXXXX");
-	if (!mkdtemp(service->directory))
-		die("cannot make a directory");
+	folder_make(service->directory);
 	if (chmod(service->directory, 0755) < 0 ||
 		(geteuid() == 0 && chown(service->directory, uid, uid) < 0))
 		die(service->directory);
@@ -141,9 +215,6 @@ void service_start(struct service *service, const char *policy, uid_t uid)
 
 void service_stop(struct service *service)
 {
-	static const char *const files[] = {
-		"socket", "notify", "policy/bench.json", "policy", "log", ""};
-	char path[128];
 	int status;
 
 	kill(service->pid, SIGTERM);
@@ -151,10 +222,7 @@ void service_stop(struct service *service)
 		die("cannot wait for the broker");
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		die_of_broker(service, "the broker did not end well");
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		snprintf(path, sizeof(path), "%s/%s", service->directory, files[i]);
-		remove(path);
-	}
+	folder_remove(service->directory);
 }
 
 uint64_t service_rss(const struct service *service)

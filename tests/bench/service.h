@@ -7,9 +7,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* A folder in /tmp that is ours, for files of known names. It goes by folder_remove(), or when the
+ * process that made it ends: by exit(), SIGINT or SIGTERM. */
+#define FOLDER_BYTES 64
+void folder_make(char folder[FOLDER_BYTES]);
+void folder_remove(const char *folder);
+/* Print the file "log" in it. */
+void folder_print_log(const char *folder);
+
 struct service {
 	pid_t pid;
-	char directory[64];
+	char directory[FOLDER_BYTES];
 	char socket[96];
 };
 

@@ -508,6 +508,24 @@ CLIENT_TEST(who_leaves_a_shared_domain_in_the_middle_of_calls_disturbs_nobody)
 	dspbroker_free(friend);
 }
 
+/* Nobody is let into the domain with more than takes a moment, and who was is taken back. */
+CLIENT_TEST(quick_calls_buy_no_room_for_slow_ones_while_others_wait)
+{
+	struct dspbroker *broker = connect_to(&harness), *friend = connect_to(&harness);
+	struct dspbroker_session *one = open_channel(broker, EXAMPLE);
+	struct dspbroker_session *other = open_channel(friend, EXAMPLE);
+	struct dspbroker_completion done[IN_FLIGHT];
+
+	for (int i = 0; i < 200; i++)
+		require_eq(invoke_plain(one, EXAMPLE_NOP), 0);
+	for (uintptr_t call = 0; call < IN_FLIGHT; call++)
+		require_eq(submit_sleep(one, 20000, call), 0);
+	require_eq(invoke_plain(other, EXAMPLE_NOP), 0);
+	require(dspbroker_reap(broker, done, IN_FLIGHT, 0) < IN_FLIGHT / 2);
+	dspbroker_free(broker);
+	dspbroker_free(friend);
+}
+
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("calls");
@@ -540,6 +558,7 @@ static Suite *suite(void)
 	tcase_add_test(shared, sessions_that_share_a_domain_keep_state_of_their_own);
 	tcase_add_test(shared, a_crash_in_a_shared_domain_takes_all_its_sessions_and_nobody_else);
 	tcase_add_test(shared, who_leaves_a_shared_domain_in_the_middle_of_calls_disturbs_nobody);
+	tcase_add_test(shared, quick_calls_buy_no_room_for_slow_ones_while_others_wait);
 	suite_add_tcase(suite, shared);
 
 	tcase_set_timeout(own, HARNESS_TIMEOUT_S);

@@ -304,7 +304,7 @@ START_TEST(who_changes_class_keeps_what_it_is_ahead)
 	/* In another class's time it would wait for ever, or never. */
 	fair_remove(&fair, &other->node);
 	fair_charge(&fair, &one->node, 50000);
-	fair_change(&fair, &one->node, LOW, 200);
+	fair_change(&fair, &one->node, LOW, 200, now);
 	ck_assert(fair_waits(&one->node));
 	before = one->used_ns;
 	for (int i = 0; i < 45; i++)

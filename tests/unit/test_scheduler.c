@@ -44,6 +44,7 @@ static struct {
 	struct call *held[HELD]; /* in the order in which they came */
 	unsigned int n_held, most_held;
 	const struct session *stuck; /* whose calls it does not take now */
+	const struct call *runs;     /* which it does not give back */
 } dsp;
 
 static int dsp_open(struct session *session)
@@ -86,6 +87,8 @@ static void forget(const struct call *call)
 
 static bool dsp_cancel(struct call *call)
 {
+	if (call == dsp.runs)
+		return false;
 	forget(call);
 	call->session->lane->running--;
 	return true;
@@ -229,6 +232,9 @@ static void tear_down(void)
 	ck_assert_uint_eq(dsp.n_held, 0);
 	for (size_t i = 0; i < LANES; i++) {
 		ck_assert(!fair_waits(&dsp.lanes[i].turn) && !dsp.lanes[i].ahead_ns);
+		ck_assert(list_empty(&dsp.lanes[i].held) || !dsp.lanes[i].device);
+		if (dsp.lanes[i].device)
+			scheduler_end_lane(&dsp.lanes[i]);
 		for (size_t k = 0; k < FAIR_PRIORITIES; k++)
 			ck_assert_uint_eq(dsp.lanes[i].weights[k], 0);
 	}
@@ -391,6 +397,48 @@ START_TEST(a_lane_holds_no_more_than_takes_a_little_while)
 }
 END_TEST
 
+/* As if the call that runs had run for so long. */
+static void let_pass(struct lane *lane, uint64_t ns)
+{
+	lane->taken_ns -= ns;
+	ck_assert(deadline_is_set(&lane->relief));
+	deadline_clear(&broker.deadlines, &lane->relief);
+	lane->relief.expired(&lane->relief);
+}
+
+/* Who has made short calls is expected to go on so; if not, others do not pay for it. */
+START_TEST(what_lies_behind_a_long_call_is_taken_back_when_others_wait)
+{
+	struct session *liar, *other;
+	struct call *calls[20];
+
+	lanes_init(&dsp.free, 16, false);
+	liar = open_on(&dsp.lanes[0], "free/x", POLICY_PRIORITY_NORMAL, 100);
+	other = open_on(&dsp.lanes[0], "free/x", POLICY_PRIORITY_NORMAL, 100);
+	begin();
+	liar->average_ns = COST_MIN_NS;
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+		calls[i] = call(liar);
+	ck_assert_uint_eq(dsp.n_held, 16);
+	dsp.runs = calls[0];
+	let_pass(&dsp.lanes[0], LANE_STUCK_NS);
+	ck_assert_uint_eq(dsp.n_held, 16); /* nobody else waits */
+	call(other);
+	ck_assert_uint_eq(dsp.n_held, 16);
+	let_pass(&dsp.lanes[0], LANE_STUCK_NS);
+	ck_assert_uint_eq(dsp.n_held, 2);
+	ck_assert_ptr_eq(dsp.held[1]->session, other);
+	dsp.runs = NULL;
+	ck_assert_ptr_eq(finish(dsp.held[0], 2 * LANE_STUCK_NS), liar);
+	ck_assert_ptr_eq(finish(dsp.held[0], 1000), other);
+	for (size_t i = 1; i < ARRAY_SIZE(calls); i++) {
+		ck_assert_ptr_eq(dsp.held[0], calls[i]);
+		ck_assert_uint_le(dsp.n_held, 2);
+		finish(dsp.held[0], 2 * LANE_STUCK_NS);
+	}
+}
+END_TEST
+
 /* On a parallel lane, which gets one call of a session at a time. */
 START_TEST(who_has_to_wait_for_something_else_holds_nobody_up)
 {
@@ -546,6 +594,7 @@ int main(void)
 	tcase_add_test(tcase, calls_of_one_session_keep_their_order);
 	tcase_add_test(tcase, a_more_urgent_session_goes_first);
 	tcase_add_test(tcase, a_lane_holds_no_more_than_takes_a_little_while);
+	tcase_add_test(tcase, what_lies_behind_a_long_call_is_taken_back_when_others_wait);
 	tcase_add_test(tcase, who_has_to_wait_for_something_else_holds_nobody_up);
 	tcase_add_test(tcase, a_call_that_was_taken_back_cost_nothing);
 	tcase_add_test(tcase, a_cap_is_never_exceeded_and_holds_nobody_back_for_ever);

@@ -9,11 +9,11 @@
 #include "daemon/broker.h"
 #include "daemon/call.h"
 #include "daemon/client.h"
-#include "protocol/clock.h"
 #include "daemon/crew.h"
 #include "daemon/session.h"
 #include "daemon/transport/fastrpc/domain.h"
 #include "daemon/transport/fastrpc/import.h"
+#include "protocol/clock.h"
 
 /* The kernel may have no room for a call (it has 255 of a DSP): how long to wait before it is asked
  * again, at first and at most. */

@@ -6,13 +6,13 @@
 
 #include "daemon/broker.h"
 #include "daemon/client.h"
-#include "protocol/clock.h"
 #include "daemon/crew.h"
 #include "daemon/log.h"
 #include "daemon/session.h"
 #include "daemon/transport/fastrpc/import.h"
 #include "daemon/transport/fastrpc/tunnel.h"
 #include "daemon/user.h"
+#include "protocol/clock.h"
 
 /* How long the DSP may take to end a domain, and then what ran there to come back, or to start one,
  * before whoever waits for it is interrupted; and how often that is done again. */

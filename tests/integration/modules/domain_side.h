@@ -16,8 +16,8 @@
 #include "protocol/wire.h"
 
 /* Where daemon/softdsp/domain.c keeps its descriptors. */
-#define SOCKET_FD   16
-#define NOTIFY_FD   18
+#define SOCKET_FD 16
+#define NOTIFY_FD 18
 
 #define EXPORT __attribute__((visibility("default")))
 
