@@ -541,7 +541,7 @@ static Suite *suite(void)
 	Suite *suite = suite_create("client_wait");
 	TCase *tcase = tcase_create("client_wait");
 
-	tcase_set_timeout(tcase, 240); /* sanitizers make it slow */
+	tcase_set_timeout(tcase, 240);
 	tcase_add_loop_test(tcase, nobody_waits_for_what_is_there, 0, ARRAY_SIZE(programs));
 	tcase_add_loop_test(tcase, without_the_fences_somebody_does, 0, ARRAY_SIZE(programs));
 	tcase_add_loop_test(tcase, without_nudges_somebody_does, 0, ARRAY_SIZE(programs));

@@ -456,7 +456,7 @@ static Suite *suite(void)
 	Suite *suite = suite_create("ring_sleep");
 	TCase *tcase = tcase_create("ring_sleep");
 
-	tcase_set_timeout(tcase, 240); /* sanitizers make it slow */
+	tcase_set_timeout(tcase, 240);
 	tcase_add_loop_test(tcase, no_interleaving_loses_a_wake_up, 0, ARRAY_SIZE(programs));
 	tcase_add_loop_test(tcase, without_the_fences_a_wake_up_is_lost, 0, ARRAY_SIZE(programs));
 	tcase_add_loop_test(tcase, without_acquire_and_release_an_entry_is_read_before_it_is_there,
