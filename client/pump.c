@@ -338,7 +338,11 @@ static bool sleep_for_all(struct dspbroker *broker, struct turn *turn)
 
 static void waited(struct dspbroker *broker, const struct turn *turn)
 {
-	uint64_t now = turn->since || broker->woke ? clock_ns() : 0;
+	uint64_t now;
+
+	if (!broker->ring.may_look)
+		return;
+	now = turn->since || broker->woke ? clock_ns() : 0;
 
 	spin_waited(&broker->spin, now, turn->since ? now - turn->since : 0, broker->woke);
 	broker->woke = false;
@@ -353,7 +357,7 @@ static int pump(struct dspbroker *broker, int64_t deadline)
 		broker->nudged = false;
 	any = look(broker, &turn);
 	if (!any) {
-		if (!turn.since)
+		if (!turn.since && broker->ring.may_look)
 			turn.since = clock_ns();
 		any = nap(broker, &turn) || sleep_for_all(broker, &turn);
 	}

@@ -305,9 +305,15 @@ static uint64_t limit(const struct loop *loop, const struct spin *spin)
 	return loop->may_look ? spin_limit(spin) : 0;
 }
 
+/* Where nobody looks, no clock is read for it. */
+static uint64_t now_to_look(struct loop *loop)
+{
+	return loop->may_look ? loop_now_ns(loop) : 0;
+}
+
 static void look_at(struct loop *loop, struct loop_poller *poller)
 {
-	poller->since_ns = loop_now_ns(loop);
+	poller->since_ns = now_to_look(loop);
 	if (poller->asleep)
 		poller->ops->wake(poller);
 	poller->asleep = false;
@@ -317,7 +323,7 @@ static void look_at(struct loop *loop, struct loop_poller *poller)
 
 void loop_heard(struct loop *loop, struct loop_poller *poller)
 {
-	uint64_t now = loop_now_ns(loop);
+	uint64_t now = now_to_look(loop);
 
 	spin_waited(&poller->spin, now, now - poller->since_ns, poller->woke);
 	poller->woke = false;
@@ -329,7 +335,7 @@ void loop_told(struct loop *loop, struct loop_poller *poller)
 	if (limit(loop, &poller->spin))
 		look_at(loop, poller);
 	else
-		poller->since_ns = loop_now_ns(loop);
+		poller->since_ns = now_to_look(loop);
 }
 
 void loop_woke(struct loop_poller *poller)
@@ -356,7 +362,7 @@ static bool put_to_sleep(struct loop *loop, struct loop_poller *poller)
  * was something. */
 static bool run_pollers(struct loop *loop)
 {
-	uint64_t now = loop_now_ns(loop);
+	uint64_t now = now_to_look(loop);
 	struct loop_poller *poller;
 	struct list round;
 	bool any = false;
@@ -464,7 +470,7 @@ static void lose(struct loop *loop)
 /* Are there so many events now that it pays to look for the next? */
 static bool looks_for_events(struct loop *loop)
 {
-	return loop_now_ns(loop) - loop->event_ns < limit(loop, &loop->spin);
+	return now_to_look(loop) - loop->event_ns < limit(loop, &loop->spin);
 }
 
 static int wait_for_events(struct loop *loop, struct epoll_event *batch)
@@ -484,12 +490,19 @@ static int wait_for_events(struct loop *loop, struct epoll_event *batch)
 
 static int get_events(struct loop *loop, struct epoll_event *batch, bool wait)
 {
-	int n = wait ? wait_for_events(loop, batch)
-		     : epoll_wait(loop->epoll, batch, EVENTS_A_TURN, 0);
+	/* On one processor others go when the kernel lets them; but they must find the mutex free.
+	 */
+	bool let_go = !wait && loop->shared && !loop->may_look;
+	int n;
 
+	if (let_go)
+		pthread_mutex_unlock(loop->shared);
+	n = wait ? wait_for_events(loop, batch) : epoll_wait(loop->epoll, batch, EVENTS_A_TURN, 0);
+	if (let_go)
+		pthread_mutex_lock(loop->shared);
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
-	loop->looked_ns = loop_now_ns(loop);
+	loop->looked_ns = now_to_look(loop);
 	return n;
 }
 
@@ -547,7 +560,8 @@ void loop_share(struct loop *loop, pthread_mutex_t *mutex, atomic_uint *wanted)
 
 void loop_let_others_go(struct loop *loop)
 {
-	if (!loop->shared || !atomic_load_explicit(loop->wanted, memory_order_relaxed))
+	if (!loop->shared || !loop->may_look ||
+		!atomic_load_explicit(loop->wanted, memory_order_relaxed))
 		return;
 	pthread_mutex_unlock(loop->shared);
 	wait_and_lock(loop);
