@@ -127,14 +127,15 @@ static void show_positions(struct input *input)
 static void complete(struct input *input)
 {
 	const struct dsp_completion completion = {.user_data = take_number(input, 4)};
+	/* Room that it knew of remains, wherever the head has been moved since. */
+	bool knew = servicer.cq_tail - servicer.cq_head < CQ_ENTRIES;
 	int room = ring_has_room(&servicer, 0), unreaped = ring_unreaped(&servicer);
 
 	require(unreaped == -EPROTO || (unreaped >= 0 && unreaped <= CQ_ENTRIES));
-	/* It may know of room from before, and is right: it has not completed anything since. */
-	if (unreaped >= 0)
-		require(room == (unreaped < CQ_ENTRIES));
+	if (knew)
+		require(room == 1);
 	else
-		require(room == 1 || room == -EPROTO);
+		require(room == (unreaped < 0 ? unreaped : unreaped < CQ_ENTRIES));
 	if (room <= 0)
 		return;
 	ring_complete(&servicer, &completion);
