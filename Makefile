@@ -20,6 +20,7 @@ unitdir       ?= $(prefix)/lib/systemd/system
 sysusersdir   ?= $(prefix)/lib/sysusers.d
 tmpfilesdir   ?= $(prefix)/lib/tmpfiles.d
 udevrulesdir  ?= $(prefix)/lib/udev/rules.d
+catalogdir    ?= $(prefix)/lib/systemd/catalog
 modulesdir    ?= $(libdir)/dspbroker/modules
 bashcompdir   ?= $(datadir)/bash-completion/completions
 zshcompdir    ?= $(datadir)/zsh/site-functions
@@ -64,6 +65,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing
             -Wvla -Wformat=2 -Wundef $(WERROR)
 DEFINES  := -D_GNU_SOURCE -DDSP_VERSION='"$(VERSION)"' \
             -DDSP_SOFTDSP_PATH='"$(libexecdir)/dspbroker/softdsp"' \
+            -DDSP_WHO_PATH='"$(libexecdir)/dspbroker/dspbroker-who"' \
             -DDSP_MODULES_DIR='"$(modulesdir)"'
 PIC      := -fPIE
 COMPILE   = $(CC) -std=gnu11 -I. $(DEFINES) $(CPPFLAGS) $(WARNINGS) $(CFLAGS) $(HARDEN) $(PIC) \
@@ -85,6 +87,7 @@ PROTOCOL := $(wildcard protocol/*.c)
 POLICY   := $(wildcard policy/*.c)
 DAEMON   := $(wildcard daemon/*.c daemon/transport/*.c daemon/transport/fastrpc/*.c)
 SOFTDSP  := $(wildcard daemon/softdsp/*.c)
+WHO      := $(wildcard daemon/who/*.c)
 LIBRARY  := $(filter-out client/dspctl%,$(wildcard client/*.c))
 DSPCTL   := $(wildcard client/dspctl*.c)
 BENCH    := $(wildcard tests/bench/*.c)
@@ -96,7 +99,7 @@ MODULE_DIR     := daemon/softdsp/modules
 MODULES        := $(patsubst $(MODULE_DIR)/%_skel.c,%,$(wildcard $(MODULE_DIR)/*_skel.c))
 MODULE_denoise := $(wildcard $(MODULE_DIR)/pcm_*.c)
 
-PROGRAMS  := $(BUILD)/dspbrokerd $(BUILD)/softdsp $(BUILD)/dspctl
+PROGRAMS  := $(BUILD)/dspbrokerd $(BUILD)/softdsp $(BUILD)/dspbroker-who $(BUILD)/dspctl
 LIBRARIES := $(BUILD)/libdspbroker.so.0 $(BUILD)/libdspbroker.so $(BUILD)/libdspbroker.a
 SKELETONS := $(MODULES:%=$(BUILD)/modules/lib%_skel.so)
 
@@ -236,6 +239,9 @@ $(BUILD)/dspbrokerd: $(call objects,$(DAEMON) $(POLICY) $(PROTOCOL))
 $(BUILD)/softdsp: private PACKAGES := libseccomp
 $(BUILD)/softdsp: $(call objects,$(SOFTDSP) $(PROTOCOL))
 
+$(BUILD)/dspbroker-who: private PACKAGES := libseccomp
+$(BUILD)/dspbroker-who: $(call objects,$(WHO) $(wildcard policy/facts*.c) policy/identity.c $(PROTOCOL))
+
 # dspctl holds the library instead of loading it, in the build folder and installed alike: one
 # file that runs from anywhere (a chroot, another user's sandbox) without a search path.
 $(BUILD)/dspctl: private PACKAGES := json-c sndfile
@@ -243,7 +249,7 @@ $(BUILD)/dspctl: $(call objects,$(DSPCTL) $(POLICY)) $(BUILD)/libdspbroker.a
 
 $(BUILD)/bench: private PACKAGES := json-c libsystemd
 $(BUILD)/bench-kernel: private PACKAGES := json-c
-$(BUILD)/bench: $(call objects,$(BENCH)) $(BUILD)/libdspbroker.a
+$(BUILD)/bench: $(call objects,$(BENCH) $(POLICY)) $(BUILD)/libdspbroker.a
 $(BUILD)/bench-kernel: $(call objects,$(KERNEL_BENCH)) $(BUILD)/libdspbroker.a
 
 $(BUILD)/tests/demo/reference: private PACKAGES := speexdsp sndfile
@@ -281,7 +287,7 @@ $(SKELETONS) $(TEST_MODULES):
 
 # Tests. Unit tests may use whatever the tree has; the archive's main() functions are passed over,
 # since each test brings its own. Integration tests have what an app has.
-$(BUILD)/tests/everything.a: $(call objects,$(DAEMON) $(SOFTDSP) $(wildcard $(MODULE_DIR)/*.c) \
+$(BUILD)/tests/everything.a: $(call objects,$(DAEMON) $(SOFTDSP) $(WHO) $(wildcard $(MODULE_DIR)/*.c) \
 		$(LIBRARY) $(DSPCTL) $(POLICY) $(PROTOCOL))
 	@mkdir -p $(@D) && rm -f $@
 	$(call say,AR)$(AR) cqs $@ $^
@@ -312,14 +318,14 @@ $(FUZZERS):
 vpath %.in systemd client
 $(GENERATED): $(BUILD)/%: %.in FORCE
 	@mkdir -p $(@D)
-	@sed $(foreach name,VERSION prefix sbindir libdir includedir,-e 's|@$(name)@|$($(name))|g') $< >$@
+	@sed $(foreach name,VERSION prefix bindir sbindir libdir includedir,-e 's|@$(name)@|$($(name))|g') $< >$@
 
 # Installation. MODE:SOURCE:DESTINATION, one a word; `install` lays these, `uninstall` takes them.
 into = $(foreach file,$(3),$(1):$(file):$(2)/$(notdir $(file)))
 LAYOUT = \
 	$(call into,755,$(sbindir),$(BUILD)/dspbrokerd) \
 	$(call into,755,$(bindir),$(BUILD)/dspctl) \
-	$(call into,755,$(libexecdir)/dspbroker,$(BUILD)/softdsp) \
+	$(call into,755,$(libexecdir)/dspbroker,$(BUILD)/softdsp $(BUILD)/dspbroker-who) \
 	$(call into,644,$(modulesdir),$(SKELETONS)) \
 	$(call into,644,$(libdir),$(BUILD)/libdspbroker.so.0 $(BUILD)/libdspbroker.a) \
 	$(call into,644,$(includedir),client/dspbroker.h) \
@@ -329,14 +335,16 @@ LAYOUT = \
 	644:systemd/dspbroker.sysusers:$(sysusersdir)/dspbroker.conf \
 	644:systemd/dspbroker.tmpfiles:$(tmpfilesdir)/dspbroker.conf \
 	$(call into,644,$(udevrulesdir),$(wildcard systemd/*.rules)) \
+	$(call into,644,$(catalogdir),$(wildcard systemd/*.catalog)) \
 	$(call into,644,$(mandir)/man1,$(wildcard client/*.1)) \
 	$(call into,644,$(mandir)/man3,$(wildcard client/*.3)) \
 	$(call into,644,$(mandir)/man5,$(wildcard policy/*.5)) \
-	$(call into,644,$(mandir)/man8,$(wildcard daemon/*.8 daemon/softdsp/*.8)) \
+	$(call into,644,$(mandir)/man8,$(wildcard daemon/*.8 daemon/softdsp/*.8 daemon/who/*.8)) \
 	644:client/completions/dspctl.bash:$(bashcompdir)/dspctl \
 	644:client/completions/_dspctl:$(zshcompdir)/_dspctl \
+	$(call into,644,$(datadir)/dspbroker,$(wildcard policy/schema/*.json)) \
 	$(call into,644,$(docdir)/examples,$(wildcard policy/examples/*.json))
-OWN_FOLDERS = $(includedir)/dspbroker $(docdir)/examples $(docdir) $(modulesdir) $(libdir)/dspbroker $(libexecdir)/dspbroker
+OWN_FOLDERS = $(includedir)/dspbroker $(datadir)/dspbroker $(docdir)/examples $(docdir) $(modulesdir) $(libdir)/dspbroker $(libexecdir)/dspbroker
 
 .PHONY: install uninstall clean help
 install: all ## install below $(DESTDIR)$(PREFIX)

@@ -212,6 +212,7 @@ static unsigned int take_ready(struct dspbroker *broker, struct dspbroker_comple
 			.result = pending->result,
 			.busy_ns = pending->busy_ns,
 			.generation = pending_generation(pending),
+			.limit = pending->status == DSP_OVER_LIMIT ? pending->limit : 0,
 		};
 		pending_finish(broker, pending);
 	}

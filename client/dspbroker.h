@@ -68,6 +68,7 @@ enum dspbroker_status {
 	DSPBROKER_SHUTTING_DOWN = 13, /* the broker is stopping */
 	DSPBROKER_LOAD_FAILED = 14,   /* the module could not be loaded, or refused to open */
 	DSPBROKER_WITHDRAWN = 15,     /* the remote processor withdrew the service */
+	DSPBROKER_BAD_POLICY = 16,    /* policy files are wrong; dspbroker_message() says where */
 };
 
 struct dspbroker;         /* a connection */
@@ -248,6 +249,19 @@ struct dspbroker_call {
 	void *user;                       /* returned in the completion */
 };
 
+/* What DSPBROKER_OVER_LIMIT ran into. New ones may come. */
+enum dspbroker_limit {
+	DSPBROKER_LIMIT_NONE = 0,             /* not said */
+	DSPBROKER_LIMIT_SESSION_CALLS = 1,    /* calls in flight of the session */
+	DSPBROKER_LIMIT_RULE_CALLS = 2,       /* calls in flight under its rule */
+	DSPBROKER_LIMIT_RULE_RATE = 3,        /* calls a second under its rule */
+	DSPBROKER_LIMIT_CONNECTION_CALLS = 4, /* calls in flight of the connection */
+	DSPBROKER_LIMIT_USER_CALLS = 5,       /* calls in flight of the user */
+};
+
+/* Words for one. Static, never NULL; "a limit" for one that is not known. */
+const char *dspbroker_limit_name(uint32_t limit);
+
 struct dspbroker_completion {
 	struct dspbroker_session *session; /* NULL: closed meanwhile */
 	void *user;                        /* of the call, or message */
@@ -255,6 +269,7 @@ struct dspbroker_completion {
 	int32_t result;      /* what the module returned, as it is */
 	uint64_t busy_ns;    /* nanoseconds that the call ran on the DSP */
 	uint32_t generation; /* of the device when its module was opened, if the call ran; else 0 */
+	uint32_t limit;      /* DSPBROKER_OVER_LIMIT: which, enum dspbroker_limit; else 0 */
 };
 
 /*
@@ -264,7 +279,8 @@ struct dspbroker_completion {
  * Errors: DSPBROKER_TIMED_OUT, _CANCELLED, _DOMAIN_CRASHED, _DEVICE_DOWN (call again when the
  * device is up: the module is opened anew then), _LOAD_FAILED (that failed), _BUSY (no room for it
  * in the kernel, or no protection domain free, as long as its time lasted), _OVER_LIMIT (calls in
- * flight), _INVALID (an argument outside its buffer, or a method that is the broker's own),
+ * flight, or a second), _DENIED (policy does not allow that method, or took the session away),
+ * _INVALID (an argument outside its buffer, or a method that is the broker's own),
  * _NOT_FOUND (the broker does not know the session), _SHUTTING_DOWN, _NO_RESOURCES; -EMSGSIZE (the
  * inline arguments together are larger than the argument area), -EAGAIN (completed calls that were
  * not reaped, or messages, fill it), -EOPNOTSUPP (the channel takes messages). When it returns,
@@ -331,8 +347,9 @@ int dspbroker_submit_send(struct dspbroker_session *session, const void *data, s
 /*
  * Take the next message into @data; *@length is its length. @timeout_ms: 0 does not wait, negative
  * waits for ever. Errors: DSPBROKER_TIMED_OUT (there is none), -EMSGSIZE (@size is less than mtu),
- * and once the session is dead and what had arrived is taken: why it died (DSPBROKER_DEVICE_DOWN,
- * _WITHDRAWN, _DENIED, _OVER_LIMIT: its queue overflowed, and policy closes it then).
+ * DSPBROKER_DENIED (policy lets this session only send), and once the session is dead and what had
+ * arrived is taken: why it died (DSPBROKER_DEVICE_DOWN, _WITHDRAWN, _DENIED, _CANCELLED: an
+ * administrator ended it, _OVER_LIMIT: its queue overflowed, and policy closes it then).
  * @dropped, unless NULL, is how many messages were lost just before this one because the queue was
  * full (or they were empty, or longer than mtu).
  */
@@ -460,9 +477,10 @@ struct dspbroker_channel_info {
 int dspbroker_next_channel(struct dspbroker *broker, uint64_t id,
 	struct dspbroker_channel_info *out);
 
-/* Your user's sessions; root and the broker's own user see everybody's. */
+/* Your user's sessions, and those of others on channels that a rule of the policy lets you list;
+ * root and the broker's own user see everybody's. */
 struct dspbroker_session_record {
-	uint64_t id;
+	uint64_t id; /* for dspbroker_session_kick() */
 	char channel[128];
 	char rule[64];
 	uint32_t uid, pid;
@@ -478,6 +496,40 @@ struct dspbroker_session_record {
 };
 int dspbroker_next_session(struct dspbroker *broker, uint64_t id,
 	struct dspbroker_session_record *out);
+
+/* Administration: each needs a right that a rule of the policy gives (DSPBROKER_DENIED otherwise);
+ * root and the broker's own user have all of them. */
+
+/*
+ * Have the broker read its policy files again (right: reload). Waits until the new policy is in
+ * force and the sessions that it does not allow any more have been taken away. *@rules: how many
+ * rules there are now; *@revoked: how many sessions lost their right; both may be NULL.
+ * Errors: DSPBROKER_BAD_POLICY (dspbroker_message() has file, line and column; the policy that was
+ * in force stays so), _BUSY (one is under way for this connection), _NO_RESOURCES, _SHUTTING_DOWN.
+ */
+int dspbroker_reload(struct dspbroker *broker, uint32_t *rules, uint32_t *revoked);
+
+/* End a session by the @id of its record (right: kick on its channel, also for your own). Its
+ * program gets an event with DSPBROKER_CANCELLED. Errors: DSPBROKER_NOT_FOUND (none of that id, or
+ * none that you may see, or it has ended already), _BUSY (it is being opened). */
+int dspbroker_session_kick(struct dspbroker *broker, uint64_t id);
+
+enum dspbroker_power {
+	DSPBROKER_POWER_START = 1,
+	DSPBROKER_POWER_STOP = 2,
+};
+
+/*
+ * Start or stop a device's remote processor (right: start or stop on the device). Returns when that
+ * has begun; events tell how it went on (DSPBROKER_EVENT_DEVICE). One that is stopped takes all
+ * sessions on it along; where policy lets the broker start it, on demand or always, it stays
+ * stopped until it is started by this.
+ * Errors: DSPBROKER_NOT_FOUND (no such device), _UNSUPPORTED (it has no remote processor),
+ * _DEVICE_DOWN (its remote processor is not there), _DENIED (also: nothing isolates it from memory,
+ * so it is not started), _SHUTTING_DOWN.
+ */
+int dspbroker_device_power(struct dspbroker *broker, const char *device,
+	enum dspbroker_power power);
 
 #ifdef __cplusplus
 }

@@ -69,6 +69,33 @@ static const char policy_help[] =
 	"administrator's) as the broker would; needs no broker. Errors and warnings are\n"
 	"FILE:LINE:COLUMN: TEXT.\n";
 
+static const char show_help[] =
+	"Prints the rules, devices and domains of all files as one, in the order in which they "
+	"are\n"
+	"looked at, each with the file and line that it comes from. Needs no broker.\n";
+
+static const char explain_help[] =
+	"Says what the files of the directories (without any: the vendor's and the\n"
+	"administrator's) allow to whom: each rule that is looked at and why it does not match,\n"
+	"then the one that decides. Needs no broker, but may have to be root to see all that "
+	"there\n"
+	"is to be known of a process. Exit code 0: allowed, 3: denied.\n"
+	"  dspctl policy explain --pid 1234 --channel cdsp/denoise --method 4\n"
+	"  dspctl policy explain --uid alice --channel cdsp --verb stop\n";
+
+static const char reload_help[] =
+	"Has the broker read its policy files again, and waits until the new policy is in force.\n"
+	"If they are wrong, the policy that was in force stays. Needs the right `reload`.\n";
+
+static const char kick_help[] =
+	"SESSION is a number that `dspctl sessions` lists as ID. The program is told. Needs the\n"
+	"right `kick` on the session's channel.\n";
+
+static const char power_help[] =
+	"Returns when that has begun; `dspctl devices --follow` shows how it goes on. One that is\n"
+	"stopped takes its sessions along, and where policy lets the broker start it, it stays\n"
+	"stopped until you start it. Needs the right `start` or `stop` on the device.\n";
+
 static const struct command {
 	const char *name; /* one word or more */
 	const char *usage;
@@ -82,8 +109,8 @@ static const struct command {
 		dspctl_devices},
 	{"channels", "", "list the channels, and which of them policy lets you open", "", 0, 0,
 		BITS_BROKER, dspctl_channels},
-	{"sessions", "", "list your open sessions; root sees everybody's", "", 0, 0, BITS_BROKER,
-		dspctl_sessions},
+	{"sessions", "", "list your open sessions, and those that policy lets you see", "", 0, 0,
+		BITS_BROKER, dspctl_sessions},
 	{"call", " CHANNEL METHOD [ARG]...", "call a method once", call_help, 2, WORDS_ANY,
 		BITS_CALLS | BIT(OPTION_TIMEOUT), dspctl_call},
 	{"run", " CHANNEL IN.wav OUT.wav", "stream a sound file through a channel", run_help, 3, 3,
@@ -94,8 +121,21 @@ static const struct command {
 		BITS_MESSAGES | BIT(OPTION_RECEIVE) | BIT(OPTION_TRY), dspctl_send},
 	{"receive", " CHANNEL", "print messages as they come", receive_help, 1, 1,
 		BITS_MESSAGES | BIT(OPTION_COUNT), dspctl_receive},
-	{"policy check", " [DIR]...", "check policy files", policy_help, 0, WORDS_ANY, BITS_ALWAYS,
-		dspctl_policy_check},
+	{"kick", " SESSION", "end somebody's session", kick_help, 1, 1, BITS_BROKER, dspctl_kick},
+	{"start", " DEVICE", "start a device's remote processor", power_help, 1, 1, BITS_BROKER,
+		dspctl_start},
+	{"stop", " DEVICE", "stop it", power_help, 1, 1, BITS_BROKER, dspctl_stop},
+	{"policy check", " [DIR]...", "check policy files", policy_help, 0, WORDS_ANY,
+		BITS_ALWAYS | BIT(OPTION_STRICT), dspctl_policy_check},
+	{"policy show", " [DIR]...", "print them as one", show_help, 0, WORDS_ANY, BITS_ALWAYS,
+		dspctl_policy_show},
+	{"policy explain", " [DIR]...", "say what they allow to whom, and why", explain_help, 0,
+		WORDS_ANY,
+		BITS_ALWAYS | BIT(OPTION_PID) | BIT(OPTION_UID) | BIT(OPTION_CHANNEL) |
+			BIT(OPTION_VERB) | BIT(OPTION_METHOD),
+		dspctl_policy_explain},
+	{"policy reload", "", "have the broker read its policy files again", reload_help, 0, 0,
+		BITS_BROKER, dspctl_policy_reload},
 };
 
 static const char exit_help[] =
@@ -125,7 +165,7 @@ static void print_help(void)
 	     "See and use the DSPs that dspbrokerd offers.\n\n"
 	     "Commands:");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		printf("  %-14s%s\n", commands[i].name, commands[i].summary);
+		printf("  %-16s%s\n", commands[i].name, commands[i].summary);
 	dspctl_options_print(BITS_BROKER);
 	puts("\n`dspctl COMMAND --help` says more about a command.\n");
 	fputs(exit_help, stdout);

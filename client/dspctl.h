@@ -37,6 +37,10 @@ struct dspctl_options {
 	bool hex;
 	bool raw;
 	bool try_only; /* do not wait for room */
+	bool strict;   /* a warning is a failure */
+	bool has_method;
+	const char *channel; /* NULL: none */
+	const char *user;    /* name or number; NULL: none */
 	int64_t timeout_ms;
 	int64_t count; /* messages to receive */
 	int64_t block; /* samples */
@@ -44,6 +48,9 @@ struct dspctl_options {
 	int64_t suppress_db;
 	int64_t rate;   /* Hz */
 	int64_t memory; /* enum dspbroker_memory */
+	int64_t pid;
+	int64_t method;
+	int64_t verb; /* enum policy_verb */
 };
 
 /* The commands. Each reports its own errors and returns an exit code. */
@@ -54,7 +61,13 @@ int dspctl_call(const struct dspctl_options *options);
 int dspctl_run(const struct dspctl_options *options);
 int dspctl_send(const struct dspctl_options *options);
 int dspctl_receive(const struct dspctl_options *options);
+int dspctl_kick(const struct dspctl_options *options);
+int dspctl_start(const struct dspctl_options *options);
+int dspctl_stop(const struct dspctl_options *options);
 int dspctl_policy_check(const struct dspctl_options *options);
+int dspctl_policy_show(const struct dspctl_options *options);
+int dspctl_policy_explain(const struct dspctl_options *options);
+int dspctl_policy_reload(const struct dspctl_options *options);
 
 /* Connect to the broker; reports failure. Returns an exit code. */
 int dspctl_connect(struct dspbroker **out, const struct dspctl_options *options);
@@ -87,6 +100,8 @@ _printf_(1, 2) void dspctl_note(const char *format, ...);
 _printf_(2, 3) int dspctl_fail(enum dspctl_exit code, const char *format, ...);
 /* A library function returned @status, just now: WHY is its message. */
 _printf_(2, 3) int dspctl_fail_broker(int status, const char *format, ...);
+/* The same for what administrators ask for; without advice for those who use a DSP. */
+_printf_(2, 3) int dspctl_fail_request(int status, const char *format, ...);
 /* A call ended with @status; if the module refused, with its @result. */
 _printf_(3, 4) int dspctl_fail_call(int status, int32_t result, const char *format, ...);
 

@@ -8,6 +8,7 @@
 
 #include "client/dspctl_args.h"
 #include "client/dspctl_stream.h"
+#include "policy/policy.h"
 #include "protocol/wire.h"
 
 #define TIMEOUT_MAX_MS (UINT32_MAX / 1000)
@@ -78,7 +79,32 @@ static const struct option_rule {
 	[OPTION_RAW] = {.help = "bytes as they are, and standard input as one message",
 		.flag = FIELD(raw)},
 	[OPTION_TRY] = {.help = "fail rather than wait for room", .flag = FIELD(try_only)},
+	[OPTION_STRICT] = {.help = "fail also when there are only warnings", .flag = FIELD(strict)},
+	[OPTION_PID] = {.value = "PID",
+		.help = "who asks: a process, as if it connected now",
+		.number = FIELD(pid),
+		.min = 1,
+		.max = INT32_MAX},
+	[OPTION_UID] = {.value = "USER",
+		.help = "who asks: a user, by number or name, of whose process nothing is known",
+		.text = FIELD(user)},
+	[OPTION_CHANNEL] = {.value = "CHANNEL",
+		.help = "what about; for start and stop the name of a device",
+		.text = FIELD(channel)},
+	[OPTION_VERB] = {.value = "VERB",
+		.help = "to do what: open, list, kick, start, stop or reload (open)",
+		.word = FIELD(verb),
+		.words = (const char *const[]){"open", "list", "kick", "start", "stop", "reload",
+			NULL}},
+	[OPTION_METHOD] = {.value = "N",
+		.help = "and then call that method",
+		.flag = FIELD(has_method),
+		.number = FIELD(method),
+		.max = UINT32_MAX},
 };
+static_assert(POLICY_OPEN == 0 && POLICY_LIST == 1 && POLICY_KICK == 2 && POLICY_START == 3 &&
+		      POLICY_STOP == 4 && POLICY_RELOAD == 5 && POLICY_VERBS == 6,
+	"the words of --verb are in their order");
 static_assert(FIELD(words) == 0, "no option's field is at 0, which stands for none");
 
 /* Pairs that make no sense together. */
@@ -89,6 +115,7 @@ static const struct {
 	{OPTION_RAW, OPTION_JSON},
 	{OPTION_COUNT, OPTION_FOLLOW},
 	{OPTION_RECEIVE, OPTION_FOLLOW},
+	{OPTION_PID, OPTION_UID},
 };
 
 static const struct option longs[] = {
@@ -109,6 +136,12 @@ static const struct option longs[] = {
 	{"hex", no_argument, NULL, OPTION_HEX},
 	{"raw", no_argument, NULL, OPTION_RAW},
 	{"try", no_argument, NULL, OPTION_TRY},
+	{"strict", no_argument, NULL, OPTION_STRICT},
+	{"pid", required_argument, NULL, OPTION_PID},
+	{"uid", required_argument, NULL, OPTION_UID},
+	{"channel", required_argument, NULL, OPTION_CHANNEL},
+	{"verb", required_argument, NULL, OPTION_VERB},
+	{"method", required_argument, NULL, OPTION_METHOD},
 	{NULL, 0, NULL, 0},
 };
 static_assert(ARRAY_SIZE(longs) == OPTIONS + 1, "in the order of their ids, each once");

@@ -99,6 +99,18 @@ int dspctl_fail_broker(int status, const char *format, ...)
 	return finish(status, *why ? why : dspbroker_strerror(status));
 }
 
+int dspctl_fail_request(int status, const char *format, ...)
+{
+	const char *why = dspbroker_message();
+	va_list ap;
+
+	va_start(ap, format);
+	say(format, ap);
+	va_end(ap);
+	fprintf(stderr, ": %s\n", *why ? why : dspbroker_strerror(status));
+	return (int)dspctl_exit_code(status);
+}
+
 int dspctl_fail_call(int status, int32_t result, const char *format, ...)
 {
 	char why[64];

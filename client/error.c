@@ -25,6 +25,7 @@ SAME(NO_RESOURCES);
 SAME(SHUTTING_DOWN);
 SAME(LOAD_FAILED);
 SAME(WITHDRAWN);
+SAME(BAD_POLICY);
 SAME(ARGS_MAX);
 SAME(STATE_NONE);
 SAME(STATE_OFFLINE);
@@ -41,13 +42,22 @@ SAME(ISOLATION_REFUSED);
 SAME(MEMORY_MEMFD);
 SAME(MEMORY_HEAP);
 SAME(MEMORY_DEVICE);
+SAME(POWER_START);
+SAME(POWER_STOP);
+SAME(LIMIT_NONE);
+SAME(LIMIT_SESSION_CALLS);
+SAME(LIMIT_RULE_CALLS);
+SAME(LIMIT_RULE_RATE);
+SAME(LIMIT_CONNECTION_CALLS);
+SAME(LIMIT_USER_CALLS);
 SAME(MODULE_BYTES_MAX);
 SAME(ATTRIBUTES_MAX);
 #undef SAME
-static_assert(DSP_STATUS_COUNT == DSPBROKER_WITHDRAWN + 1, "a status is missing above");
+static_assert(DSP_STATUS_COUNT == DSPBROKER_BAD_POLICY + 1, "a status is missing above");
 static_assert(DSP_STATE_COUNT == DSPBROKER_STATE_UNKNOWN + 1, "a state is missing above");
 static_assert(DSP_ISOLATION_COUNT == DSPBROKER_ISOLATION_REFUSED + 1, "one is missing above");
 static_assert(DSP_MEMORY_COUNT == DSPBROKER_MEMORY_DEVICE + 1, "a kind is missing above");
+static_assert(DSP_LIMIT_COUNT == DSPBROKER_LIMIT_USER_CALLS + 1, "a limit is missing above");
 
 #define ERRNO_MAX 4095
 
@@ -129,11 +139,21 @@ static bool message_set_sent(const struct pending *pending)
 		message_set("there was no room for the message in time");
 	else if (pending->status == DSP_BUSY)
 		message_set("there is no room for the message now");
-	else if (pending->status == DSP_OVER_LIMIT && pending->detail)
+	else if (pending->status == DSP_OVER_LIMIT && pending->detail &&
+		 pending->limit <= DSP_LIMIT_SESSION_CALLS)
 		message_set("%u messages wait for room already", pending->detail);
 	else
 		return false;
 	return true;
+}
+
+/* Something else than what its rule allows. */
+static void message_set_denied(const struct pending *pending)
+{
+	const char *rule = pending->session ? pending->session->info.rule : "of its session";
+
+	message_set("rule %s does not allow %s", rule,
+		pending->op == DSP_OP_INVOKE ? "that method" : "messages to be sent");
 }
 
 void message_set_outcome(const struct pending *pending)
@@ -149,6 +169,11 @@ void message_set_outcome(const struct pending *pending)
 			(unsigned int)pending->result);
 	else if (pending->status && session && pending->status == session->death)
 		message_set("%s", session->death_text);
+	else if (pending->status == DSP_DENIED && (pending->detail || pending->op == DSP_OP_SEND))
+		message_set_denied(pending);
+	else if (pending->status == DSP_OVER_LIMIT && pending->limit &&
+		 pending->limit < DSP_LIMIT_COUNT)
+		message_set("over limit: %u %s", pending->detail, wire_limit_name(pending->limit));
 	else if (pending->status == DSP_OVER_LIMIT)
 		message_set("over a limit of %u", pending->detail);
 }
@@ -168,6 +193,11 @@ const char *dspbroker_strerror(int error)
 		return "the connection to the broker is gone";
 	text = error >= -ERRNO_MAX ? strerrordesc_np(-error) : NULL;
 	return text ? text : "unknown error";
+}
+
+const char *dspbroker_limit_name(uint32_t limit)
+{
+	return wire_limit_name(limit);
 }
 
 const char *dspbroker_version(void)

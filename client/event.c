@@ -38,6 +38,7 @@ static void session_event(struct dspbroker *broker, const struct dsp_event_sessi
 	event.session->death = event.status;
 	wire_string_set(event.session->death_text, sizeof(event.session->death_text), wire->text);
 	event_append(broker, &event);
+	message_died(event.session);
 }
 
 static void device_event(struct dspbroker *broker, const struct dsp_event_device *wire)

@@ -179,6 +179,7 @@ union packet {
 	struct dsp_device_record device_record;
 	struct dsp_channel_record channel_record;
 	struct dsp_session_record session_record;
+	struct dsp_reload_reply reload;
 	struct dsp_event_session session;
 	struct dsp_event_device device;
 	struct dsp_event_channel channel;
@@ -246,6 +247,7 @@ struct pending {
 	int status; /* enum dsp_status or -ECONNRESET */
 	int32_t result;
 	uint32_t detail;
+	uint32_t limit;
 	uint64_t busy_ns;
 };
 
@@ -299,6 +301,8 @@ void message_close(struct dspbroker_session *session);
 void message_forget(struct dspbroker_session *session);
 /* A RECEIVE has ended. */
 void message_arrived(struct pending *pending);
+/* The news of its death are here. */
+void message_died(struct dspbroker_session *session);
 /* Can a RECEIVE end like that? */
 bool message_possible(const struct pending *pending, const struct dsp_completion *completion);
 /* All sessions that take messages have ended: the connection is gone. */

@@ -204,7 +204,15 @@ void message_arrived(struct pending *pending)
 			session->ended = pending->status;
 		release(pending);
 	}
-	announce(session);
+	/* Where policy lets it only send, it lives on, and there is nothing to be had. */
+	if (session->ended != DSP_DENIED || session->death || !list_empty(&session->arrived))
+		announce(session);
+}
+
+void message_died(struct dspbroker_session *session)
+{
+	if (session->ended)
+		announce(session);
 }
 
 void message_break(struct dspbroker *broker)
@@ -264,6 +272,8 @@ static int tell_end(struct dspbroker_session *session)
 			break;
 	if (session->death == session->ended && *session->death_text)
 		message_set("%s", session->death_text);
+	else if (session->ended == DSP_DENIED && !session->death)
+		message_set("rule %s does not allow messages to be received", session->info.rule);
 	else
 		message_set("the session is dead, no more messages will come");
 	return session->ended;

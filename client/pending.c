@@ -225,6 +225,7 @@ void pending_complete(struct dspbroker *broker, const struct dsp_completion *com
 	}
 	pending->result = completion->result;
 	pending->detail = completion->detail;
+	pending->limit = completion->limit;
 	pending->busy_ns = completion->busy_ns;
 	pending_end(broker, pending, (int)completion->status);
 	note_generation(pending);
@@ -237,6 +238,7 @@ void pending_break(struct dspbroker *broker)
 	list_for_each_safe (pending, following, &broker->running, link) {
 		pending->result = 0;
 		pending->detail = 0;
+		pending->limit = 0;
 		pending->busy_ns = 0;
 		pending_end(broker, pending, -ECONNRESET);
 	}

@@ -59,6 +59,7 @@ static int query(struct dspbroker *broker, struct request *request, uint16_t opc
 	uint64_t id;
 	int r;
 
+	*request = (struct request){};
 	HOLD(broker);
 	r = control_exchange(broker, request, opcode, &message, sizeof(message.query), -1);
 	if (r)
@@ -138,7 +139,11 @@ int dspbroker_next_session(struct dspbroker *broker, uint64_t id,
 	message_clear();
 	if (!broker || !out)
 		return -EINVAL;
-	r = query(broker, &request, DSP_QUERY_SESSION, id);
+	/* One without a channel says that the broker has looked so far and found nothing. */
+	do {
+		r = query(broker, &request, DSP_QUERY_SESSION, id);
+		id = record->id;
+	} while (r > 0 && !record->channel[0]);
 	if (r <= 0)
 		return r;
 	*out = (struct dspbroker_session_record){

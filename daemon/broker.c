@@ -17,10 +17,13 @@
 #include "daemon/listener.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
+#include "daemon/reload.h"
 #include "daemon/session.h"
 #include "daemon/transport/remoteproc.h"
 #include "daemon/transport/transport.h"
 #include "daemon/user.h"
+#include "daemon/watch.h"
+#include "daemon/who.h"
 #include "daemon/worker.h"
 #include "protocol/wire.h"
 
@@ -146,6 +149,17 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	return 0;
 }
 
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+	struct broker *broker = userdata;
+
+	(void)source;
+	(void)info;
+	if (!broker->stopping)
+		reload_begin(broker, NULL, 0);
+	return 0;
+}
+
 /* The loop. */
 
 static void on_timer(void *userdata)
@@ -206,35 +220,6 @@ int broker_run(struct broker *broker)
 
 /* Starting. */
 
-static void warn(const struct policy_note *note, void *userdata)
-{
-	(void)userdata;
-	log_warning("%s:%u:%u: %s", note->file, note->line, note->column, note->text);
-}
-
-static int load_policy(struct broker *broker)
-{
-	const char *const system_dirs[] = {POLICY_DIR_VENDOR, POLICY_DIR_ADMIN};
-	const char *const *dirs = system_dirs;
-	size_t n_dirs = ARRAY_SIZE(system_dirs);
-	struct policy_note error = {};
-	int r;
-
-	if (broker->options->policy_dir) {
-		dirs = &broker->options->policy_dir;
-		n_dirs = 1;
-	}
-	r = policy_load(&broker->policy, dirs, n_dirs, &error, warn, NULL);
-	if (r < 0) {
-		log_error("%s:%u:%u: %s", error.file, error.line, error.column, error.text);
-		return r;
-	}
-	if (!policy_size(broker->policy))
-		log_warning("there is no policy rule, so nobody may open anything; put one into %s",
-			dirs[n_dirs - 1]);
-	return 0;
-}
-
 /* Every descriptor is accounted for, so as many as possible may be open. */
 static void raise_fd_limit(struct broker *broker)
 {
@@ -280,6 +265,7 @@ static int init_event(struct broker *broker)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
 	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
 		return -errno;
 	/* A peer may close its end of the socket that wakes it. */
@@ -295,7 +281,10 @@ static int init_event(struct broker *broker)
 	r = sd_event_add_signal(broker->event, NULL, SIGTERM, on_signal, broker);
 	if (r < 0)
 		return r;
-	return sd_event_add_signal(broker->event, NULL, SIGINT, on_signal, broker);
+	r = sd_event_add_signal(broker->event, NULL, SIGINT, on_signal, broker);
+	if (r < 0)
+		return r;
+	return sd_event_add_signal(broker->event, NULL, SIGHUP, on_hangup, broker);
 }
 
 static int find_devices(struct broker *broker)
@@ -342,18 +331,26 @@ int broker_init(struct broker *broker, const struct broker_options *options)
 	list_init(&broker->sessions);
 	call_pool_init(&broker->calls);
 	raise_fd_limit(broker);
-	r = load_policy(broker);
-	if (r < 0)
-		return r;
 	r = init_event(broker);
 	if (r < 0) {
 		log_error("cannot make an event loop: %s", strerror(-r));
 		return r;
 	}
+	r = reload_new(&broker->reload, broker);
+	if (r < 0)
+		return r;
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* each thread has its own: before there are any */
 	r = find_devices(broker);
 	if (r < 0)
 		return r;
+	r = who_new(&broker->who, broker, options->who, options->user);
+	if (r < 0)
+		return r;
+	if (options->watch_policy) {
+		r = watch_new(&broker->watch, broker);
+		if (r < 0)
+			return r;
+	}
 	r = listeners_start(broker);
 	if (r < 0)
 		return r;
@@ -365,6 +362,9 @@ int broker_init(struct broker *broker, const struct broker_options *options)
 void broker_deinit(struct broker *broker)
 {
 	listeners_stop(broker);
+	broker->watch = watch_free(broker->watch);
+	broker->reload = reload_free(broker->reload);
+	broker->who = who_free(broker->who);
 	device_remove_all(broker);
 	for (size_t i = 0; i < ARRAY_SIZE(transports); i++)
 		if (transports[i]->deinit)
@@ -378,5 +378,6 @@ void broker_deinit(struct broker *broker)
 	call_pool_deinit(&broker->calls);
 	broker->crew = crew_free(broker->crew);
 	broker->loop = loop_free(broker->loop);
-	policy_free(broker->policy);
+	broker->policy = policy_unref(broker->policy);
+	broker->device_policy = policy_unref(broker->device_policy);
 }

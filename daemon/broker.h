@@ -25,6 +25,8 @@ struct broker_options {
 	const char *coredumps;   /* directory for what crashed remote processors leave */
 	const char *sysfs, *dev; /* where these are mounted; tests have some of their own */
 	const char *user;        /* whom to become after start; NULL: stay */
+	const char *who;         /* the program that tells who a peer is */
+	bool watch_policy;       /* read the policy again when its files change */
 };
 
 struct broker {
@@ -34,7 +36,11 @@ struct broker {
 	struct list listeners;
 	bool accept_paused; /* out of descriptors */
 
-	struct policy *policy;
+	struct policy *policy;        /* in force */
+	struct policy *device_policy; /* what is said of devices: the first one, for good */
+	struct reload *reload;
+	struct watch *watch; /* NULL: nobody looks whether files change */
+	struct who *who;
 	struct quota quota;
 	struct list users;
 	struct list devices;

@@ -79,7 +79,7 @@ void call_done(struct call *call, const struct dsp_completion *completion)
 	enum dsp_op op = call->op;
 
 	told.user_data = call->user_data;
-	told.reserved = 0; /* it may come from a domain */
+	told.limit = DSP_LIMIT_NONE; /* it may come from a domain */
 	deadline_clear(&session->client->broker->deadlines, &call->deadline);
 	scheduler_end(call, completion->busy_ns);
 	call_drop(call);

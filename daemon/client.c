@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/client.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -132,6 +133,7 @@ void client_refuse_quota(struct client *client, uint32_t serial,
 {
 	char text[DSP_TEXT_SIZE];
 
+	audit_over_limit(client, "", "", quota_kind_name(refusal->kind), refusal->limit);
 	quota_refusal_text(refusal, text, sizeof(text));
 	client_refuse(client, serial,
 		&(struct refusal){.status = DSP_OVER_LIMIT, .limit = refusal->limit}, "%s", text);
@@ -207,10 +209,35 @@ static void hello_expired(struct deadline *deadline)
 }
 
 /* What policy lets this peer use at most decides what it may hold. */
-static void set_limits(struct client *client)
+static void set_budget(struct client *client, const struct policy_limits *budget)
+{
+	uint64_t *limit = client->quota.limit;
+
+	limit[QUOTA_BUFFERS] = 0;
+	limit[QUOTA_BYTES] = 0;
+	if (!client->has_rights)
+		return;
+	limit[QUOTA_BUFFERS] = budget->buffers ? budget->buffers : LIMIT_CLIENT_BUFFERS;
+	limit[QUOTA_BYTES] = budget->bytes ? budget->bytes : LIMIT_USER_BYTES;
+}
+
+static bool find_budget(const struct client *client, struct policy_limits *out)
+{
+	return policy_budget(client->broker->policy, &client->identity, out);
+}
+
+void client_review(struct client *client)
 {
 	struct policy_limits budget;
 
+	client->has_rights = find_budget(client, &budget);
+	set_budget(client, &budget);
+	if (client->has_rights)
+		user_next_budget(client->user, &budget);
+}
+
+static void init_quota(struct client *client)
+{
 	client->quota = (struct quota){
 		.parent = &client->user->quota,
 		.owner = "connection",
@@ -222,12 +249,6 @@ static void set_limits(struct client *client)
 				[QUOTA_CALLS] = LIMIT_CLIENT_CALLS,
 			},
 	};
-	client->has_rights = policy_budget(client->broker->policy, &client->identity, &budget);
-	if (!client->has_rights)
-		return;
-	client->quota.limit[QUOTA_BUFFERS] = budget.buffers ? budget.buffers : LIMIT_CLIENT_BUFFERS;
-	client->quota.limit[QUOTA_BYTES] = budget.bytes ? budget.bytes : LIMIT_USER_BYTES;
-	user_set_budget(client->user, &budget);
 }
 
 static int charge(struct client *client, struct quota_refusal *refusal)
@@ -254,6 +275,7 @@ static void turn_away(struct client *client, const struct quota_refusal *refusal
 		.limit = refusal->limit,
 	};
 
+	audit_over_limit(client, "", "", quota_kind_name(refusal->kind), refusal->limit);
 	shutdown(client->sock, SHUT_RD);
 	if (sock_receive(client->sock, packet, sizeof(packet), &fds, MSG_DONTWAIT) ==
 		sizeof(request.hello)) {
@@ -291,10 +313,90 @@ static struct client *client_free(struct client *client)
 
 DEFINE_CLEANUP(struct client *, client_free);
 
+static void discharge(struct client *client)
+{
+	quota_release(&client->quota, QUOTA_FDS, CLIENT_FDS);
+	quota_release(&client->quota, QUOTA_CLIENTS, 1);
+}
+
+/* From now on it pays with its unit. Returns 0, -EDQUOT with *@refusal filled, or -ENOMEM; in
+ * either case it is still charged to its user. */
+static int move_to_unit(struct client *client, struct quota_refusal *refusal)
+{
+	const char *unit = client->identity.facts[IDENTITY_UNIT];
+	struct user *user, *former = client->user;
+	int again, r;
+
+	if (!unit || !*unit)
+		return 0;
+	r = user_get(&user, client->broker, client->identity.uid, unit);
+	if (r < 0)
+		return r;
+	discharge(client);
+	client->user = user;
+	client->quota.parent = &user->quota;
+	r = charge(client, refusal);
+	if (r == 0) {
+		user_put(former);
+		return 0;
+	}
+	user_put(user);
+	client->user = former;
+	client->quota.parent = &former->quota;
+	again = charge(client, &(struct quota_refusal){});
+	assert(again == 0); /* that place was its own just now */
+	(void)again;
+	return r;
+}
+
+/* It is known who it is: serve it. */
+static void identified(struct who_question *question)
+{
+	struct client *client = container_of(question, struct client, question);
+	struct quota_refusal refusal;
+	struct policy_limits budget;
+	int r = 0;
+
+	client->has_rights = find_budget(client, &budget);
+	if (client->has_rights && budget.per == POLICY_PER_UNIT)
+		r = move_to_unit(client, &refusal);
+	if (r == -EDQUOT)
+		turn_away(client, &refusal);
+	if (r >= 0)
+		r = loop_add(client->broker->loop, &client->sock_source, client->sock, EPOLLIN,
+			on_socket);
+	if (r < 0) {
+		client_kill(client, NULL);
+		return;
+	}
+	set_budget(client, &budget);
+	if (client->has_rights)
+		user_set_budget(client->user, &budget);
+}
+
+/* Charge it to its user, whoever else it turns out to be. */
+static int admit(struct client *client)
+{
+	struct quota_refusal refusal;
+	int r;
+
+	r = identity_init(&client->identity, client->sock);
+	if (r < 0)
+		return r;
+	r = user_get(&client->user, client->broker, client->identity.uid, "");
+	if (r < 0)
+		return r;
+	init_quota(client);
+	r = charge(client, &refusal);
+	if (r < 0)
+		turn_away(client, &refusal);
+	return r;
+}
+
 int client_new(struct broker *broker, int sock)
 {
 	_cleanup_(client_freep) struct client *client = NULL;
-	struct quota_refusal refusal;
+	struct client *admitted;
 	int size = CLIENT_SNDBUF_BYTES, r;
 
 	client = calloc(1, sizeof(*client));
@@ -302,31 +404,23 @@ int client_new(struct broker *broker, int sock)
 		fd_close(sock);
 		return -ENOMEM;
 	}
-	*client = (struct client){.broker = broker, .sock = sock, .doorbell = -1, .notify = -1};
+	*client = (struct client){.broker = broker,
+		.identity.pidfd = -1,
+		.sock = sock,
+		.doorbell = -1,
+		.notify = -1};
 	list_init(&client->output);
+	list_init(&client->reload.link);
 	client_init_ring(client);
-	r = identity_init(&client->identity, sock);
+	r = admit(client);
 	if (r < 0)
 		return r;
-	r = user_get(&client->user, broker, client->identity.uid);
-	if (r < 0)
-		return r;
-	set_limits(client);
-	if (charge(client, &refusal) < 0) {
-		turn_away(client, &refusal);
-		return -EDQUOT;
-	}
 	setsockopt(sock, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	r = loop_add(broker->loop, &client->sock_source, sock, EPOLLIN, on_socket);
-	if (r < 0) {
-		quota_release(&client->quota, QUOTA_FDS, CLIENT_FDS);
-		quota_release(&client->quota, QUOTA_CLIENTS, 1);
-		return r;
-	}
 	list_append(&broker->clients, &client->link);
 	remoteprocs_wake(broker);
 	broker_deadline(broker, &client->hello, CLIENT_HELLO_TIMEOUT_US, hello_expired);
-	TAKE_PTR(client);
+	admitted = TAKE_PTR(client);
+	who_ask(broker->who, &admitted->question, &admitted->identity, identified);
 	return 0;
 }
 
@@ -354,6 +448,8 @@ void client_kill(struct client *client, const char *why)
 	if (why)
 		audit_expelled(client, why);
 	hang_up(client);
+	who_forget(client->broker->who, &client->question);
+	reload_forget(client);
 	deadline_clear(&client->broker->deadlines, &client->hello);
 	client_close_ring(client);
 	drop_objects(client);
@@ -368,8 +464,7 @@ void client_collect(struct client *client)
 	if (!client->dead || client->holds || client->n_buffers || client->n_sessions)
 		return;
 	list_remove(&client->link);
-	quota_release(&client->quota, QUOTA_FDS, CLIENT_FDS);
-	quota_release(&client->quota, QUOTA_CLIENTS, 1);
+	discharge(client);
 	client_free(client);
 	listeners_resume(broker);
 }

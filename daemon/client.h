@@ -13,6 +13,8 @@
 #include "daemon/idmap.h"
 #include "daemon/loop.h"
 #include "daemon/quota.h"
+#include "daemon/reload.h"
+#include "daemon/who.h"
 #include "policy/identity.h"
 #include "protocol/ring.h"
 #include "protocol/sock.h"
@@ -26,9 +28,12 @@ struct client {
 	struct list link; /* broker->clients */
 	struct broker *broker;
 	struct identity identity;
+	struct who_question question; /* who it is; nothing is read from it until that is known */
 	struct user *user;
 	struct quota quota;
-	bool has_rights; /* some rule lets it open something */
+	bool has_rights;   /* some rule lets it open something */
+	uint32_t reviewed; /* under the policy of that round */
+	struct reload_wish reload;
 
 	int sock;
 	struct loop_source sock_source;
@@ -65,6 +70,8 @@ struct refusal {
 
 /* Take over an accepted socket and serve it. Returns 0, or -errno with the socket closed. */
 int client_new(struct broker *broker, int sock);
+/* Another policy is in force: it may hold what that says. */
+void client_review(struct client *client);
 /* End the connection; @why is for the log, NULL if the peer simply left. It may be freed later. */
 void client_kill(struct client *client, const char *why);
 /* Free a dead client to which nothing belongs any more. */

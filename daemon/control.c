@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "daemon/administration.h"
 #include "daemon/allocation.h"
 #include "daemon/audit.h"
 #include "daemon/broker.h"
@@ -126,10 +127,11 @@ static bool may_open(struct client *client, const struct dsp_open *open,
 			"the broker is stopping");
 		return false;
 	}
-	policy_decide(client->broker->policy, &client->identity, open->channel, decision);
+	policy_decide(client->broker->policy, &client->identity, POLICY_OPEN, open->channel,
+		decision);
 	if (decision->allowed)
 		return true;
-	audit_denied(client, open->channel, decision);
+	audit_denied(client, POLICY_OPEN, open->channel, decision);
 	client_refuse(client, serial,
 		&(struct refusal){.status = DSP_DENIED, .rule = decision->rule},
 		"%s is denied to uid %u by rule %s", open->channel, client->identity.uid,
@@ -178,7 +180,7 @@ static void handle_open_module(struct client *client, const union dsp_request *r
 	if (!may_open(client, open, &decision))
 		return;
 	if (!decision.domain->own_modules) {
-		audit_denied(client, open->channel, &decision);
+		audit_denied(client, POLICY_OPEN, open->channel, &decision);
 		client_refuse(client, serial,
 			&(struct refusal){.status = DSP_DENIED, .rule = decision.rule},
 			"rule %s lets uid %u bring no module of its own to %s", decision.rule,
@@ -416,59 +418,11 @@ static void handle_query_channel(struct client *client, const union dsp_request 
 	if (channel) {
 		record.id = channel->id;
 		snprintf(record.name, sizeof(record.name), "%s/%s", device->name, channel->service);
-		policy_decide(client->broker->policy, &client->identity, record.name, &decision);
+		policy_decide(client->broker->policy, &client->identity, POLICY_OPEN, record.name,
+			&decision);
 		record.kind = channel->kind;
 		record.allowed = decision.allowed;
 		wire_string_set(record.rule, sizeof(record.rule), decision.rule);
-	}
-	client_send(client, &record, sizeof(record));
-}
-
-/* A client sees the sessions of its own user; root and the broker's own user see all. Either way
- * it walks no further than what it may see. */
-static const struct session *session_after(const struct client *client, uint64_t after)
-{
-	uid_t uid = client->identity.uid;
-	const struct session *session;
-
-	if (uid == 0 || uid == geteuid()) {
-		list_for_each (session, &client->broker->sessions, of_broker)
-			if (session->number > after)
-				return session;
-		return NULL;
-	}
-	list_for_each (session, &client->user->sessions, of_user)
-		if (session->number > after)
-			return session;
-	return NULL;
-}
-
-static void handle_query_session(struct client *client, const union dsp_request *request,
-	struct sock_fds *fds)
-{
-	const struct session *session = session_after(client, request->query.after);
-	struct dsp_session_record record = {
-		.header = {.opcode = DSP_QUERY_SESSION | DSP_REPLY,
-			.serial = request->header.serial},
-	};
-
-	(void)fds;
-	if (session) {
-		record.id = session->number;
-		wire_string_set(record.channel, sizeof(record.channel), session->channel);
-		wire_string_set(record.rule, sizeof(record.rule), session->rule);
-		record.uid = session->client->identity.uid;
-		record.pid = (uint32_t)session->client->identity.pid;
-		record.in_flight = session->in_flight;
-		record.domain = session->domain;
-		record.calls = session->calls;
-		record.errors = session->errors;
-		record.busy_ns = session->busy_ns;
-		record.since_us = session->since_us;
-		record.received = session->mailbox.received;
-		record.dropped = session->mailbox.dropped;
-		record.queued = session->mailbox.n_queued;
-		record.kind = session->kind;
 	}
 	client_send(client, &record, sizeof(record));
 }
@@ -484,8 +438,11 @@ static void (*const handlers[DSP_OPCODE_COUNT])(struct client *client,
 	[DSP_FREE] = handle_free,
 	[DSP_QUERY_DEVICE] = handle_query_device,
 	[DSP_QUERY_CHANNEL] = handle_query_channel,
-	[DSP_QUERY_SESSION] = handle_query_session,
+	[DSP_QUERY_SESSION] = administration_query_session,
 	[DSP_OPEN_MODULE] = handle_open_module,
+	[DSP_RELOAD] = administration_reload,
+	[DSP_KICK] = administration_kick,
+	[DSP_POWER] = administration_power,
 };
 
 void client_handle_request(struct client *client, const void *packet, size_t size,

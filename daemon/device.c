@@ -27,7 +27,7 @@ void device_add(struct broker *broker, struct device *device, const struct trans
 		.ops = ops,
 		.id = next_id(),
 		.generation = 1,
-		.policy = policy_device(broker->policy, name),
+		.policy = policy_device(broker->device_policy, name),
 	};
 	list_init(&device->of_remoteproc);
 	scheduler_init_device(device);

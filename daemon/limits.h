@@ -53,6 +53,9 @@
 #define CLIENT_SNDBUF_BYTES     16384 /* keeps descriptors in flight few, too */
 #define CLIENT_ENTRIES_A_TURN   64    /* ring entries handled before others get their turn */
 
+/* Sessions of others that one request looks at for one that its client may see. */
+#define LIMIT_SEARCH_SESSIONS 64
+
 /* Calls that one protection domain holds at a time; the others wait their turn here. */
 #define DOMAIN_CALLS 64
 
@@ -83,6 +86,16 @@
 /* What the kernel forces to block: threads. */
 #define WORKER_THREADS 8
 
+/* Sessions, and connections, that are decided anew under another policy before others get their
+ * turn. */
+#define RELOAD_A_TURN 64
+
+/* What reads a policy beside the loop gives way so often. */
+#define POLITE_US 50
+
+/* After the last change of a policy file, until all are read again. */
+#define WATCH_SETTLE_US 200000
+
 /* Messages read from one endpoint, and endpoints tried again, before others get their turn. */
 #define ENDPOINT_MESSAGES_A_TURN 64
 
@@ -93,6 +106,14 @@
 
 /* States of remote processors: read at least so often while clients are connected. */
 #define REMOTEPROC_POLL_MS 1000
+
+/* Questions to dspbroker-who about programs that connect: of one user at once, though others of his
+ * may wait; how long for an answer, after which the rules that depend on it do not match. And how
+ * long it may take to start, and to end. */
+#define WHO_USER_QUESTIONS 2
+#define WHO_PATIENCE_US    (2ull * 1000 * 1000)
+#define WHO_START_MS       10000
+#define WHO_END_MS         1000
 
 /* Stopping: how long calls that run are waited for. */
 #define SHUTDOWN_GRACE_MS 5000

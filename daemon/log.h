@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Log lines: to the journal with fields when systemd started us, else readable lines to stderr.
- * Something is logged once, where it is handled; never a payload. What a peer can cause goes
- * through a struct log_bucket of its user.
+ * Log lines: to the journal with their fields when systemd started us, else to stderr: as readable
+ * lines; or, when that is no terminal, those that have fields as JSON, one object a line. Something
+ * is logged once, where it is handled; never a payload. What a peer can cause goes through a struct
+ * log_bucket of its user.
+ *
+ * Thread-safe after log_init().
  */
 #ifndef DSP_LOG_H
 #define DSP_LOG_H
@@ -39,7 +42,9 @@ void log_line(int level, const char *format, ...) _printf_(2, 3);
 #define log_info(...)    log_line(LOG_INFO, __VA_ARGS__)
 #define log_debug(...)   log_line(LOG_DEBUG, __VA_ARGS__)
 
-/* A line with fields for machines: @fields are "NAME=value" strings, @n of them. */
+/* A line with fields for machines: @fields are "NAME=value" strings, @n of them, whose values may
+ * be anything. */
+#define LOG_FIELDS_MAX 24
 void log_fields(int level, const char *message, const char *const *fields, size_t n);
 
 /* May one more line be written? When lines were suppressed before it, *@suppressed says how many.

@@ -22,16 +22,19 @@ struct message {
 /* What is to be dropped is read to here; the loop is the only one who does. */
 static char bin[POLICY_MTU_MAX];
 
-void mailbox_init(struct mailbox *mailbox, const struct policy_decision *decision)
+void mailbox_init(struct mailbox *mailbox)
+{
+	list_init(&mailbox->receivers);
+	list_init(&mailbox->queue);
+}
+
+void mailbox_set_limits(struct mailbox *mailbox, const struct policy_decision *decision)
 {
 	uint32_t max = decision->limits->messages;
 
-	*mailbox = (struct mailbox){
-		.max = max ? max : LIMIT_SESSION_MESSAGES,
-		.close_on_overflow = decision->overflow == POLICY_OVERFLOW_CLOSE,
-	};
-	list_init(&mailbox->receivers);
-	list_init(&mailbox->queue);
+	mailbox->max = max ? max : LIMIT_SESSION_MESSAGES;
+	mailbox->close_on_overflow = decision->overflow == POLICY_OVERFLOW_CLOSE;
+	mailbox->deaf = decision->direction == POLICY_SEND;
 }
 
 void mailbox_deinit(struct mailbox *mailbox)
@@ -98,7 +101,7 @@ void *mailbox_place(struct session *session)
 
 	if (call)
 		return memory(call);
-	if (!mailbox->spare && mailbox->n_queued < mailbox->max)
+	if (!mailbox->spare && !mailbox->deaf && mailbox->n_queued < mailbox->max)
 		mailbox->spare = malloc(sizeof(*mailbox->spare) + mailbox->mtu);
 	return mailbox->spare ? mailbox->spare->bytes : bin;
 }
@@ -134,6 +137,8 @@ void mailbox_arrived(struct session *session, size_t size)
 	bool fits = size && size <= mailbox->mtu;
 	uint32_t lost = mailbox->lost;
 
+	if (mailbox->deaf && !call)
+		return; /* nobody may ever ask for it */
 	mailbox->received++;
 	if (fits && call) {
 		mailbox->lost = 0;

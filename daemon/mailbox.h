@@ -26,12 +26,16 @@ struct mailbox {
 	uint32_t n_queued, max;
 	struct message *spare; /* room for the next to be queued; NULL: none */
 	bool close_on_overflow;
+	bool deaf; /* its client may not receive: what comes is dropped, and nobody misses it */
 	bool paced;    /* the sender was asked to stop */
 	uint32_t lost; /* since the last message that a receiver got */
 	uint64_t received, dropped;
 };
 
-void mailbox_init(struct mailbox *mailbox, const struct policy_decision *decision);
+/* Of a zeroed one; its limits are still to be set. */
+void mailbox_init(struct mailbox *mailbox);
+/* At any time. What is queued beyond a limit that has shrunk stays. */
+void mailbox_set_limits(struct mailbox *mailbox, const struct policy_decision *decision);
 /* Forget the messages; it has no receivers any more. */
 void mailbox_deinit(struct mailbox *mailbox);
 

@@ -22,9 +22,12 @@ static const char usage[] =
 	"  --coredumps DIR    where core dumps of remote processors go\n"
 	"                     [" COREDUMPS_DIR "]\n"
 	"  --user USER        become USER once everything is set up\n"
+	"  --who PATH         program that tells who a client is [" DSP_WHO_PATH "]\n"
+	"  --watch-policy     read the policy again when its files change\n"
 	"  --help, --version\n"
 	"\n"
-	"It stays in the foreground. SIGTERM and SIGINT end it, after calls that run.\n"
+	"It stays in the foreground. SIGTERM and SIGINT end it, after calls that run; SIGHUP has it\n"
+	"read the policy again.\n"
 	"Exit codes: 0 ended on request, 1 failed, 2 wrong usage. See dspbrokerd(8).\n";
 
 static const struct option long_options[] = {
@@ -34,6 +37,8 @@ static const struct option long_options[] = {
 	{"softdsp", required_argument, NULL, 'd'},
 	{"coredumps", required_argument, NULL, 'c'},
 	{"user", required_argument, NULL, 'u'},
+	{"who", required_argument, NULL, 'w'},
+	{"watch-policy", no_argument, NULL, 'W'},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
 	{},
@@ -64,6 +69,12 @@ static int parse(struct broker_options *options, int argc, char **argv)
 		case 'u':
 			options->user = optarg;
 			break;
+		case 'w':
+			options->who = optarg;
+			break;
+		case 'W':
+			options->watch_policy = true;
+			break;
 		case 'h':
 			fputs(usage, stdout);
 			return EXIT_SUCCESS;
@@ -87,6 +98,7 @@ int main(int argc, char **argv)
 	struct broker_options options = {
 		.modules = DSP_MODULES_DIR,
 		.softdsp = DSP_SOFTDSP_PATH,
+		.who = DSP_WHO_PATH,
 		.coredumps = COREDUMPS_DIR,
 		.sysfs = "/sys",
 		.dev = "/dev",

@@ -44,6 +44,11 @@ void quota_release(struct quota *quota, enum quota_kind kind, uint64_t amount)
 	release_until(quota, NULL, kind, amount);
 }
 
+const char *quota_kind_name(enum quota_kind kind)
+{
+	return kind_names[kind];
+}
+
 void quota_refusal_text(const struct quota_refusal *refusal, char *out, size_t size)
 {
 	snprintf(out, size, "over limit: this %s may have %" PRIu64 " %s at once", refusal->owner,

@@ -37,6 +37,8 @@ int quota_charge(struct quota *quota, enum quota_kind kind, uint64_t amount,
 	struct quota_refusal *refusal);
 void quota_release(struct quota *quota, enum quota_kind kind, uint64_t amount);
 
+/* "sessions" */
+const char *quota_kind_name(enum quota_kind kind);
 /* "this user may have 16 sessions at once", for people. */
 void quota_refusal_text(const struct quota_refusal *refusal, char *out, size_t size);
 

@@ -96,6 +96,22 @@ void scheduler_init_session(struct session *session, unsigned int priority, uint
 	session->average_ns = COST_GUESS_NS;
 }
 
+void scheduler_change_session(struct session *session, unsigned int priority, uint32_t weight)
+{
+	struct lane *lane = session->lane;
+	bool weighs = session->weighs;
+
+	if (!lane) {
+		fair_node_init(&session->turn, priority, weight);
+		return;
+	}
+	weigh(session, false);
+	fair_change(&lane->waiting, &session->turn, priority, weight, now_ns(session->device));
+	weigh(session, weighs);
+	if (cap(session->device))
+		place(lane);
+}
+
 void scheduler_detach(struct session *session)
 {
 	struct lane *lane = session->lane;

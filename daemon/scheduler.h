@@ -24,6 +24,8 @@ struct session;
 /* A device and a session that begin. */
 void scheduler_init_device(struct device *device);
 void scheduler_init_session(struct session *session, unsigned int priority, uint32_t weight);
+/* Its rights have changed. */
+void scheduler_change_session(struct session *session, unsigned int priority, uint32_t weight);
 /* A session leaves its lane, or that goes. */
 void scheduler_detach(struct session *session);
 /* A lane is about to be freed. */

@@ -2,6 +2,7 @@
 #include "daemon/session.h"
 
 #include <assert.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -10,14 +11,10 @@
 #include "daemon/broker.h"
 #include "daemon/client.h"
 #include "daemon/device.h"
-#include "daemon/limits.h"
+#include "daemon/rights.h"
 #include "daemon/scheduler.h"
 #include "daemon/transport/transport.h"
 #include "daemon/user.h"
-
-/* Descriptors that a session may cost the broker: of the software DSP a domain's socket and
- * eventfd; of others as many or more. */
-#define SESSION_FDS 3
 
 static void die(struct session *session, const char *text);
 
@@ -27,48 +24,6 @@ static uint64_t realtime_us(void)
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
-static void discharge(struct client *client, const char *rule)
-{
-	user_rule_release(client->user, rule);
-	quota_release(&client->quota, QUOTA_FDS, SESSION_FDS);
-	quota_release(&client->quota, QUOTA_SESSIONS, 1);
-}
-
-/* Charge a session to its client, or tell the client why not. */
-static int charge(struct client *client, const struct policy_decision *decision, uint32_t serial)
-{
-	uint32_t limit =
-		decision->limits->sessions ? decision->limits->sessions : LIMIT_RULE_SESSIONS;
-	struct quota_refusal refusal;
-	int r;
-
-	if (quota_charge(&client->quota, QUOTA_SESSIONS, 1, &refusal) < 0)
-		goto over;
-	if (quota_charge(&client->quota, QUOTA_FDS, SESSION_FDS, &refusal) < 0)
-		goto no_fds;
-	r = user_rule_charge(client->user, decision->rule, limit);
-	if (r >= 0)
-		return 0;
-	quota_release(&client->quota, QUOTA_FDS, SESSION_FDS);
-	quota_release(&client->quota, QUOTA_SESSIONS, 1);
-	if (r == -EDQUOT)
-		client_refuse(client, serial,
-			&(struct refusal){
-				.status = DSP_OVER_LIMIT, .limit = limit, .rule = decision->rule},
-			"over limit: rule %s allows a user %u sessions at once", decision->rule,
-			limit);
-	else
-		client_refuse(client, serial, &(struct refusal){.status = DSP_NO_RESOURCES},
-			"out of memory");
-	return r;
-
-no_fds:
-	quota_release(&client->quota, QUOTA_SESSIONS, 1);
-over:
-	client_refuse_quota(client, serial, &refusal);
-	return -EDQUOT;
 }
 
 /* Is there another session on that channel that bears no company, or that would have to? */
@@ -123,33 +78,23 @@ static enum dsp_channel_kind kind_of(const struct device *device, const char *ch
 static void fill(struct session *session, const char *channel,
 	const struct policy_decision *decision)
 {
-	const struct policy_limits *limits = decision->limits;
-	uint64_t timeout_ms = limits->timeout_ms ? limits->timeout_ms : LIMIT_SESSION_TIMEOUT_MS;
+	struct client *client = session->client;
 
 	wire_string_set(session->channel, sizeof(session->channel), channel);
 	session->service = strchr(session->channel, '/') + 1;
-	wire_string_set(session->rule, sizeof(session->rule), decision->rule);
-	if (decision->share_domain)
-		wire_string_set(session->share_domain, sizeof(session->share_domain),
-			decision->share_domain);
-	session->domain_policy = decision->domain;
 	session->kind = kind_of(session->device, channel);
-	session->exclusive = decision->exclusive;
-	session->device->exclusive_sessions += decision->exclusive;
-	session->calls_max = limits->calls ? limits->calls : LIMIT_SESSION_CALLS;
-	mailbox_init(&session->mailbox, decision);
-	session->timeout_us = (uint32_t)MIN(timeout_ms * 1000, (uint64_t)UINT32_MAX);
+	mailbox_init(&session->mailbox);
+	rights_grant(session, decision);
 	session->since_us = realtime_us();
 	list_init(&session->waiting);
 	list_init(&session->submitted);
-	scheduler_init_session(session, decision->priority, decision->weight);
 	list_init(&session->link);
-	list_append(&session->client->broker->sessions, &session->of_broker);
-	list_append(&session->client->user->sessions, &session->of_user);
-	session->client->n_sessions++;
+	list_append(&client->broker->sessions, &session->of_broker);
+	list_append(&client->user->sessions, &session->of_user);
+	client->n_sessions++;
 }
 
-/* Undo charge() and forget the session; the transport does not know it (any more). */
+/* Undo rights_charge() and forget the session; the transport does not know it (any more). */
 static void destroy(struct session *session)
 {
 	struct client *client = session->client;
@@ -159,10 +104,10 @@ static void destroy(struct session *session)
 	list_remove(&session->of_broker);
 	list_remove(&session->of_user);
 	client->n_sessions--;
-	session->device->exclusive_sessions -= session->exclusive;
+	rights_end(session);
 	mailbox_deinit(&session->mailbox);
 	fd_close(session->module);
-	discharge(client, session->rule);
+	rights_discharge(client, session->account);
 	free(session);
 	client_collect(client);
 }
@@ -254,6 +199,7 @@ void session_open(struct client *client, const char *channel,
 {
 	_cleanup_(fd_closep) int module_fd = module;
 	struct device *device = find_device(client, channel, decision, serial);
+	struct account *account;
 	struct session *session;
 	int r;
 
@@ -262,11 +208,11 @@ void session_open(struct client *client, const char *channel,
 			"%s loads its modules itself", device->name);
 		return;
 	}
-	if (!device || charge(client, decision, serial) < 0)
+	if (!device || rights_charge(client, channel, decision, serial, &account) < 0)
 		return;
 	session = calloc(1, sizeof(*session));
 	if (!session) {
-		discharge(client, decision->rule);
+		rights_discharge(client, account);
 		client_refuse(client, serial, &(struct refusal){.status = DSP_NO_RESOURCES},
 			"out of memory");
 		return;
@@ -275,6 +221,7 @@ void session_open(struct client *client, const char *channel,
 		.client = client,
 		.device = device,
 		.number = ++client->broker->last_session,
+		.account = account,
 		.module = TAKE_FD(module_fd),
 		.reply_wanted = true,
 		.reply_serial = serial,
@@ -290,24 +237,6 @@ void session_open(struct client *client, const char *channel,
 		open_failed(session, DSP_NO_RESOURCES, "out of memory");
 		leave(session);
 	}
-}
-
-static void opened(struct session *session)
-{
-	struct dsp_open_reply message = {
-		.header.opcode = (session->module < 0 ? DSP_OPEN : DSP_OPEN_MODULE) | DSP_REPLY,
-		.session = session->id,
-		.kind = session->kind,
-		.calls_max = session->calls_max,
-		.timeout_max_us = session->timeout_us,
-		.generation = session->device->generation,
-		.mtu = session->mailbox.mtu,
-	};
-
-	session->state = SESSION_OPEN;
-	wire_string_set(message.rule, sizeof(message.rule), session->rule);
-	audit_opened(session);
-	reply(session, &message, sizeof(message));
 }
 
 /* The next step of closing, when no call of the client's is left. */
@@ -332,6 +261,27 @@ static void unhold(struct session *session)
 		session_closed(session);
 	else if (session->state == SESSION_CLOSING && session->lane)
 		close_step(session);
+}
+
+static void opened(struct session *session)
+{
+	struct dsp_open_reply message = {
+		.header.opcode = (session->module < 0 ? DSP_OPEN : DSP_OPEN_MODULE) | DSP_REPLY,
+		.session = session->id,
+		.kind = session->kind,
+		.calls_max = session->calls_max,
+		.timeout_max_us = session->timeout_us,
+		.generation = session->device->generation,
+		.mtu = session->mailbox.mtu,
+	};
+
+	session->state = SESSION_OPEN;
+	wire_string_set(message.rule, sizeof(message.rule), session->rule);
+	audit_opened(session);
+	session->holds++;
+	reply(session, &message, sizeof(message));
+	rights_review(session); /* the policy may have been changed meanwhile */
+	unhold(session);
 }
 
 static void end_calls(struct session *session, void (*end)(struct call *, enum dsp_status),
@@ -374,16 +324,21 @@ void session_close(struct session *session, uint32_t serial)
 		begin_close(session, DSP_CANCELLED);
 }
 
-void session_revoke(struct session *session, enum dsp_status status, const char *text)
+void session_revoke(struct session *session, enum dsp_status status, const char *format, ...)
 {
+	va_list ap;
+
 	if (session->state != SESSION_OPEN && session->state != SESSION_DOWN)
 		return;
-	session->revoked = text;
+	va_start(ap, format);
+	vsnprintf(session->trouble, sizeof(session->trouble), format, ap);
+	va_end(ap);
+	session->revoked = true;
 	session->death = status;
 	if (session->state == SESSION_OPEN)
 		begin_close(session, status);
 	else
-		die(session, text);
+		die(session, session->trouble);
 }
 
 enum dsp_status session_status(const struct session *session)
@@ -495,6 +450,7 @@ static void receive_done(struct session *session, const struct dsp_completion *c
 
 static void count(struct session *session, const struct dsp_completion *completion)
 {
+	rights_end_call(session);
 	session->in_flight--;
 	session->calls++;
 	session->errors += completion->status != DSP_OK;
@@ -606,7 +562,7 @@ void session_closed(struct session *session)
 		!client->dead) {
 		session->closed = session->leaving = false;
 		session->holds++;
-		die(session, session->revoked);
+		die(session, session->trouble);
 		unhold(session);
 		return;
 	}

@@ -20,6 +20,7 @@
 #include "protocol/util.h"
 #include "protocol/wire.h"
 
+struct account;
 struct client;
 struct device;
 struct lane;
@@ -35,12 +36,12 @@ enum session_state {
 struct session {
 	struct client *client;
 	struct device *device;
-	uint32_t id;     /* the client's */
 	uint64_t number; /* broker-wide */
+	uint32_t id;     /* the client's */
 	enum dsp_channel_kind kind;
 	enum session_state state;
 	enum dsp_status death; /* DEAD, or about to be: why */
-	const char *revoked;   /* the same in words; NULL: not revoked. Static */
+	bool revoked;          /* the same; trouble says it in words */
 	bool module_open;      /* its module handed out a handle, which must be closed */
 	uint32_t generation;   /* of the device when it did */
 	bool leaving;          /* the transport is asked to close it */
@@ -50,12 +51,18 @@ struct session {
 	unsigned int holds;    /* code that must not lose it under its feet */
 
 	char channel[DSP_CHANNEL_SIZE];
-	const char *service; /* part of channel behind the device's name */
+	const char *service;   /* part of channel behind the device's name */
+	struct policy *policy; /* a reference: what decided, and what is pointed into from here */
+	struct account *account;
 	char rule[DSP_RULE_SIZE];
 	char share_domain[DSP_RULE_SIZE]; /* "": a protection domain of its own */
 	const struct policy_domain *domain_policy;
+	const struct policy_range *methods; /* that may be called, in its policy; none: all */
+	size_t n_methods;
+	enum policy_direction direction;
 	int module;                  /* that its client brought; -1: none */
-	char trouble[DSP_TEXT_SIZE]; /* what the DSP said of its module, if that did not open */
+	char trouble[DSP_TEXT_SIZE]; /* what the DSP said of its module, if that did not open; or
+				      * why it is taken away */
 	uint32_t calls_max;
 	uint32_t timeout_us;
 
@@ -66,6 +73,7 @@ struct session {
 	struct list waiting, submitted; /* calls, and messages to be sent */
 	struct mailbox mailbox;         /* messages that arrive */
 	uint32_t in_flight;             /* both, the client's own calls only */
+	uint32_t domain;                /* number of its protection domain, for display */
 	struct lane *lane;              /* NULL once the transport has let go */
 	struct fair_node turn;          /* in lane->waiting */
 	struct list stuck;              /* or in lane->stuck */
@@ -74,7 +82,6 @@ struct session {
 	struct list of_broker, of_user; /* broker->sessions, user->sessions: by number */
 	uint32_t tag;                   /* the transport's */
 	void *endpoint;                 /* the same */
-	uint32_t domain;                /* number of its protection domain, for display */
 
 	uint64_t calls, errors, busy_ns;
 	uint64_t since_us;
@@ -89,8 +96,9 @@ void session_open(struct client *client, const char *channel,
 void session_close(struct session *session, uint32_t serial);
 /* The client is gone: end the session without a word to anybody. */
 void session_abandon(struct session *session);
-/* Take it away from its client, who is told: @text is static. */
-void session_revoke(struct session *session, enum dsp_status status, const char *text);
+/* Take it away from its client, who is told why. */
+void session_revoke(struct session *session, enum dsp_status status, const char *format, ...)
+	_printf_(3, 4);
 /* If its DSP stopped and is back: open its module again. What is called meanwhile waits for that.
  */
 void session_restore(struct session *session);

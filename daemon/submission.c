@@ -5,11 +5,13 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include "daemon/audit.h"
 #include "daemon/broker.h"
 #include "daemon/call.h"
 #include "daemon/client.h"
 #include "daemon/device.h"
 #include "daemon/limits.h"
+#include "daemon/rights.h"
 #include "daemon/scheduler.h"
 #include "daemon/session.h"
 
@@ -65,13 +67,29 @@ void client_publish(struct client *client)
 
 /* End an entry that never became a call. */
 static void answer(struct client *client, const struct dsp_entry *entry, enum dsp_status status,
-	uint64_t detail)
+	size_t detail)
 {
 	complete(client, &(struct dsp_completion){
 				 .user_data = entry->user_data,
 				 .status = status,
-				 .detail = (uint32_t)MIN(detail, (uint64_t)UINT32_MAX),
+				 .detail = (uint32_t)detail,
 			 });
+}
+
+/* The same for one that would break a limit. */
+static void answer_over(struct session *session, const struct dsp_entry *entry,
+	enum dsp_limit limit, uint64_t value)
+{
+	bool is_rules = limit != DSP_LIMIT_CONNECTION_CALLS && limit != DSP_LIMIT_USER_CALLS;
+
+	complete(session->client, &(struct dsp_completion){
+					  .user_data = entry->user_data,
+					  .status = DSP_OVER_LIMIT,
+					  .detail = (uint32_t)MIN(value, (uint64_t)UINT32_MAX),
+					  .limit = limit,
+				  });
+	audit_over_limit(session->client, session->channel, is_rules ? session->rule : "",
+		wire_limit_name(limit), value);
 }
 
 /* Look an argument's buffer up and check its range; on failure *@field is the offset of what is
@@ -96,6 +114,14 @@ static int resolve(struct client *client, const struct dsp_arg *arg, struct call
 	return 0;
 }
 
+/* Undo charge() for a call that is not begun. */
+static void discharge(struct session *session, const struct dsp_entry *entry)
+{
+	quota_release(&session->client->quota, QUOTA_CALLS, 1);
+	if (entry->op != DSP_OP_RECEIVE)
+		rights_end_call(session);
+}
+
 /* A call for an entry that was charged for; else NULL, and the entry is answered. */
 static struct call *new_call(struct session *session, const struct dsp_entry *entry)
 {
@@ -104,14 +130,14 @@ static struct call *new_call(struct session *session, const struct dsp_entry *en
 	size_t field;
 
 	if (!call) {
-		quota_release(&client->quota, QUOTA_CALLS, 1);
+		discharge(session, entry);
 		answer(client, entry, DSP_NO_RESOURCES, 0);
 		return NULL;
 	}
 	for (unsigned int i = 0; i < (unsigned int)(entry->n_in + entry->n_out); i++) {
 		if (resolve(client, &entry->args[i], &call->args[i], &field) < 0) {
 			call_drop(call);
-			quota_release(&client->quota, QUOTA_CALLS, 1);
+			discharge(session, entry);
 			answer(client, entry, DSP_INVALID, ring_arg_offset(i) + field);
 			return NULL;
 		}
@@ -213,16 +239,55 @@ static uint32_t receiving(const struct session *session, const struct dsp_entry 
 	return session->mailbox.n_receivers;
 }
 
+/* Does policy let it? If not, that is said where administrators look. */
+static bool may_invoke(struct session *session, const struct dsp_entry *entry)
+{
+	if (rights_allow_method(session, entry->method))
+		return true;
+	audit_denied_call(session, entry->method);
+	return false;
+}
+
+static bool may_send(struct session *session, const struct dsp_entry *entry)
+{
+	(void)entry;
+	if (rights_allow_direction(session, POLICY_SEND))
+		return true;
+	audit_denied_direction(session, "send");
+	return false;
+}
+
+/* Not worth a line: our library asks for messages before anybody wants one. */
+static bool may_receive(struct session *session, const struct dsp_entry *entry)
+{
+	(void)entry;
+	return rights_allow_direction(session, POLICY_RECEIVE);
+}
+
+/* To wait for a message costs its rule nothing. */
+static enum dsp_limit begin_receive(struct session *session, uint32_t *limit)
+{
+	(void)session;
+	(void)limit;
+	return DSP_LIMIT_NONE;
+}
+
 /* What becomes a call, on which kind of session. */
 static const struct {
 	enum dsp_channel_kind kind;
 	size_t (*fault)(const struct session *session, const struct dsp_entry *entry);
+	bool (*allowed)(struct session *session, const struct dsp_entry *entry);
+	size_t denied; /* what of the entry policy does not allow */
 	uint32_t (*pending)(const struct session *session, const struct dsp_entry *entry);
+	enum dsp_limit (*begin)(struct session *session, uint32_t *limit);
 	void (*start)(struct call *call);
 } ops[] = {
-	[DSP_OP_INVOKE] = {DSP_KIND_CALL, invoke_fault, in_flight, start_invoke},
-	[DSP_OP_SEND] = {DSP_KIND_MESSAGE, send_fault, sending, start_send},
-	[DSP_OP_RECEIVE] = {DSP_KIND_MESSAGE, receive_fault, receiving, start_receive},
+	[DSP_OP_INVOKE] = {DSP_KIND_CALL, invoke_fault, may_invoke,
+		offsetof(struct dsp_slot, method), in_flight, rights_begin_call, start_invoke},
+	[DSP_OP_SEND] = {DSP_KIND_MESSAGE, send_fault, may_send, offsetof(struct dsp_slot, op),
+		sending, rights_begin_call, start_send},
+	[DSP_OP_RECEIVE] = {DSP_KIND_MESSAGE, receive_fault, may_receive,
+		offsetof(struct dsp_slot, op), receiving, begin_receive, start_receive},
 };
 
 /* What had arrived when a session died is still its client's. */
@@ -232,10 +297,35 @@ static bool has_left(const struct session *session, const struct dsp_entry *entr
 	       session->mailbox.n_queued;
 }
 
+/* Charge for one more call. If that is too much, the entry is answered. */
+static bool charge(struct session *session, const struct dsp_entry *entry)
+{
+	struct client *client = session->client;
+	struct quota_refusal refusal;
+	enum dsp_limit limit;
+	uint32_t value;
+
+	if (ops[entry->op].pending(session, entry) >= session->calls_max) {
+		answer_over(session, entry, DSP_LIMIT_SESSION_CALLS, session->calls_max);
+		return false;
+	}
+	if (quota_charge(&client->quota, QUOTA_CALLS, 1, &refusal) < 0) {
+		limit = refusal.owner == client->quota.owner ? DSP_LIMIT_CONNECTION_CALLS
+							     : DSP_LIMIT_USER_CALLS;
+		answer_over(session, entry, limit, refusal.limit);
+		return false;
+	}
+	limit = ops[entry->op].begin(session, &value);
+	if (limit == DSP_LIMIT_NONE)
+		return true;
+	quota_release(&client->quota, QUOTA_CALLS, 1);
+	answer_over(session, entry, limit, value);
+	return false;
+}
+
 static void handle_call(struct client *client, const struct dsp_entry *entry)
 {
 	struct session *session = idmap_get(&client->sessions, entry->session);
-	struct quota_refusal refusal;
 	enum dsp_status status;
 	struct call *call;
 
@@ -252,11 +342,9 @@ static void handle_call(struct client *client, const struct dsp_entry *entry)
 		answer(client, entry, DSP_SHUTTING_DOWN, 0);
 	else if (ops[entry->op].fault(session, entry))
 		answer(client, entry, DSP_INVALID, ops[entry->op].fault(session, entry));
-	else if (ops[entry->op].pending(session, entry) >= session->calls_max)
-		answer(client, entry, DSP_OVER_LIMIT, session->calls_max);
-	else if (quota_charge(&client->quota, QUOTA_CALLS, 1, &refusal) < 0)
-		answer(client, entry, DSP_OVER_LIMIT, refusal.limit);
-	else if ((call = new_call(session, entry)))
+	else if (!ops[entry->op].allowed(session, entry))
+		answer(client, entry, DSP_DENIED, ops[entry->op].denied);
+	else if (charge(session, entry) && (call = new_call(session, entry)))
 		ops[entry->op].start(call);
 }
 

@@ -1,80 +1,98 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/user.h"
 
-#include <assert.h>
 #include <string.h>
 
+#include "daemon/account.h"
+#include "daemon/audit.h"
 #include "daemon/broker.h"
 #include "daemon/limits.h"
-#include "protocol/wire.h"
-
-struct rule_use {
-	struct list link; /* user->rules */
-	char rule[DSP_RULE_SIZE];
-	uint32_t sessions;
-};
 
 static void forget(struct user *user)
 {
+	audit_forgotten(user);
 	list_remove(&user->link);
+	account_forget_all(user);
+	free(user->unit);
 	free(user);
+}
+
+/* Is there nothing to remember about it? */
+static bool is_quiet(struct user *user, struct loop *loop)
+{
+	uint64_t now = loop_now(loop);
+
+	return !user->refs && log_quiet(&user->log, now) && log_quiet(&user->dsp_log.bucket, now) &&
+	       account_forget(user, loop_now_ns(loop));
 }
 
 /* Users who left are kept while there is something to remember about them: else one who connects
  * again and again could cause log lines without end. */
-static struct user *find(struct broker *broker, uid_t uid)
+static struct user *find(struct broker *broker, uid_t uid, const char *unit)
 {
 	struct user *user, *following, *found = NULL;
 
 	list_for_each_safe (user, following, &broker->users, link) {
-		if (user->uid == uid)
+		if (user->uid == uid && strcmp(user->unit, unit) == 0)
 			found = user;
-		else if (!user->refs && log_quiet(&user->log, broker_now(broker)) &&
-			 log_quiet(&user->dsp_log.bucket, broker_now(broker)))
+		else if (is_quiet(user, broker->loop))
 			forget(user);
 	}
 	return found;
 }
 
-int user_get(struct user **out, struct broker *broker, uid_t uid)
+static void init_quota(struct user *user, struct quota *parent)
 {
-	struct user *user = find(broker, uid);
+	user->quota = (struct quota){
+		.parent = parent,
+		.owner = *user->unit ? "unit" : "user",
+		.limit =
+			{
+				[QUOTA_CLIENTS] = LIMIT_USER_CLIENTS,
+				[QUOTA_SESSIONS] = LIMIT_USER_SESSIONS,
+				[QUOTA_FDS] = MIN(LIMIT_USER_FDS, parent->limit[QUOTA_FDS] / 2),
+				[QUOTA_CALLS] = LIMIT_USER_CALLS,
+			},
+	};
+}
+
+int user_get(struct user **out, struct broker *broker, uid_t uid, const char *unit)
+{
+	struct user *user = find(broker, uid, unit);
 
 	if (user) {
-		user->refs++;
-		*out = user;
+		*out = user_ref(user);
 		return 0;
 	}
 	user = calloc(1, sizeof(*user));
 	if (!user)
 		return -ENOMEM;
+	user->unit = strdup(unit);
+	if (!user->unit) {
+		free(user);
+		return -ENOMEM;
+	}
 	user->uid = uid;
 	user->refs = 1;
 	user->dsp_log = LOG_SHARED_INIT;
-	user->quota = (struct quota){
-		.parent = &broker->quota,
-		.owner = "user",
-		.limit =
-			{
-				[QUOTA_CLIENTS] = LIMIT_USER_CLIENTS,
-				[QUOTA_SESSIONS] = LIMIT_USER_SESSIONS,
-				[QUOTA_FDS] =
-					MIN(LIMIT_USER_FDS, broker->quota.limit[QUOTA_FDS] / 2),
-				[QUOTA_CALLS] = LIMIT_USER_CALLS,
-			},
-	};
-	list_init(&user->rules);
+	init_quota(user, &broker->quota);
+	list_init(&user->accounts);
 	list_init(&user->sessions);
 	list_append(&broker->users, &user->link);
 	*out = user;
 	return 0;
 }
 
+struct user *user_ref(struct user *user)
+{
+	user->refs++;
+	return user;
+}
+
 struct user *user_put(struct user *user)
 {
-	if (!user || --user->refs)
-		return NULL;
-	assert(list_empty(&user->rules));
+	if (user)
+		user->refs--;
 	return NULL;
 }
 
@@ -86,50 +104,45 @@ void user_forget_all(struct broker *broker)
 		forget(user);
 }
 
+static uint64_t buffers_of(const struct policy_limits *budget)
+{
+	return budget->buffers ? (uint64_t)budget->buffers : LIMIT_USER_BUFFERS;
+}
+
+static uint64_t bytes_of(const struct policy_limits *budget)
+{
+	return budget->bytes ? budget->bytes : LIMIT_USER_BYTES;
+}
+
+void user_next_budget(struct user *user, const struct policy_limits *budget)
+{
+	user->next_buffers = MAX(user->next_buffers, buffers_of(budget));
+	user->next_bytes = MAX(user->next_bytes, bytes_of(budget));
+}
+
 void user_set_budget(struct user *user, const struct policy_limits *budget)
 {
 	uint64_t *limit = user->quota.limit;
 
-	limit[QUOTA_BUFFERS] = MAX(limit[QUOTA_BUFFERS],
-		budget->buffers ? (uint64_t)budget->buffers : LIMIT_USER_BUFFERS);
-	limit[QUOTA_BYTES] =
-		MAX(limit[QUOTA_BYTES], budget->bytes ? budget->bytes : LIMIT_USER_BYTES);
+	limit[QUOTA_BUFFERS] = MAX(limit[QUOTA_BUFFERS], buffers_of(budget));
+	limit[QUOTA_BYTES] = MAX(limit[QUOTA_BYTES], bytes_of(budget));
+	user_next_budget(user, budget);
 }
 
-static struct rule_use *rule_find(struct user *user, const char *rule)
+void user_begin_budgets(struct broker *broker)
 {
-	struct rule_use *use;
+	struct user *user;
 
-	list_for_each (use, &user->rules, link)
-		if (strncmp(use->rule, rule, sizeof(use->rule) - 1) == 0)
-			return use;
-	return NULL;
+	list_for_each (user, &broker->users, link)
+		user->next_buffers = user->next_bytes = 0;
 }
 
-int user_rule_charge(struct user *user, const char *rule, uint32_t limit)
+void user_end_budgets(struct broker *broker)
 {
-	struct rule_use *use = rule_find(user, rule);
+	struct user *user;
 
-	if (!use) {
-		use = calloc(1, sizeof(*use));
-		if (!use)
-			return -ENOMEM;
-		wire_string_set(use->rule, sizeof(use->rule), rule);
-		list_append(&user->rules, &use->link);
+	list_for_each (user, &broker->users, link) {
+		user->quota.limit[QUOTA_BUFFERS] = user->next_buffers;
+		user->quota.limit[QUOTA_BYTES] = user->next_bytes;
 	}
-	if (use->sessions >= limit)
-		return -EDQUOT;
-	use->sessions++;
-	return 0;
-}
-
-void user_rule_release(struct user *user, const char *rule)
-{
-	struct rule_use *use = rule_find(user, rule);
-
-	assert(use && use->sessions);
-	if (--use->sessions)
-		return;
-	list_remove(&use->link);
-	free(use);
 }

@@ -6,13 +6,16 @@
 #define DSP_COMPILED_H
 
 #include <assert.h>
+#include <stdatomic.h>
 
+#include "policy/glob.h"
 #include "policy/policy.h"
 #include "protocol/wire.h"
 
 /* Bounds of what is read. What goes beyond is an error, never cut. */
 #define POLICY_FILES_MAX      512                 /* in all directories together */
 #define POLICY_FILE_BYTES_MAX (1024 * 1024)       /* of one file */
+#define POLICY_CONTAINERS_MAX 65536               /* objects and lists of one file */
 #define POLICY_DEPTH_MAX      8                   /* objects and lists inside each other */
 #define POLICY_RULES_MAX      65536               /* in all files together */
 #define POLICY_LIST_MAX       1024                /* entries of "users", "groups" or "channels" */
@@ -25,6 +28,10 @@
 #define POLICY_BYTES_TEXT_MAX 32                     /* bytes of that value as a string */
 #define POLICY_MESSAGES_MAX   65536                  /* value of "messages" */
 #define POLICY_WEIGHT_MAX     1000                   /* value of "weight" */
+#define POLICY_RATE_MAX       10000000               /* value of "calls_per_s" or "burst" */
+#define POLICY_METHODS_MAX    64                     /* entries of "methods" */
+#define POLICY_RANGE_TEXT_MAX 21                     /* bytes of one of them as a string */
+#define POLICY_FACT_MAX       255                    /* bytes of a glob for a fact of the peer */
 
 /* The same for devices. */
 #define POLICY_DEVICES_MAX        64 /* in all files together */
@@ -65,14 +72,18 @@ struct policy_reference {
 /* A zeroed rule matches nobody. */
 struct policy_rule {
 	uint32_t name, file;                  /* offsets into the texts */
-	uint32_t line;                        /* in its file */
+	uint32_t line, column;                /* in its file */
 	struct policy_reference share_domain; /* with other rules; none: a domain of its own */
 	struct policy_reference domain;       /* an entry of "domains"; none: the default */
 	uint32_t domain_number; /* that entry's, from 1, set by policy_resolve(); 0: the default */
 	struct policy_span users;    /* into ids */
 	struct policy_span groups;   /* into ids */
 	struct policy_span channels; /* offset of the first glob, the others follow it */
-	bool any_user, any_group;    /* the rule does not ask for that */
+	struct policy_span facts[IDENTITY_FACTS]; /* the same; none: the rule does not ask */
+	struct policy_span methods;               /* into ranges; none: all */
+	bool any_user, any_group;                 /* the rule does not ask for that */
+	uint32_t verbs;                           /* bits, 1 << enum policy_verb */
+	enum policy_direction direction;
 	struct policy_limits limits;
 	bool exclusive;
 	enum policy_overflow overflow;
@@ -118,11 +129,15 @@ struct policy {
 	size_t dir_paths_room;
 	uint32_t *ids;
 	size_t n_ids, ids_room;
+	struct policy_range *ranges; /* of methods */
+	size_t n_ranges, ranges_room;
+	struct policy_index *index; /* of all rules, made by policy_seal() */
+	_Atomic unsigned int refs;
 	char *texts; /* NUL-terminated strings; the one at 0 is empty */
 	size_t n_texts, texts_room;
 };
 
-/* An empty policy, for policy_free(). Returns 0 or -ENOMEM. */
+/* An empty policy, for policy_unref(). Returns 0 or -ENOMEM. */
 int policy_new(struct policy **out);
 
 /* Append. Return 0 or -ENOMEM. What is added one after the other lies one after the other. */
@@ -147,14 +162,11 @@ uint32_t policy_find_domain(const struct policy *policy, const char *name);
  * -ENOMEM. */
 int policy_resolve(struct policy *policy, struct policy_note *error);
 
-/* Nothing more is added: let devices and domains point at what is theirs. */
-void policy_seal(struct policy *policy);
+/* Nothing more is added: let devices and domains point at what is theirs, and make the index.
+ * Returns 0 or -ENOMEM. */
+int policy_seal(struct policy *policy);
 /* Parts of it; paths of directories come first. */
 void policy_seal_devices(struct policy *policy);
 void policy_seal_domains(struct policy *policy);
-
-/* '*' stands for any bytes but '/', '?' for one such byte. At most strlen(glob) * strlen(channel)
- * steps. */
-bool policy_glob(const char *glob, const char *channel);
 
 #endif

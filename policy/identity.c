@@ -2,11 +2,40 @@
 #include "policy/identity.h"
 
 #include <limits.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include "protocol/util.h"
 
 #define GROUPS_GUESS 32
+#define LABEL_MAX    4096 /* bytes; SELinux allows no longer ones (PAGE_SIZE) */
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77 /* Linux 6.5, <asm-generic/socket.h> */
+#endif
+
+static const struct {
+	const char *name, *key;
+} facts[IDENTITY_FACTS] = {
+	[IDENTITY_LABEL] = {"label", "labels"},
+	[IDENTITY_UNIT] = {"unit", "units"},
+	[IDENTITY_USER_UNIT] = {"user unit", "user_units"},
+	[IDENTITY_SLICE] = {"slice", "slices"},
+	[IDENTITY_EXECUTABLE] = {"executable", "executables"},
+	[IDENTITY_FLATPAK] = {"Flatpak", "flatpaks"},
+	[IDENTITY_SNAP] = {"snap", "snaps"},
+};
+
+const char *identity_fact_name(enum identity_fact fact)
+{
+	return facts[fact].name;
+}
+
+const char *identity_fact_key(enum identity_fact fact)
+{
+	return facts[fact].key;
+}
 
 /* Ask once, with room for *@size bytes. Returns 0, -ERANGE with *@size set to what it takes, or
  * another -errno. The caller frees *@out in each case. */
@@ -36,9 +65,36 @@ static int get_groups(int sock, struct identity *identity)
 	return 0;
 }
 
+/* The label that the peer had when it connected. Some modules count the NUL, some do not. */
+static int get_label(int sock, struct identity *identity)
+{
+	char label[LABEL_MAX];
+	socklen_t size = sizeof(label);
+
+	if (getsockopt(sock, SOL_SOCKET, SO_PEERSEC, label, &size) < 0)
+		return 0; /* no security module that labels, or none of a peer of ours */
+	identity->facts[IDENTITY_LABEL] = strndup(label, size);
+	return identity->facts[IDENTITY_LABEL] ? 0 : -ENOMEM;
+}
+
+/* Before Linux 6.5 the kernel does not say it: then whoever has the pid now. Facts are read only of
+ * one with the ids of the one that connected (facts.h); so if that one is gone, another process of
+ * the same user can have been given its pid, and pass for it. */
+static int get_pidfd(int sock, pid_t pid)
+{
+	socklen_t size = sizeof(int);
+	int fd;
+
+	if (getsockopt(sock, SOL_SOCKET, SO_PEERPIDFD, &fd, &size) == 0)
+		return fd;
+	if (errno != ENOPROTOOPT || pid <= 0)
+		return -1;
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
 int identity_init(struct identity *out, int sock)
 {
-	struct identity identity = {0};
+	_cleanup_(identity_deinit) struct identity identity = {.pidfd = -1};
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
 	int r;
@@ -53,9 +109,13 @@ int identity_init(struct identity *out, int sock)
 	identity.gid = peer.gid;
 	identity.pid = peer.pid;
 	r = get_groups(sock, &identity);
+	if (r == 0)
+		r = get_label(sock, &identity);
 	if (r < 0)
 		return r;
+	identity.pidfd = get_pidfd(sock, peer.pid);
 	*out = identity;
+	identity = (struct identity){.pidfd = -1};
 	return 0;
 }
 
@@ -63,6 +123,12 @@ void identity_deinit(struct identity *identity)
 {
 	free(TAKE_PTR(identity->groups));
 	identity->n_groups = 0;
+	for (int fact = 0; fact < IDENTITY_FACTS; fact++)
+		free(TAKE_PTR(identity->facts[fact]));
+	/* In a zeroed one it is 0, which never is one of ours. */
+	if (identity->pidfd > 0)
+		fd_close(identity->pidfd);
+	identity->pidfd = -1;
 }
 
 bool identity_in_group(const struct identity *identity, gid_t group)

@@ -62,6 +62,14 @@ static int scan_skip(struct scan *scan)
 	return 0;
 }
 
+/* Most of an indented file. */
+static int scan_spaces(struct scan *scan)
+{
+	while (scan->at < scan->end && *scan->at == ' ')
+		scan->at++;
+	return 0;
+}
+
 static int scan_string(struct scan *scan)
 {
 	int r = add_place(scan);
@@ -108,7 +116,7 @@ static int scan_close(struct scan *scan)
  * is said. */
 static int (*const scanners[256])(struct scan *scan) = {
 	['\n'] = scan_newline,
-	[' '] = scan_skip,
+	[' '] = scan_spaces,
 	['\t'] = scan_skip,
 	['\r'] = scan_skip,
 	[','] = scan_skip,

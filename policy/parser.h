@@ -4,12 +4,14 @@
 #define DSP_PARSER_H
 
 #include "policy/compiled.h"
+#include "policy/userdb.h"
 #include "policy/reader.h"
 
 struct parser {
 	struct reader reader;
 	struct policy *policy;             /* the builder's */
 	struct json_object *names;         /* the builder's */
+	struct userdb *userdb;             /* the builder's */
 	uint32_t file;                     /* the file's path among the policy's texts */
 	struct policy_rule rule;           /* the one that is being read */
 	bool allow;                        /* and its action */
@@ -23,7 +25,14 @@ static inline struct parser *parser_of(struct reader *reader)
 	return container_of(reader, struct parser, reader);
 }
 
-/* "devices": add them to the policy. Returns as the functions of reader.h. */
+/* "rules": add them to the policy. Returns as the functions of reader.h. */
+int policy_parse_rules(struct reader *reader, const struct field *field, struct value value);
+/* Keys of the rule that is being read. */
+int policy_parse_match(struct reader *reader, const struct field *field, struct value value);
+int policy_parse_methods(struct reader *reader, const struct field *field, struct value value);
+int policy_parse_limits(struct reader *reader, const struct field *field, struct value value);
+
+/* "devices": the same. */
 int policy_parse_devices(struct reader *reader, const struct field *field, struct value value);
 
 /* "domains": the same. */

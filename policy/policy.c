@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: MIT
 #include "policy/policy.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "policy/compiled.h"
+#include "policy/match.h"
+#include "policy/policy_index.h"
 
 int policy_new(struct policy **out)
 {
-	_cleanup_(policy_freep) struct policy *policy = calloc(1, sizeof(*policy));
+	_cleanup_(policy_unrefp) struct policy *policy = calloc(1, sizeof(*policy));
 	uint32_t offset;
 	int r;
 
 	if (!policy)
 		return -ENOMEM;
+	policy->refs = 1;
 	r = policy_add_text(policy, "", &offset);
 	if (r < 0)
 		return r;
@@ -20,9 +24,16 @@ int policy_new(struct policy **out)
 	return 0;
 }
 
-struct policy *policy_free(struct policy *policy)
+struct policy *policy_ref(struct policy *policy)
 {
-	if (!policy)
+	if (policy)
+		atomic_fetch_add_explicit(&policy->refs, 1, memory_order_relaxed);
+	return policy;
+}
+
+struct policy *policy_unref(struct policy *policy)
+{
+	if (!policy || atomic_fetch_sub_explicit(&policy->refs, 1, memory_order_acq_rel) != 1)
 		return NULL;
 	free(policy->denies.items);
 	free(policy->allows.items);
@@ -32,7 +43,9 @@ struct policy *policy_free(struct policy *policy)
 	free(policy->dirs);
 	free(policy->dir_paths);
 	free(policy->ids);
+	free(policy->ranges);
 	free(policy->texts);
+	policy_index_free(policy->index);
 	free(policy);
 	return NULL;
 }
@@ -114,12 +127,14 @@ int policy_add_rule(struct policy *policy, bool allow, const struct policy_rule 
 	return 0;
 }
 
-void policy_seal(struct policy *policy)
+int policy_seal(struct policy *policy)
 {
 	for (size_t i = 0; i < policy->n_dirs; i++)
 		policy->dirs[i].path = policy->texts + policy->dir_paths[i];
 	policy_seal_devices(policy);
 	policy_seal_domains(policy);
+	match_seal(policy);
+	return policy_index_new(policy);
 }
 
 size_t policy_size(const struct policy *policy)
@@ -127,123 +142,83 @@ size_t policy_size(const struct policy *policy)
 	return policy->denies.n + policy->allows.n;
 }
 
-bool policy_glob(const char *glob, const char *channel)
-{
-	const char *after_star = NULL; /* of the last star, the only one worth going back to */
-	const char *taken = NULL;      /* where what that star stands for ends */
+static const char *const verb_names[] = {
+	[POLICY_OPEN] = "open",
+	[POLICY_LIST] = "list",
+	[POLICY_KICK] = "kick",
+	[POLICY_START] = "start",
+	[POLICY_STOP] = "stop",
+	[POLICY_RELOAD] = "reload",
+};
+static_assert(ARRAY_SIZE(verb_names) == POLICY_VERBS, "one for each verb");
 
-	for (;;) {
-		if (*glob == '*') {
-			after_star = ++glob;
-			taken = channel;
-		} else if (*channel && (*glob == *channel || (*glob == '?' && *channel != '/'))) {
-			glob++;
-			channel++;
-		} else if (!*glob && !*channel) {
-			return true;
-		} else if (after_star && *taken && *taken != '/') {
-			glob = after_star;
-			channel = ++taken;
-		} else {
-			return false;
-		}
-	}
+const char *policy_verb_name(enum policy_verb verb)
+{
+	return verb_names[verb];
 }
 
-static bool user_matches(const struct policy *policy, const struct policy_rule *rule, uid_t uid)
+int policy_verb_from_name(const char *name)
 {
-	for (uint32_t i = 0; i < rule->users.n; i++)
-		if (policy->ids[rule->users.first + i] == uid)
-			return true;
-	return rule->any_user;
+	for (int verb = 0; verb < POLICY_VERBS; verb++)
+		if (strcmp(verb_names[verb], name) == 0)
+			return verb;
+	return -1;
 }
 
-static bool group_matches(const struct policy *policy, const struct policy_rule *rule,
-	const struct identity *who)
-{
-	for (uint32_t i = 0; i < rule->groups.n; i++)
-		if (identity_in_group(who, policy->ids[rule->groups.first + i]))
-			return true;
-	return rule->any_group;
-}
-
-static bool peer_matches(const struct policy *policy, const struct policy_rule *rule,
-	const struct identity *who)
-{
-	return user_matches(policy, rule, who->uid) && group_matches(policy, rule, who);
-}
-
-static bool channel_matches(const struct policy *policy, const struct policy_rule *rule,
-	const char *channel)
-{
-	const char *glob = policy->texts + rule->channels.first;
-
-	for (uint32_t i = 0; i < rule->channels.n; i++, glob += strlen(glob) + 1)
-		if (policy_glob(glob, channel))
-			return true;
-	return false;
-}
-
-/* The first rule that matches, or NULL. */
-static const struct policy_rule *find(const struct policy *policy, const struct policy_rules *rules,
-	const struct identity *who, const char *channel)
-{
-	for (size_t i = 0; i < rules->n; i++) {
-		const struct policy_rule *rule = &rules->items[i];
-
-		if (peer_matches(policy, rule, who) && channel_matches(policy, rule, channel))
-			return rule;
-	}
-	return NULL;
-}
-
-void policy_decide(const struct policy *policy, const struct identity *who, const char *channel,
+static void grant(const struct policy *policy, const struct policy_rule *rule,
 	struct policy_decision *out)
 {
-	const struct policy_rule *rule = find(policy, &policy->denies, who, channel);
-	bool denied = rule;
+	out->allowed = true;
+	out->limits = &rule->limits;
+	out->n_methods = rule->methods.n;
+	if (rule->methods.n)
+		out->methods = policy->ranges + rule->methods.first;
+	out->direction = rule->direction;
+	if (rule->share_domain.name)
+		out->share_domain = policy->texts + rule->share_domain.name;
+	out->domain = rule->domain_number ? &policy->domains[rule->domain_number - 1].domain
+					  : &POLICY_DOMAIN_DEFAULT;
+	out->exclusive = rule->exclusive;
+	out->overflow = rule->overflow;
+	out->priority = rule->priority;
+	out->weight = rule->weight;
+}
+
+void policy_decide(const struct policy *policy, const struct identity *who, enum policy_verb verb,
+	const char *object, struct policy_decision *out)
+{
+	const struct policy_rule *denies, *rule;
+	struct match match;
 
 	*out = (struct policy_decision){.rule = "(default)"};
-	if (!rule)
-		rule = find(policy, &policy->allows, who, channel);
+	match_init(&match, policy, who, verb, object);
+	denies = policy_index_find(&match, false);
+	rule = denies ? denies : policy_index_find(&match, true);
 	if (!rule)
 		return;
 	out->rule = policy->texts + rule->name;
 	out->file = policy->texts + rule->file;
 	out->line = rule->line;
-	if (denied)
-		return;
-	out->allowed = true;
-	out->limits = &rule->limits;
-	out->exclusive = rule->exclusive;
-	out->overflow = rule->overflow;
-	out->priority = rule->priority;
-	out->weight = rule->weight;
-	if (rule->share_domain.name)
-		out->share_domain = policy->texts + rule->share_domain.name;
-	out->domain = rule->domain_number ? &policy->domains[rule->domain_number - 1].domain
-					  : &POLICY_DOMAIN_DEFAULT;
+	if (!denies)
+		grant(policy, rule, out);
 }
 
 bool policy_budget(const struct policy *policy, const struct identity *who,
 	struct policy_limits *out)
 {
-	bool matched = false;
+	struct match match;
 
-	*out = (struct policy_limits){0};
-	for (size_t i = 0; i < policy->allows.n; i++) {
-		const struct policy_rule *rule = &policy->allows.items[i];
-		const struct policy_limits *limits = &rule->limits;
+	match_init(&match, policy, who, POLICY_OPEN, NULL);
+	return policy_index_budget(&match, out);
+}
 
-		if (!peer_matches(policy, rule, who))
-			continue;
-		matched = true;
-		out->sessions = MAX(out->sessions, limits->sessions);
-		out->calls = MAX(out->calls, limits->calls);
-		out->timeout_ms = MAX(out->timeout_ms, limits->timeout_ms);
-		out->buffers = MAX(out->buffers, limits->buffers);
-		out->bytes = MAX(out->bytes, limits->bytes);
-		out->messages = MAX(out->messages, limits->messages);
-	}
-	return matched;
+bool policy_allows_method(const struct policy_range *ranges, size_t n, uint32_t method)
+{
+	if (method > POLICY_METHOD_PLAIN)
+		return !n || (ranges[n - 1].last == UINT32_MAX &&
+				     ranges[n - 1].first <= POLICY_METHOD_PLAIN + 1);
+	for (size_t i = 0; i < n; i++)
+		if (method <= ranges[i].last)
+			return method >= ranges[i].first;
+	return !n;
 }

@@ -20,15 +20,56 @@
 #define POLICY_DIR_VENDOR "/usr/share/dspbroker/policy.d"
 #define POLICY_DIR_ADMIN  "/etc/dspbroker/policy.d"
 
+/* What a rule lets somebody do. */
+enum policy_verb {
+	POLICY_OPEN,   /* open the channel */
+	POLICY_LIST,   /* see other users' sessions on the channel */
+	POLICY_KICK,   /* end sessions on the channel, its own ones as well */
+	POLICY_START,  /* start the device's remote processor */
+	POLICY_STOP,   /* stop it */
+	POLICY_RELOAD, /* have the policy files read again */
+	POLICY_VERBS,
+};
+
+/* Whose sessions under a rule, and whose buffers, are counted together. */
+enum policy_per {
+	POLICY_PER_USER, /* those of one user */
+	POLICY_PER_UNIT, /* those of one user in one unit of the system's systemd; of a peer whose
+			  * unit could not be established: those of its user */
+};
+
 /* What a rule allows; 0 means that the rule does not say, and the daemon's default holds. */
 struct policy_limits {
-	uint32_t sessions;   /* sessions under this rule at once, per user */
-	uint32_t calls;      /* calls in flight per session */
-	uint32_t timeout_ms; /* longest call */
-	uint32_t buffers;    /* buffers, per user */
-	uint64_t bytes;      /* buffer memory, per user */
-	uint32_t messages;   /* received messages that wait for their reader, per session */
+	enum policy_per per;
+	uint32_t sessions;    /* sessions under this rule at once, per user or unit */
+	uint32_t calls;       /* calls in flight per session */
+	uint32_t calls_total; /* calls in flight under this rule, per user or unit */
+	uint32_t calls_per_s; /* calls begun in a second under this rule, per user or unit */
+	uint32_t burst;       /* of them at once, after a rest; 0: as many as calls_per_s */
+	uint32_t timeout_ms;  /* longest call */
+	uint32_t buffers;     /* buffers, per user or unit */
+	uint64_t bytes;       /* buffer memory, per user or unit */
+	uint32_t messages;    /* received messages that wait for their reader, per session */
 };
+
+/* Which messages a session may exchange. */
+enum policy_direction {
+	POLICY_BOTH,
+	POLICY_SEND,
+	POLICY_RECEIVE,
+};
+
+/* Numbers from first to last, both inclusive. */
+struct policy_range {
+	uint32_t first, last;
+};
+
+/* FastRPC tells a method above that in the first word of the first input, where the client can
+ * change it while the call is on its way. */
+#define POLICY_METHOD_PLAIN 30
+/* Do these ranges (of a decision) let the method be called? Those above POLICY_METHOD_PLAIN only if
+ * all of them may be. */
+bool policy_allows_method(const struct policy_range *ranges, size_t n, uint32_t method);
 
 /* Which sessions' calls go first. */
 enum policy_priority {
@@ -97,6 +138,9 @@ struct policy_domain {
 };
 extern const struct policy_domain POLICY_DOMAIN_DEFAULT;
 
+/* Do they say the same, in whatever policies they stand? */
+bool policy_domain_equal(const struct policy_domain *a, const struct policy_domain *b);
+
 /* What is to be known of a device beforehand; where policy says nothing, POLICY_DEVICE_DEFAULT
  * holds. Pointers are into the policy and live as long as it does. */
 struct policy_device {
@@ -125,6 +169,7 @@ struct policy_device {
 extern const struct policy_device POLICY_DEVICE_DEFAULT;
 
 struct policy;
+struct json_object;
 
 /* All pointers are into the policy and live as long as it does. */
 struct policy_decision {
@@ -132,14 +177,19 @@ struct policy_decision {
 	const char *rule; /* its name; "(default)" when no rule matched */
 	const char *file; /* path of its file; NULL for the default */
 	unsigned int line;
-	const struct policy_limits *limits; /* only when allowed */
-	const char *share_domain;           /* only when allowed: sessions with equal names share a
-					     * protection domain; NULL: one of its own */
-	const struct policy_domain *domain; /* only when allowed; never NULL then */
-	bool exclusive;                     /* only when allowed: no other session on the channel */
-	enum policy_overflow overflow;      /* only when allowed */
-	enum policy_priority priority;      /* only when allowed */
-	uint32_t weight;                    /* only when allowed: a share, among equal priorities */
+	/* What follows only when allowed. */
+	const struct policy_limits *limits;
+	const struct policy_range *methods; /* that may be called, ascending, apart from each other;
+					     * none: all */
+	size_t n_methods;
+	enum policy_direction direction;
+	const char *share_domain; /* sessions with equal names share a protection domain; NULL: one
+				   * of its own */
+	const struct policy_domain *domain; /* never NULL */
+	bool exclusive;                     /* no other session on the channel */
+	enum policy_overflow overflow;
+	enum policy_priority priority;
+	uint32_t weight; /* a share, among equal priorities */
 };
 
 /* Where and why a policy cannot be used, or what in it is suspicious. */
@@ -152,7 +202,7 @@ struct policy_note {
 /*
  * Load all *.json of the directories, in file-name order; a file in a later directory replaces the
  * file of the same name in an earlier one. A directory that does not exist is empty; nothing at
- * all is a policy that denies everything. Returns 0 and a policy for policy_free(), or -EINVAL
+ * all is a policy that denies everything. Returns 0 and a policy for policy_unref(), or -EINVAL
  * (with *@error filled), -ENOMEM, or another -errno from reading (also with *@error filled).
  * @warn, if given, is called for each thing that is legal but hardly meant.
  */
@@ -165,24 +215,69 @@ int policy_parse(struct policy **out, const char *file, const char *text, size_t
 	struct policy_note *error, void (*warn)(const struct policy_note *note, void *userdata),
 	void *userdata);
 
-struct policy *policy_free(struct policy *policy);
-DEFINE_CLEANUP(struct policy *, policy_free);
+/* A loaded policy has one reference, its loader's. Both NULL-safe and thread-safe. */
+struct policy *policy_ref(struct policy *policy);
+/* Returns NULL. */
+struct policy *policy_unref(struct policy *policy);
+DEFINE_CLEANUP(struct policy *, policy_unref);
 
 /* Number of rules. */
 size_t policy_size(const struct policy *policy);
 
-/* May this peer open this channel? Any matching deny wins, otherwise the first matching allow. */
-void policy_decide(const struct policy *policy, const struct identity *who, const char *channel,
-	struct policy_decision *out);
+/* May this peer do that? Any matching deny wins, otherwise the first matching allow. @object is the
+ * channel, for POLICY_START and POLICY_STOP the device's name, for POLICY_RELOAD NULL. */
+void policy_decide(const struct policy *policy, const struct identity *who, enum policy_verb verb,
+	const char *object, struct policy_decision *out);
+
+/* Why a rule matches, or what it asks for that is not so. */
+enum policy_reason {
+	POLICY_MATCHES,
+	POLICY_OTHER_VERB,
+	POLICY_OTHER_OBJECT,
+	POLICY_OTHER_USER,
+	POLICY_OTHER_GROUP,
+	POLICY_OTHER_FACT,   /* the peer's is another */
+	POLICY_UNKNOWN_FACT, /* the peer's could not be established */
+};
+
+struct policy_candidate {
+	const char *rule, *file;
+	unsigned int line;
+	bool allow;
+	enum policy_reason reason;
+	enum identity_fact fact; /* OTHER_FACT, UNKNOWN_FACT: which */
+};
+
+/* The same decision, told step by step: every rule that was looked at, the deciding one last, in
+ * the order in which the semantics look at them: denies, then allows. */
+void policy_explain(const struct policy *policy, const struct identity *who, enum policy_verb verb,
+	const char *object, void (*tell)(const struct policy_candidate *candidate, void *userdata),
+	void *userdata);
+
+/* Find rules that never decide anything, since others before them match all that they match, and
+ * say so. Takes time in the square of the number of rules: for tools. */
+void policy_lint(const struct policy *policy,
+	void (*warn)(const struct policy_note *note, void *userdata), void *userdata);
+
+/* The whole policy as its files would say it: merged, in the order of decision, with file and line
+ * of each rule. NULL: out of memory. The caller puts it. */
+struct json_object *policy_show(const struct policy *policy);
+
+/* "open", "list", ...; back: -1, there is no such verb. */
+const char *policy_verb_name(enum policy_verb verb);
+int policy_verb_from_name(const char *name);
 
 /* What policy says of the device of that name; never NULL. */
 const struct policy_device *policy_device(const struct policy *policy, const char *name);
+/* Do two policies say the same of devices? */
+bool policy_devices_equal(const struct policy *a, const struct policy *b);
 /* The devices that it speaks of, by index; NULL beyond the last. */
 const struct policy_device *policy_device_at(const struct policy *policy, size_t i);
 
-/* How much buffer memory may this peer hold at most? The largest value among the allow rules that
- * match the peer, whatever their channels; 0 where no such rule says. Returns false when no allow
- * rule matches the peer at all: it can open nothing, so it needs no memory. */
+/* How much buffer memory may this peer hold at most? The largest value among the allow rules for
+ * POLICY_OPEN that match the peer, whatever their channels; 0 where no such rule says; per unit if
+ * one of them counts so. Returns false when no such rule matches the peer at all: it can open
+ * nothing, so it needs no memory. */
 bool policy_budget(const struct policy *policy, const struct identity *who,
 	struct policy_limits *out);
 

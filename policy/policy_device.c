@@ -70,6 +70,60 @@ void policy_seal_devices(struct policy *policy)
 	}
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_dirs(const struct policy_dir *a, size_t n_a, const struct policy_dir *b,
+	size_t n_b)
+{
+	if (n_a != n_b)
+		return false;
+	for (size_t i = 0; i < n_a; i++)
+		if (strcmp(a[i].path, b[i].path) != 0)
+			return false;
+	return true;
+}
+
+static bool same_services(const struct policy_device *a, const struct policy_device *b)
+{
+	if (a->n_services != b->n_services)
+		return false;
+	for (size_t i = 0; i < a->n_services; i++)
+		if (a->services[i].address != b->services[i].address ||
+			strcmp(a->services[i].name, b->services[i].name) != 0)
+			return false;
+	return true;
+}
+
+static bool same_device(const struct policy_device *a, const struct policy_device *b)
+{
+	return same_text(a->transport, b->transport) && same_text(a->remoteproc, b->remoteproc) &&
+	       a->lifecycle == b->lifecycle && a->idle_ms == b->idle_ms &&
+	       a->stop_with_broker == b->stop_with_broker &&
+	       a->accept_no_iommu == b->accept_no_iommu && a->mtu == b->mtu &&
+	       a->calls == b->calls && a->coredumps == b->coredumps &&
+	       a->coredump_bytes == b->coredump_bytes && a->queue_ms == b->queue_ms &&
+	       a->domain_idle_ms == b->domain_idle_ms && same_services(a, b) &&
+	       same_dirs(a->shells, a->n_shells, b->shells, b->n_shells) &&
+	       same_dirs(a->modules, a->n_modules, b->modules, b->n_modules);
+}
+
+bool policy_devices_equal(const struct policy *a, const struct policy *b)
+{
+	if (a->n_devices != b->n_devices)
+		return false;
+	for (size_t i = 0; i < a->n_devices; i++) {
+		const struct policy_device *device = &a->devices[i].device;
+		const struct policy_device *other = policy_device(b, device->name);
+
+		if (other == &POLICY_DEVICE_DEFAULT || !same_device(device, other))
+			return false;
+	}
+	return true;
+}
+
 const struct policy_device *policy_device_at(const struct policy *policy, size_t i)
 {
 	return i < policy->n_devices ? &policy->devices[i].device : NULL;

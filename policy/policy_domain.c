@@ -28,6 +28,27 @@ int policy_add_domain(struct policy *policy, const struct policy_domain_entry *d
 	return 0;
 }
 
+static bool same_dirs(const struct policy_domain *a, const struct policy_domain *b)
+{
+	if (a->n_dirs != b->n_dirs)
+		return false;
+	for (size_t i = 0; i < a->n_dirs; i++)
+		if (a->dirs[i].writable != b->dirs[i].writable ||
+			strcmp(a->dirs[i].path, b->dirs[i].path) != 0)
+			return false;
+	return true;
+}
+
+bool policy_domain_equal(const struct policy_domain *a, const struct policy_domain *b)
+{
+	return a == b ||
+	       (strcmp(a->name, b->name) == 0 && a->kind == b->kind &&
+		       a->is_signed == b->is_signed && a->own_modules == b->own_modules &&
+		       a->device_memory == b->device_memory && a->hang == b->hang &&
+		       a->files == b->files && a->file_bytes == b->file_bytes &&
+		       a->memory == b->memory && same_dirs(a, b));
+}
+
 uint32_t policy_find_domain(const struct policy *policy, const char *name)
 {
 	for (size_t i = 0; i < policy->n_domains; i++)

@@ -94,26 +94,43 @@ static int compare_files(const void *a, const void *b)
 }
 
 /* Open a regular file; waits for nothing, whatever it is. Returns an fd or -errno. */
-static int open_regular(const char *path, struct policy_note *error)
+static int open_regular(const char *path, struct stat *st, struct policy_note *error)
 {
 	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
 
 	if (fd < 0)
 		return system_error(error, path, "open", -errno);
-	if (fstat(fd, &st) < 0)
+	if (fstat(fd, st) < 0)
 		return system_error(error, path, "look at it", -errno);
-	if (!S_ISREG(st.st_mode)) {
+	if (!S_ISREG(st->st_mode)) {
 		policy_note(error, path, 0, 0, "not a regular file");
 		return -EINVAL;
 	}
 	return TAKE_FD(fd);
 }
 
+/* Half of what was and half of what comes could be a policy that nobody wrote. */
+static int check_unchanged(const char *path, int fd, const struct stat *before, size_t size,
+	struct policy_note *error)
+{
+	struct stat after;
+
+	if (fstat(fd, &after) < 0)
+		return system_error(error, path, "look at it", -errno);
+	if (size > POLICY_FILE_BYTES_MAX ||
+		(after.st_size == (off_t)size && before->st_size == after.st_size &&
+			before->st_mtim.tv_sec == after.st_mtim.tv_sec &&
+			before->st_mtim.tv_nsec == after.st_mtim.tv_nsec))
+		return 0;
+	policy_note(error, path, 0, 0, "it changed while it was read");
+	return -EINVAL;
+}
+
 /* Read a whole file into @text, which has room for one byte more than a file may have. */
 static int read_file(const char *path, char *text, size_t *size, struct policy_note *error)
 {
-	_cleanup_(fd_closep) int fd = open_regular(path, error);
+	struct stat st;
+	_cleanup_(fd_closep) int fd = open_regular(path, &st, error);
 	ssize_t got = 1;
 
 	if (fd < 0)
@@ -125,7 +142,7 @@ static int read_file(const char *path, char *text, size_t *size, struct policy_n
 		if (got < 0)
 			return system_error(error, path, "read", -errno);
 	}
-	return 0;
+	return check_unchanged(path, fd, &st, *size, error);
 }
 
 static int add_files(struct policy_builder *builder, const char *const *dirs,

@@ -3,6 +3,7 @@
 #ifndef DSP_POLICY_PARSE_H
 #define DSP_POLICY_PARSE_H
 
+#include "policy/userdb.h"
 #include "policy/policy.h"
 
 struct json_object;
@@ -10,6 +11,7 @@ struct json_object;
 struct policy_builder {
 	struct policy *policy;     /* owned until it is taken */
 	struct json_object *names; /* owned: each rule's name -> "FILE:LINE", of all files so far */
+	struct userdb userdb;      /* for all files */
 	struct policy_note *error;
 	void (*warn)(const struct policy_note *note, void *userdata); /* may be NULL */
 	void *userdata;

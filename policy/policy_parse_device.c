@@ -5,6 +5,7 @@
 
 #include "policy/parser.h"
 #include "policy/value.h"
+#include "policy/words.h"
 
 static struct policy_device *device_of(struct reader *reader)
 {
@@ -103,13 +104,9 @@ static int refuse_lifecycle(struct reader *reader, const struct field *field, st
 
 static int parse_lifecycle(struct reader *reader, const struct field *field, struct value value)
 {
-	static const char *const words[] = {
-		[POLICY_EXTERNAL] = "external",
-		[POLICY_ON_DEMAND] = "on-demand",
-		[POLICY_ALWAYS] = "always",
-	};
 	size_t lifecycle;
-	int r = value_choice(reader, field, value, words, ARRAY_SIZE(words), &lifecycle);
+	int r = value_choice(reader, field, value, words_lifecycle, ARRAY_SIZE(words_lifecycle),
+		&lifecycle);
 
 	if (r < 0)
 		return r;
@@ -187,9 +184,9 @@ static int parse_dirs(struct reader *reader, const struct field *field, struct v
 
 static int parse_without_iommu(struct reader *reader, const struct field *field, struct value value)
 {
-	static const char *const words[] = {"refuse", "accept"};
 	size_t choice = 0;
-	int r = value_choice(reader, field, value, words, ARRAY_SIZE(words), &choice);
+	int r = value_choice(reader, field, value, words_without_iommu,
+		ARRAY_SIZE(words_without_iommu), &choice);
 
 	device_of(reader)->accept_no_iommu = choice == 1;
 	return r;

@@ -4,6 +4,7 @@
 
 #include "policy/parser.h"
 #include "policy/value.h"
+#include "policy/words.h"
 
 static struct policy_domain *domain_of(struct reader *reader)
 {
@@ -33,14 +34,8 @@ static int parse_name(struct reader *reader, const struct field *field, struct v
 
 static int parse_kind(struct reader *reader, const struct field *field, struct value value)
 {
-	static const char *const words[] = {
-		[POLICY_DOMAIN_USER] = "user",
-		[POLICY_DOMAIN_ROOT] = "root",
-		[POLICY_DOMAIN_AUDIO] = "audio",
-		[POLICY_DOMAIN_SENSORS] = "sensors",
-	};
 	size_t kind = POLICY_DOMAIN_USER;
-	int r = value_choice(reader, field, value, words, ARRAY_SIZE(words), &kind);
+	int r = value_choice(reader, field, value, words_kind, ARRAY_SIZE(words_kind), &kind);
 
 	domain_of(reader)->kind = (enum policy_domain_kind)kind;
 	return r;
@@ -69,12 +64,8 @@ static int parse_flag(struct reader *reader, const struct field *field, struct v
 
 static int parse_on_hang(struct reader *reader, const struct field *field, struct value value)
 {
-	static const char *const words[] = {
-		[POLICY_HANG_TEARDOWN] = "teardown",
-		[POLICY_HANG_QUARANTINE] = "quarantine",
-	};
 	size_t hang = POLICY_HANG_TEARDOWN;
-	int r = value_choice(reader, field, value, words, ARRAY_SIZE(words), &hang);
+	int r = value_choice(reader, field, value, words_hang, ARRAY_SIZE(words_hang), &hang);
 
 	domain_of(reader)->hang = (enum policy_hang)hang;
 	return r;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "policy/compiled.h"
+#include "policy/suggest.h"
 
 static_assert(POLICY_DEPTH_MAX <= LOCATE_DEPTH_MAX, "the index must reach as deep as the parser");
 
@@ -92,6 +93,18 @@ static int refuse_syntax(struct reader *reader, const char *text, size_t offset,
 	return -EINVAL;
 }
 
+/* An empty list of two bytes costs json-c hundreds, so their number is bounded before it sees
+ * them. Brackets in strings count as well: it is no more than a bound. */
+static int check_containers(struct reader *reader, const char *text, size_t size)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < size; i++)
+		if ((text[i] == '{' || text[i] == '[') && ++n > POLICY_CONTAINERS_MAX)
+			return refuse_syntax(reader, text, i, "too many objects and lists");
+	return 0;
+}
+
 static void tokener_freep(struct json_tokener **tokener)
 {
 	if (*tokener)
@@ -129,7 +142,9 @@ int reader_init(struct reader *reader, const char *text, size_t size)
 			POLICY_FILE_BYTES_MAX);
 		return -EINVAL;
 	}
-	r = parse_json(reader, text, size);
+	r = check_containers(reader, text, size);
+	if (r == 0)
+		r = parse_json(reader, text, size);
 	if (r < 0)
 		return r;
 	r = locate_init(&reader->places, text, size, &fault);
@@ -188,12 +203,19 @@ static int refuse_key(struct reader *reader, uint32_t key, const char *what,
 	const struct field *fields, size_t n)
 {
 	char shown[READER_SHOWN_SIZE], known[168] = "";
+	const char *words[READER_FIELDS_MAX], *meant;
 	size_t size, used = 0;
 	const char *text = locate_key(&reader->places, key, &size);
 
+	for (size_t i = 0; i < n; i++)
+		words[i] = fields[i].name;
+	meant = suggest(text, size, words, n);
+	if (meant)
+		return reader_refuse(reader, key, "unknown key \"%s\"; did you mean \"%s\"?",
+			reader_show(shown, text, size), meant);
 	for (size_t i = 0; i < n && used < sizeof(known); i++)
 		used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s", i ? ", " : "",
-			fields[i].name);
+			words[i]);
 	return reader_refuse(reader, key, "unknown key \"%s\"; %s may have %s",
 		reader_show(shown, text, size), what, known);
 }
@@ -205,19 +227,21 @@ static size_t find_field(const struct reader *reader, uint32_t key, const struct
 	const char *text = locate_key(&reader->places, key, &size);
 
 	for (i = 0; i < n; i++)
-		if (strlen(fields[i].name) == size && memcmp(fields[i].name, text, size) == 0)
+		if (strncmp(fields[i].name, text, size) == 0 && !fields[i].name[size])
 			break;
 	return i;
 }
 
-/* Find the value of each field; one that is not there keeps place 0, which is the root's. */
+/* Find the value of each field; one that is not there keeps place 0, which is the root's. json-c
+ * has the keys in the order of the text as long as none is there twice, and that is refused. */
 static int collect(struct reader *reader, struct value object, const char *what,
 	const struct field *fields, size_t n, struct value *found)
 {
 	const struct locate *places = &reader->places;
+	const struct lh_entry *entry = json_object_get_object(object.json)->head;
 	uint32_t key = locate_first(places, object.place);
 
-	while (key != LOCATE_NONE) {
+	for (; key != LOCATE_NONE; entry = entry->next) {
 		size_t i = find_field(reader, key, fields, n);
 
 		if (i == n)
@@ -225,7 +249,7 @@ static int collect(struct reader *reader, struct value object, const char *what,
 		if (found[i].place)
 			return reader_refuse(reader, key, "duplicate key \"%s\"", fields[i].name);
 		found[i].place = key + 1;
-		json_object_object_get_ex(object.json, fields[i].name, &found[i].json);
+		found[i].json = (struct json_object *)lh_entry_v(entry);
 		key = locate_next(places, object.place, key + 1);
 	}
 	for (size_t i = 0; i < n; i++)

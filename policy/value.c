@@ -6,16 +6,20 @@
 #include <string.h>
 
 #include "policy/compiled.h"
+#include "policy/suggest.h"
 
 /* Names. */
 
+/* In any locale. */
+static bool is_letter_or_digit(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
 bool value_only_from(const char *text, size_t size, const char *marks)
 {
-	static const char always[] = "abcdefghijklmnopqrstuvwxyz"
-				     "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-
 	for (size_t i = 0; i < size; i++)
-		if (!text[i] || (!strchr(always, text[i]) && !strchr(marks, text[i])))
+		if (!is_letter_or_digit(text[i]) && (!text[i] || !strchr(marks, text[i])))
 			return false;
 	return true;
 }
@@ -117,8 +121,7 @@ int value_bytes(struct reader *reader, const struct field *field, struct value v
 
 /* Paths. */
 
-/* C0 and DEL, and C1 as UTF-8 has them. */
-static bool has_control(const char *text)
+bool value_has_control(const char *text)
 {
 	for (const unsigned char *at = (const unsigned char *)text; *at; at++)
 		if (*at < ' ' || *at == 0x7f || (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0))
@@ -148,7 +151,7 @@ int value_path(struct reader *reader, struct value value, const char *what, size
 
 	if (r < 0)
 		return r;
-	if (has_control(*out))
+	if (value_has_control(*out))
 		return reader_refuse(reader, value.place,
 			"a path in %s must not hold control characters", what);
 	if (!is_normal(*out))
@@ -175,9 +178,15 @@ int value_bool(struct reader *reader, const struct field *field, struct value va
 static int refuse_choice(struct reader *reader, const struct field *field, struct value value,
 	const char *const *words, size_t n)
 {
-	char known[128] = "";
+	const char *text = json_object_get_string(value.json);
+	const char *meant = suggest(text, strlen(text), words, n);
+	char shown[READER_SHOWN_SIZE], known[128] = "";
 	size_t used = 0;
 
+	if (meant && strcmp(meant, text) != 0)
+		return reader_refuse(reader, value.place,
+			"%s cannot be \"%s\"; did you mean \"%s\"?", field->name,
+			reader_show(shown, text, strlen(text)), meant);
 	for (size_t i = 0; i < n && used < sizeof(known); i++) {
 		const char *before = i == 0 ? "" : i + 1 < n ? ", " : " or ";
 

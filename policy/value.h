@@ -14,6 +14,9 @@ typedef int named_fn(struct reader *reader, const char *key, struct value value)
 /* Does a text hold letters, digits and @marks only? */
 bool value_only_from(const char *text, size_t size, const char *marks);
 
+/* Does it hold what may steer a terminal: C0, DEL, or C1 as UTF-8 has them? */
+bool value_has_control(const char *text);
+
 /* A name that somebody makes up, of at most @max letters, digits, dots, underscores and hyphens. */
 int value_label(struct reader *reader, struct value value, const char *what, size_t max,
 	const char **out);

@@ -102,7 +102,7 @@ struct dsp_completion {
 	uint32_t detail; /* DSP_INVALID: byte offset in the entry; DSP_OVER_LIMIT: the limit;
 			  * INVOKE that ran: the device's generation when its module was opened;
 			  * RECEIVE: messages that were dropped before this one */
-	uint32_t reserved;
+	uint32_t limit;   /* DSP_OVER_LIMIT: which, enum dsp_limit; else 0 */
 	uint64_t busy_ns; /* time the call ran on the DSP */
 };
 static_assert(sizeof(struct dsp_completion) == 32, "ring layout");

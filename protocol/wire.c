@@ -46,6 +46,12 @@ static const struct {
 		.reserved = offsetof(struct dsp_open, reserved),
 		.flags = offsetof(struct dsp_open, flags),
 		.string = offsetof(struct dsp_open, channel), .string_size = DSP_CHANNEL_SIZE},
+	[DSP_RELOAD] = {REQUEST("RELOAD", dsp_reload, dsp_reload_reply)},
+	[DSP_KICK] = {REQUEST("KICK", dsp_kick, dsp_kick_reply)},
+	[DSP_POWER] = {REQUEST("POWER", dsp_power_request, dsp_power_reply),
+		.reserved = offsetof(struct dsp_power_request, reserved),
+		.string = offsetof(struct dsp_power_request, device),
+		.string_size = DSP_DEVICE_SIZE},
 #undef REQUEST
 };
 
@@ -77,6 +83,16 @@ static const char *const status_names[DSP_STATUS_COUNT] = {
 	[DSP_SHUTTING_DOWN] = "broker is shutting down",
 	[DSP_LOAD_FAILED] = "module could not be loaded",
 	[DSP_WITHDRAWN] = "service was withdrawn",
+	[DSP_BAD_POLICY] = "policy files are wrong",
+};
+
+static const char *const limit_names[DSP_LIMIT_COUNT] = {
+	[DSP_LIMIT_NONE] = "a limit",
+	[DSP_LIMIT_SESSION_CALLS] = "calls in flight of the session",
+	[DSP_LIMIT_RULE_CALLS] = "calls in flight under the session's rule",
+	[DSP_LIMIT_RULE_RATE] = "calls a second under the session's rule",
+	[DSP_LIMIT_CONNECTION_CALLS] = "calls in flight of the connection",
+	[DSP_LIMIT_USER_CALLS] = "calls in flight of the user",
 };
 
 static int refuse(struct dsp_wire_fault *fault, enum dsp_status status, size_t field,
@@ -172,6 +188,11 @@ size_t wire_reply_fds(uint16_t opcode)
 const char *wire_status_name(uint32_t status)
 {
 	return status < DSP_STATUS_COUNT ? status_names[status] : "unknown status";
+}
+
+const char *wire_limit_name(uint32_t limit)
+{
+	return limit_names[limit < DSP_LIMIT_COUNT ? limit : DSP_LIMIT_NONE];
 }
 
 const char *wire_opcode_name(uint16_t opcode)

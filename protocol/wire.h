@@ -48,6 +48,7 @@ enum dsp_status {
 	DSP_SHUTTING_DOWN = 13, /* the broker is stopping */
 	DSP_LOAD_FAILED = 14,   /* the module cannot be loaded, or its open failed */
 	DSP_WITHDRAWN = 15,     /* the remote processor withdrew the service */
+	DSP_BAD_POLICY = 16,    /* the policy files are wrong; what was in force stays so */
 	DSP_STATUS_COUNT,
 };
 
@@ -65,6 +66,9 @@ enum dsp_opcode {
 	DSP_QUERY_CHANNEL = 8,
 	DSP_QUERY_SESSION = 9,
 	DSP_OPEN_MODULE = 10,
+	DSP_RELOAD = 11,
+	DSP_KICK = 12,
+	DSP_POWER = 13,
 	DSP_OPCODE_COUNT,
 
 	DSP_ERROR = DSP_REPLY, /* the reply to any request that failed */
@@ -200,6 +204,56 @@ struct dsp_query {
 	uint64_t after;
 };
 static_assert(sizeof(struct dsp_query) == 16, "wire");
+
+/* Have the policy files read again. The reply comes when the new policy is in force and no session
+ * that it does not allow is left open; DSP_BAD_POLICY names file, line and column. */
+struct dsp_reload {
+	struct dsp_header header;
+};
+struct dsp_reload_reply {
+	struct dsp_header header;
+	uint32_t rules;   /* how many there are now */
+	uint32_t revoked; /* sessions that lost their right */
+};
+static_assert(sizeof(struct dsp_reload_reply) == 16, "wire");
+
+/* End somebody's session; its client is told with DSP_EVENT_SESSION, status DSP_CANCELLED. */
+struct dsp_kick {
+	struct dsp_header header;
+	uint64_t session; /* id in its record */
+};
+static_assert(sizeof(struct dsp_kick) == 16, "wire");
+struct dsp_kick_reply {
+	struct dsp_header header;
+};
+
+/* Start or stop a device's remote processor. The reply comes when that has begun; DSP_EVENT_DEVICE
+ * tells how it went on. */
+enum dsp_power {
+	DSP_POWER_START = 1,
+	DSP_POWER_STOP = 2,
+};
+struct dsp_power_request {
+	struct dsp_header header;
+	char device[DSP_DEVICE_SIZE];
+	uint32_t power; /* enum dsp_power */
+	uint32_t reserved;
+};
+static_assert(sizeof(struct dsp_power_request) == 48, "wire");
+struct dsp_power_reply {
+	struct dsp_header header;
+};
+
+/* What DSP_OVER_LIMIT ran into. */
+enum dsp_limit {
+	DSP_LIMIT_NONE = 0,          /* not said */
+	DSP_LIMIT_SESSION_CALLS = 1, /* calls in flight of the session */
+	DSP_LIMIT_RULE_CALLS = 2,    /* calls in flight under its rule */
+	DSP_LIMIT_RULE_RATE = 3,     /* calls a second under its rule */
+	DSP_LIMIT_CONNECTION_CALLS = 4, /* calls in flight of the connection */
+	DSP_LIMIT_USER_CALLS = 5,       /* calls in flight of the user */
+	DSP_LIMIT_COUNT,
+};
 
 /* What the kernel's remoteproc says of a device's remote processor. */
 enum dsp_device_state {
@@ -342,6 +396,8 @@ union dsp_request {
 	struct dsp_import import;
 	struct dsp_free free;
 	struct dsp_query query;
+	struct dsp_kick kick;
+	struct dsp_power_request power;
 };
 
 /* What of a packet could not be accepted. */
@@ -366,6 +422,7 @@ size_t wire_reply_fds(uint16_t opcode);
 /* Words for people; never NULL. */
 const char *wire_status_name(uint32_t status);
 const char *wire_opcode_name(uint16_t opcode);
+const char *wire_limit_name(uint32_t limit);
 /* The kernel's own words for the state of a remote processor, and back. */
 const char *wire_state_name(uint32_t state);
 enum dsp_device_state wire_state_from_name(const char *name);

@@ -7,6 +7,12 @@ _dspctl_channels()
 	dspctl channels 2>/dev/null | awk -v kind="$1" '$2 == kind { print $1 }'
 }
 
+# The first column of the list $1.
+_dspctl_names()
+{
+	dspctl "$1" 2>/dev/null | awk 'NR > 1 { print $1 }'
+}
+
 # Complete word number $1 after the command $2 (1: the first).
 _dspctl_argument()
 {
@@ -32,8 +38,14 @@ _dspctl_argument()
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		compopt -o filenames
 		;;
+	kick:1)
+		mapfile -t COMPREPLY < <(compgen -W "$(_dspctl_names sessions)" -- "$cur")
+		;;
+	start:1 | stop:1)
+		mapfile -t COMPREPLY < <(compgen -W "$(_dspctl_names devices)" -- "$cur")
+		;;
 	policy:1)
-		mapfile -t COMPREPLY < <(compgen -W "check" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "check show explain reload" -- "$cur")
 		;;
 	policy:*)
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
@@ -55,7 +67,12 @@ _dspctl_options()
 		;;
 	receive) echo "--help --version --json --socket --timeout --follow --hex --raw --count" ;;
 	devices) echo "--help --version --json --socket --follow" ;;
-	policy) echo "--help --version --json" ;;
+	policy\ check) echo "--help --version --json --strict" ;;
+	policy\ explain)
+		echo "--help --version --json --pid --uid --channel --verb --method"
+		;;
+	policy\ reload) echo "--help --version --json --socket" ;;
+	policy*) echo "--help --version --json" ;;
 	*) echo "--help --version --json --socket" ;;
 	esac
 }
@@ -67,6 +84,15 @@ _dspctl_value()
 	--memory)
 		mapfile -t COMPREPLY < <(compgen -W "memfd heap device" -- "$cur")
 		;;
+	--verb)
+		mapfile -t COMPREPLY < <(compgen -W "open list kick start stop reload" -- "$cur")
+		;;
+	--channel)
+		mapfile -t COMPREPLY < <(compgen -W "$(_dspctl_names channels)" -- "$cur")
+		;;
+	--uid)
+		mapfile -t COMPREPLY < <(compgen -u -- "$cur")
+		;;
 	--socket | --module)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		compopt -o filenames
@@ -76,18 +102,19 @@ _dspctl_value()
 
 _dspctl()
 {
-	local cur=${COMP_WORDS[COMP_CWORD]} command="" words=0 i
+	local cur=${COMP_WORDS[COMP_CWORD]} command="" name="" words=0 i
 
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		--socket | --timeout | --memory | --module | --block | --in-flight | --suppress | \
-			--rate | --count | --receive)
+			--rate | --count | --receive | --pid | --uid | --channel | --verb | --method)
 			((i++))
 			;;
 		-*) ;;
 		*)
 			[[ -n $command ]] && ((words++))
+			[[ $command == policy ]] && ((words == 1)) && name="policy ${COMP_WORDS[i]}"
 			: "${command:=${COMP_WORDS[i]}}"
 			;;
 		esac
@@ -96,10 +123,10 @@ _dspctl()
 	if ((i > COMP_CWORD)); then # the value of an option
 		_dspctl_value "${COMP_WORDS[COMP_CWORD - 1]}"
 	elif [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "$(_dspctl_options "$command")" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "$(_dspctl_options "${name:-$command}")" -- "$cur")
 	elif [[ -z $command ]]; then
 		mapfile -t COMPREPLY < <(compgen -W \
-			"devices channels sessions call run send receive policy" -- "$cur")
+			"devices channels sessions call run send receive kick start stop policy" -- "$cur")
 	else
 		_dspctl_argument $((words + 1)) "$command"
 	fi

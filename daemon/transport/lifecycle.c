@@ -25,30 +25,34 @@ static const struct device *governor(const struct remoteproc *remoteproc)
 	return best;
 }
 
-static const struct device *refused(const struct remoteproc *remoteproc)
+/* Why it does not run. */
+static void _printf_(2, 0) explain(struct remoteproc *remoteproc, const char *format, va_list ap)
 {
-	const struct device *device;
-
-	list_for_each (device, &remoteproc->devices, of_remoteproc)
-		if (device->isolation == DSP_ISOLATION_REFUSED)
-			return device;
-	return NULL;
+	vsnprintf(remoteproc->life.trouble, sizeof(remoteproc->life.trouble), format, ap);
 }
 
-/* Say why it does not run. Once: what is tried again and again fails in the same way. */
+/* Say why. Once: what is tried again and again fails in the same way. */
 static void _printf_(2, 3) complain(struct remoteproc *remoteproc, const char *format, ...)
 {
-	struct lifecycle *life = &remoteproc->life;
-	char text[sizeof(life->trouble)];
+	char before[sizeof(remoteproc->life.trouble)];
+	va_list ap;
+
+	memcpy(before, remoteproc->life.trouble, sizeof(before));
+	va_start(ap, format);
+	explain(remoteproc, format, ap);
+	va_end(ap);
+	if (strcmp(before, remoteproc->life.trouble) != 0)
+		log_error("%s", remoteproc->life.trouble);
+}
+
+/* The same, where nothing is wrong: only who needs it hears of it. */
+static void _printf_(2, 3) remark(struct remoteproc *remoteproc, const char *format, ...)
+{
 	va_list ap;
 
 	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
+	explain(remoteproc, format, ap);
 	va_end(ap);
-	if (strcmp(life->trouble, text) == 0)
-		return;
-	memcpy(life->trouble, text, sizeof(text));
-	log_error("%s", life->trouble);
 }
 
 static void complain_of_start(struct remoteproc *remoteproc)
@@ -203,11 +207,15 @@ static void on_refused(struct deadline *deadline)
 static void consider_start(struct remoteproc *remoteproc, const struct policy_device *policy)
 {
 	struct lifecycle *life = &remoteproc->life;
-	const struct device *device = refused(remoteproc);
+	const struct device *device = remoteproc_refused_device(remoteproc);
 
-	if (life->gave_up && (device || policy->lifecycle == POLICY_ON_DEMAND))
+	if (life->gave_up && (device || life->held || policy->lifecycle == POLICY_ON_DEMAND))
 		return;
-	if (device) {
+	if (life->held) {
+		remark(remoteproc, "an administrator has stopped %s and must start it again",
+			remoteproc->number);
+		broker_deadline(remoteproc->broker, &life->next, 0, on_refused);
+	} else if (device) {
 		complain(remoteproc,
 			"%s is not started: no IOMMU isolates device %s, and policy does not "
 			"accept that",
@@ -234,6 +242,25 @@ static void consider_stop(struct remoteproc *remoteproc, const struct policy_dev
 	}
 }
 
+/* Begin what an administrator wants. False: it is so already. */
+static bool obey(struct remoteproc *remoteproc, const struct policy_device *policy)
+{
+	const bool down = remoteproc_is_down(remoteproc->state);
+	struct lifecycle *life = &remoteproc->life;
+	enum lifecycle_order order = life->order;
+
+	life->order = LIFECYCLE_NO_ORDER;
+	if (order == LIFECYCLE_BE_STARTED && down && !remoteproc_refused_device(remoteproc)) {
+		life->job.keep = policy->lifecycle != POLICY_EXTERNAL && policy->stop_with_broker;
+		begin(remoteproc, LIFECYCLE_START);
+	} else if (order == LIFECYCLE_BE_STOPPED && !down) {
+		begin(remoteproc, LIFECYCLE_STOP);
+	} else {
+		return false;
+	}
+	return true;
+}
+
 void lifecycle_decide(struct remoteproc *remoteproc)
 {
 	struct lifecycle *life = &remoteproc->life;
@@ -248,7 +275,8 @@ void lifecycle_decide(struct remoteproc *remoteproc)
 	if (life->replaced) {
 		life->replaced = false;
 		begin(remoteproc, LIFECYCLE_DROP);
-	} else if (!remoteproc->present || policy->lifecycle == POLICY_EXTERNAL) {
+	} else if (!remoteproc->present || obey(remoteproc, policy) ||
+		   policy->lifecycle == POLICY_EXTERNAL) {
 		return;
 	} else if (down && (!on_demand || life->uses)) {
 		consider_start(remoteproc, policy);
@@ -281,6 +309,20 @@ bool lifecycle_deinit(struct remoteproc *remoteproc)
 	return true;
 }
 
+void lifecycle_command(struct remoteproc *remoteproc, enum lifecycle_order order)
+{
+	struct lifecycle *life = &remoteproc->life;
+	const struct device *device = governor(remoteproc);
+
+	life->order = order;
+	life->held = order == LIFECYCLE_BE_STOPPED && device &&
+		     device->policy->lifecycle != POLICY_EXTERNAL;
+	life->gave_up = false;
+	life->trouble[0] = '\0';
+	life->delay_us = life->not_before_us = 0;
+	lifecycle_decide(remoteproc);
+}
+
 void lifecycle_use(struct remoteproc *remoteproc)
 {
 	remoteproc->life.uses++;
@@ -302,6 +344,9 @@ void lifecycle_state_changed(struct remoteproc *remoteproc)
 	life->trouble[0] = '\0';
 	life->gave_up = false;
 	life->delay_us = life->not_before_us = 0;
+	/* Who started it without a session has as much time to open one as after the last. */
+	if (!life->uses)
+		life->idle_from_us = broker_now(remoteproc->broker);
 }
 
 void lifecycle_replaced(struct remoteproc *remoteproc)

@@ -16,12 +16,22 @@
 
 struct remoteproc;
 
+/* What an administrator wants, whatever policy says. */
+enum lifecycle_order {
+	LIFECYCLE_NO_ORDER,
+	LIFECYCLE_BE_STARTED,
+	LIFECYCLE_BE_STOPPED,
+};
+
 /* Embedded in a remote processor. */
 struct lifecycle {
 	struct lifecycle_job job;
 	bool busy;     /* the job belongs to a thread */
 	bool replaced; /* what the job's descriptor speaks of is gone */
 	bool over;     /* nothing is begun any more */
+
+	enum lifecycle_order order; /* not yet obeyed */
+	bool held; /* an administrator has stopped it, so policy does not start it */
 
 	unsigned int uses;
 	uint64_t idle_from_us; /* there is no use since then */
@@ -40,6 +50,9 @@ bool lifecycle_deinit(struct remoteproc *remoteproc);
 
 /* See what is to be done, and begin it. */
 void lifecycle_decide(struct remoteproc *remoteproc);
+/* An administrator wants it to be started, or stopped: once, and in this moment if possible. Where
+ * policy would start it again, it stays stopped until an administrator starts it. */
+void lifecycle_command(struct remoteproc *remoteproc, enum lifecycle_order order);
 /* A session begins or ends. */
 void lifecycle_use(struct remoteproc *remoteproc);
 void lifecycle_unuse(struct remoteproc *remoteproc);

@@ -387,6 +387,27 @@ void remoteproc_unuse(struct remoteproc *remoteproc)
 	lifecycle_decide(remoteproc);
 }
 
+void remoteproc_power(struct remoteproc *remoteproc, bool start)
+{
+	lifecycle_command(remoteproc, start ? LIFECYCLE_BE_STARTED : LIFECYCLE_BE_STOPPED);
+	remoteproc_refresh(remoteproc);
+}
+
+bool remoteproc_is_present(const struct remoteproc *remoteproc)
+{
+	return remoteproc->present;
+}
+
+const struct device *remoteproc_refused_device(const struct remoteproc *remoteproc)
+{
+	const struct device *device;
+
+	list_for_each (device, &remoteproc->devices, of_remoteproc)
+		if (device->isolation == DSP_ISOLATION_REFUSED)
+			return device;
+	return NULL;
+}
+
 /* Begin and end. */
 
 DEFINE_CLEANUP(struct coredumps *, coredumps_free);

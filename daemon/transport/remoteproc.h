@@ -50,6 +50,14 @@ void remoteproc_unbind(struct device *device);
 void remoteproc_use(struct remoteproc *remoteproc);
 void remoteproc_unuse(struct remoteproc *remoteproc);
 
+/* An administrator wants it to be started or stopped, whoever does that else; begins at once. What
+ * policy says holds on, but that a stopped one stays so until an administrator starts it. */
+void remoteproc_power(struct remoteproc *remoteproc, bool start);
+/* Is it there now? */
+bool remoteproc_is_present(const struct remoteproc *remoteproc);
+/* The device that is not isolated, so that it must not be started; NULL: all is well. */
+const struct device *remoteproc_refused_device(const struct remoteproc *remoteproc);
+
 /* Somebody asks how it is: look. */
 void remoteproc_refresh(struct remoteproc *remoteproc);
 

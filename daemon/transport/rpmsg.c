@@ -65,7 +65,7 @@ static const char *policy_name(const struct remoteproc *remoteproc)
 {
 	const struct policy_device *policy;
 
-	for (size_t i = 0; (policy = policy_device_at(rpmsg.broker->policy, i)); i++)
+	for (size_t i = 0; (policy = policy_device_at(rpmsg.broker->device_policy, i)); i++)
 		if (speaks_of(policy, remoteproc))
 			return policy->name;
 	return NULL;
@@ -85,7 +85,7 @@ static struct device *device_named(const char *name)
  * meant for another. */
 static bool is_free(const char *name)
 {
-	const struct policy_device *policy = policy_device(rpmsg.broker->policy, name);
+	const struct policy_device *policy = policy_device(rpmsg.broker->device_policy, name);
 
 	return !device_named(name) && !policy->remoteproc &&
 	       (!policy->transport || !strcmp(policy->transport, rpmsg_transport.name));
@@ -143,7 +143,7 @@ static void declare_devices(void)
 {
 	const struct policy_device *policy;
 
-	for (size_t i = 0; (policy = policy_device_at(rpmsg.broker->policy, i)); i++) {
+	for (size_t i = 0; (policy = policy_device_at(rpmsg.broker->device_policy, i)); i++) {
 		struct remoteproc *remoteproc;
 
 		if (policy->lifecycle == POLICY_EXTERNAL || !policy->transport ||

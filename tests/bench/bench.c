@@ -70,6 +70,16 @@ static const struct figure figures[FIGURES] = {
 	[CPU_OVER_SOCKET] = {"cpu_over_socket", "ratio", AT_MOST, 1},
 	[OPEN_CLOSE_PER_SECOND] = {"open_close_per_second", "1/s", AT_LEAST, 20000},
 	[OPEN_CLOSE_PRIVATE_PER_SECOND] = {"open_close_private_per_second", "1/s", AT_LEAST, 500},
+	[CONNECT_PER_SECOND] = {"connect_per_second", "1/s", NO_TARGET, 0},
+	[POLICY_LOAD_10K_MS] = {"policy_load_10k_ms", "ms", AT_MOST, 100},
+	[POLICY_DECISION_10K_US] = {"policy_decision_10k_us", "us", AT_MOST, 2},
+	[POLICY_DECISION_100_US] = {"policy_decision_100_us", "us", AT_MOST, 0.5},
+	[POLICY_OPEN_10] = {"policy_open_10_p50", "us", NO_TARGET, 0},
+	[POLICY_OPEN_10K] = {"policy_open_10k_p50", "us", NO_TARGET, 0},
+	[POLICY_OPEN_10K_OVER_10] = {"policy_open_10k_over_10", "ratio", AT_MOST, 1.1},
+	[POLICY_RELOAD_STALL_P99_MS] = {"policy_reload_stall_p99_ms", "ms", AT_MOST, 1},
+	[POLICY_CALL_P99_ALONE_MS] = {"policy_call_p99_alone_ms", "ms", NO_TARGET, 0},
+	[POLICY_RELOAD_P50_MS] = {"policy_reload_p50_ms", "ms", NO_TARGET, 0},
 	[IDLE_WAKEUPS_10S] = {"idle_wakeups_10s", "count", AT_MOST, 0},
 	[RSS_PER_SESSION_KIB] = {"rss_per_session_kib", "KiB", AT_MOST, 16},
 };
@@ -93,6 +103,8 @@ enum group_id {
 	CROWD,
 	COST,
 	SESSIONS,
+	POLICY,
+	RELOAD,
 	IDLE,
 	GROUPS,
 };
@@ -107,6 +119,8 @@ static const struct group groups[GROUPS] = {
 	[CROWD] = {"several clients", PIPELINED_8_PER_SECOND, measure_crowd, 0, 0},
 	[COST] = {"cost", CPU_PER_CALL, measure_cost, 0, 0},
 	[SESSIONS] = {"open and close", OPEN_CLOSE_PER_SECOND, measure_open_close, 0, 0},
+	[POLICY] = {"policy", POLICY_LOAD_10K_MS, measure_policy, 0, 0},
+	[RELOAD] = {"reload", POLICY_RELOAD_STALL_P99_MS, measure_reload, 0, 0},
 	[IDLE] = {"idle sessions", IDLE_WAKEUPS_10S, measure_idle, 1, 0},
 };
 

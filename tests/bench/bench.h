@@ -70,6 +70,18 @@ enum figure_id {
 	/* sessions.c */
 	OPEN_CLOSE_PER_SECOND,
 	OPEN_CLOSE_PRIVATE_PER_SECOND,
+	CONNECT_PER_SECOND,
+	/* policy.c */
+	POLICY_LOAD_10K_MS,
+	POLICY_DECISION_10K_US,
+	POLICY_DECISION_100_US,
+	POLICY_OPEN_10,
+	POLICY_OPEN_10K,
+	POLICY_OPEN_10K_OVER_10,
+	/* reload.c */
+	POLICY_RELOAD_STALL_P99_MS,
+	POLICY_CALL_P99_ALONE_MS,
+	POLICY_RELOAD_P50_MS,
 	/* idle.c */
 	IDLE_WAKEUPS_10S,
 	RSS_PER_SESSION_KIB,
@@ -99,6 +111,8 @@ void measure_pipelined(const struct service *service, double *figures);
 void measure_crowd(const struct service *service, double *figures);
 void measure_cost(const struct service *service, double *figures);
 void measure_open_close(const struct service *service, double *figures);
+void measure_policy(const struct service *service, double *figures);
+void measure_reload(const struct service *service, double *figures);
 void measure_idle(const struct service *service, double *figures);
 
 #endif

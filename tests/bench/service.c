@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: MIT
 #include "tests/bench/service.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,12 +42,27 @@ static struct {
 	char paths[4][FOLDER_BYTES]; /* or "" */
 } folders;
 
+static void remove_policy(const char *folder)
+{
+	char path[128];
+	struct dirent *entry;
+	DIR *directory;
+
+	snprintf(path, sizeof(path), "%s/policy", folder);
+	directory = opendir(path);
+	while (directory && (entry = readdir(directory)))
+		unlinkat(dirfd(directory), entry->d_name, 0);
+	if (directory)
+		closedir(directory);
+	rmdir(path);
+}
+
 static void remove_folder(char *folder)
 {
-	static const char *const files[] = {
-		"socket", "notify", "policy/bench.json", "policy", "bus", "bus.conf", "log", ""};
+	static const char *const files[] = {"socket", "notify", "bus", "bus.conf", "log", ""};
 	char path[128];
 
+	remove_policy(folder);
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		snprintf(path, sizeof(path), "%s/%s", folder, files[i]);
 		remove(path);
@@ -126,10 +145,7 @@ static void write_policy(const struct service *service, const char *policy)
 	char path[128];
 	FILE *file;
 
-	snprintf(path, sizeof(path), "%s/policy", service->directory);
-	if (mkdir(path, 0755) < 0)
-		die(path);
-	snprintf(path, sizeof(path), "%s/policy/bench.json", service->directory);
+	snprintf(path, sizeof(path), "%s/bench.json", service->policy);
 	file = fopen(path, "we");
 	if (!file || fputs(policy, file) < 0 || fclose(file) != 0)
 		die(path);
@@ -147,25 +163,45 @@ static void redirect_messages(const struct service *service)
 		die(path);
 }
 
+/* In the child: become that user, with the two capabilities that a service manager would leave for
+ * the program that tells who clients are (capabilities(7)). */
+static void become(uid_t uid)
+{
+	static const unsigned int kept[] = {CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH};
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+
+	if (setgroups(0, NULL) < 0 || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ||
+		setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0)
+		die("cannot become another user");
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		data[CAP_TO_INDEX(kept[i])].permitted |= CAP_TO_MASK(kept[i]);
+	data[0].inheritable = data[0].permitted;
+	/* Who is root in a container may lack them. */
+	if (syscall(SYS_capset, &header, data) < 0)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, kept[i], 0, 0);
+}
+
 /* In the child: become the broker. */
 static void exec_broker(const struct service *service, const char *notify, uid_t uid,
 	pid_t benchmark)
 {
 	char program[SERVICE_PATH_MAX], modules[SERVICE_PATH_MAX], softdsp[SERVICE_PATH_MAX];
-	char directory[128];
+	char who[SERVICE_PATH_MAX];
 
 	service_built(program, "dspbrokerd");
 	service_built(modules, "modules");
 	service_built(softdsp, "softdsp");
-	snprintf(directory, sizeof(directory), "%s/policy", service->directory);
+	service_built(who, "dspbroker-who");
 	setenv("NOTIFY_SOCKET", notify, 1);
-	if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 ||
-				      setresuid(uid, uid, uid) < 0))
-		die("cannot become another user");
+	if (geteuid() == 0 && uid != 0)
+		become(uid);
 	redirect_messages(service);
 	peer_follow(benchmark); /* a change of user would undo it */
-	execl(program, program, "--socket", service->socket, "--policy", directory, "--modules",
-		modules, "--softdsp", softdsp, NULL);
+	execl(program, program, "--socket", service->socket, "--policy", service->policy,
+		"--modules", modules, "--softdsp", softdsp, "--who", who, NULL);
 	die(program);
 }
 
@@ -187,19 +223,23 @@ static void wait_ready(const struct service *service, int sock)
 	}
 }
 
-void service_start(struct service *service, const char *policy, uid_t uid)
+void service_prepare(struct service *service, uid_t uid)
+{
+	folder_make(service->directory);
+	snprintf(service->socket, sizeof(service->socket), "%s/socket", service->directory);
+	snprintf(service->policy, sizeof(service->policy), "%s/policy", service->directory);
+	if (chmod(service->directory, 0755) < 0 || mkdir(service->policy, 0755) < 0 ||
+		(geteuid() == 0 && chown(service->directory, uid, uid) < 0))
+		die(service->directory);
+}
+
+void service_run(struct service *service, uid_t uid)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	pid_t benchmark = getpid();
 	int sock;
 
-	folder_make(service->directory);
-	if (chmod(service->directory, 0755) < 0 ||
-		(geteuid() == 0 && chown(service->directory, uid, uid) < 0))
-		die(service->directory);
-	snprintf(service->socket, sizeof(service->socket), "%s/socket", service->directory);
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify", service->directory);
-	write_policy(service, policy);
 	sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (sock < 0 || bind(sock, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 		chmod(address.sun_path, 0666) < 0)
@@ -211,6 +251,13 @@ void service_start(struct service *service, const char *policy, uid_t uid)
 		exec_broker(service, address.sun_path, uid, benchmark);
 	wait_ready(service, sock);
 	fd_close(sock);
+}
+
+void service_start(struct service *service, const char *policy, uid_t uid)
+{
+	service_prepare(service, uid);
+	write_policy(service, policy);
+	service_run(service, uid);
 }
 
 void service_stop(struct service *service)

@@ -19,6 +19,7 @@ struct service {
 	pid_t pid;
 	char directory[FOLDER_BYTES];
 	char socket[96];
+	char policy[96]; /* the folder of its policy files */
 };
 
 #define SERVICE_PATH_MAX PATH_MAX
@@ -31,6 +32,9 @@ void service_built(char path[SERVICE_PATH_MAX], const char *file);
 /* Start it with that text as its policy, as that user where we may; waits until it serves. Ends the
  * benchmark on failure, with the reason. */
 void service_start(struct service *service, const char *policy, uid_t uid);
+/* The same in two steps: in between somebody else writes the policy files. */
+void service_prepare(struct service *service, uid_t uid);
+void service_run(struct service *service, uid_t uid);
 /* Stop it; ends the benchmark if it did not end well. */
 void service_stop(struct service *service);
 /* Resident memory of the broker, bytes. */

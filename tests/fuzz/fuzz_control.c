@@ -31,6 +31,9 @@ static const struct {
 	[DSP_QUERY_CHANNEL] = {16, 0, 0, 0},
 	[DSP_QUERY_SESSION] = {16, 0, 0, 0},
 	[DSP_OPEN_MODULE] = {144, 1, 136, 8},
+	[DSP_RELOAD] = {8, 0, 0, 0},
+	[DSP_KICK] = {16, 0, 0, 0},
+	[DSP_POWER] = {48, 0, 44, 4},
 };
 
 static bool all_zero(const uint8_t *bytes, size_t n)
@@ -47,9 +50,16 @@ static bool allowed_memory(const uint8_t *words)
 	return words[0] <= 2 && all_zero(words + 1, 3) && (words[0] == 2 || all_zero(words + 4, 4));
 }
 
+static bool allowed_string(const uint8_t *field, size_t size)
+{
+	size_t length = strnlen((const char *)field, size);
+
+	return length < size && all_zero(field + length, size - length);
+}
+
 static bool allowed(const uint8_t *packet, size_t size, size_t n_fds)
 {
-	size_t opcode, length;
+	size_t opcode;
 
 	if (size < 8)
 		return false;
@@ -63,10 +73,11 @@ static bool allowed(const uint8_t *packet, size_t size, size_t n_fds)
 		return false;
 	if (opcode == DSP_ALLOC)
 		return allowed_memory(packet + 16);
-	if (opcode != DSP_OPEN && opcode != DSP_OPEN_MODULE)
-		return true;
-	length = strnlen((const char *)packet + 8, 128);
-	return length < 128 && all_zero(packet + 8 + length, 128 - length);
+	if (opcode == DSP_POWER)
+		return allowed_string(packet + 8, 32);
+	if (opcode == DSP_OPEN || opcode == DSP_OPEN_MODULE)
+		return allowed_string(packet + 8, 128);
+	return true;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

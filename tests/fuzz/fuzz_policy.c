@@ -79,7 +79,7 @@ static void ask(const struct policy *policy, const struct identity *who)
 	bool budget = policy_budget(policy, who, &limits);
 
 	for (size_t i = 0; i < ARRAY_SIZE(channels); i++) {
-		policy_decide(policy, who, channels[i], &decision);
+		policy_decide(policy, who, POLICY_OPEN, channels[i], &decision);
 		require(decision.rule && strlen(decision.rule) > 0);
 		require(decision.allowed == (decision.limits != NULL));
 		require(!decision.share_domain || decision.allowed);
@@ -176,7 +176,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		{.uid = 1000, .gid = 1000},
 		{.uid = 1, .gid = 2, .groups = groups, .n_groups = ARRAY_SIZE(groups)},
 	};
-	_cleanup_(policy_freep) struct policy *policy = NULL;
+	_cleanup_(policy_unrefp) struct policy *policy = NULL;
 	struct policy_note error;
 	int r = policy_parse(&policy, "fuzz.json", (const char *)data, size, &error, check_note,
 		NULL);

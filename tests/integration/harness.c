@@ -79,7 +79,7 @@ bool harness_has_files(void)
 
 const char *harness_program(const char *name)
 {
-	static char paths[4][PATH_MAX];
+	static char paths[8][PATH_MAX];
 	static unsigned int next;
 	char *path = paths[next++ % ARRAY_SIZE(paths)];
 
@@ -116,7 +116,8 @@ static void run_program(const char *const *argv)
 /* A build may lie where the other users must not look, so copy what they run. */
 static void make_stage(void)
 {
-	static const char *const names[] = {"dspbrokerd", "softdsp", "dspctl", "modules"};
+	static const char *const names[] = {
+		"dspbrokerd", "dspbroker-who", "softdsp", "dspctl", "modules"};
 	const char *build = getenv("DSP_BUILD"), *copy[ARRAY_SIZE(names) + 5] = {"cp", "-r", "--"};
 	char paths[ARRAY_SIZE(names)][PATH_MAX];
 
@@ -177,17 +178,23 @@ void harness_prepare(struct harness *harness)
 	must(prctl(PR_SET_CHILD_SUBREAPER, 1));
 }
 
+void harness_set_policy(const struct harness *harness, const char *policy)
+{
+	char path[sizeof(harness->policy) + 16], fresh[sizeof(path) + 8];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/test.json", harness->policy);
+	snprintf(fresh, sizeof(fresh), "%s.new", path);
+	file = fopen(fresh, "we");
+	require(file && fputs(policy, file) >= 0 && fclose(file) == 0);
+	must(rename(fresh, path));
+}
+
 /* Once: a broker that is started again finds what is there. */
 static void write_policy(const struct harness *harness, const char *policy)
 {
-	char path[sizeof(harness->policy) + 16];
-	FILE *file;
-
-	if (mkdir(harness->policy, 0755) < 0 || !policy)
-		return;
-	snprintf(path, sizeof(path), "%s/test.json", harness->policy);
-	file = fopen(path, "we");
-	require(file && fputs(policy, file) >= 0 && fclose(file) == 0);
+	if (mkdir(harness->policy, 0755) == 0 && policy)
+		harness_set_policy(harness, policy);
 }
 
 /* In the child: what sd_listen_fds(3) expects. */
@@ -210,12 +217,13 @@ static const char *either(const char *given, const char *otherwise)
 /* In the child. */
 static void exec_broker(const struct harness *harness, const struct harness_options *options)
 {
-	const char *argv[14] = {harness_program("dspbrokerd"), "--policy", harness->policy,
+	const char *argv[18] = {harness_program("dspbrokerd"), "--policy", harness->policy,
 		"--modules", either(options->modules, harness_program("modules")), "--softdsp",
 		either(options->softdsp, harness_program("softdsp")), "--coredumps",
-		either(options->coredumps, harness->coredumps)};
+		either(options->coredumps, harness->coredumps), "--who",
+		harness_program("dspbroker-who")};
 	char address[PATH_MAX];
-	size_t n = 9;
+	size_t n = 11;
 	int log = must(open(harness->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
 
 	must(dup2(log, STDOUT_FILENO));
@@ -228,6 +236,8 @@ static void exec_broker(const struct harness *harness, const struct harness_opti
 	} else {
 		process_become(BROKER_UID, NULL, 0);
 	}
+	if (options->watch_policy)
+		argv[n++] = "--watch-policy";
 	if (options->activated) {
 		hand_over(options->activated);
 	} else {
@@ -275,7 +285,7 @@ static void take_down(struct harness *harness, int *status)
 	const char *log;
 
 	require_soon(has_ended(harness, status));
-	require_soon(process_count_children(getpid(), NULL) == 0);
+	require_soon(process_count_children(getpid(), NULL, NULL) == 0);
 	log = process_read_text(harness->log);
 	require(!strstr(log, "Sanitizer") && !strstr(log, "runtime error"));
 	harness->notify = fd_close(harness->notify);
@@ -387,13 +397,13 @@ pid_t harness_supervisor(const struct harness *harness)
 {
 	pid_t pid = 0;
 
-	require_eq(process_count_children(harness->pid, &pid), 1);
+	require_eq(process_count_children(harness->pid, "softdsp", &pid), 1);
 	return pid;
 }
 
 size_t harness_domains(const struct harness *harness)
 {
-	return process_count_children(harness_supervisor(harness), NULL);
+	return process_count_children(harness_supervisor(harness), NULL, NULL);
 }
 
 int harness_run_program(const char *program, uid_t uid, const char **output,

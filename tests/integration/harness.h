@@ -126,6 +126,7 @@ struct harness_options {
 	const char *user;      /* start it as root, to become that account; NULL: as BROKER_UID */
 	const char *coredumps; /* where to save core dumps; NULL: at harness->coredumps */
 	int activated;         /* a listening socket to be handed over instead; 0: none */
+	bool watch_policy;     /* it reads its policy again when that changes */
 };
 
 struct harness {
@@ -146,8 +147,12 @@ bool harness_has_users(void);
 /* May the broker open enough for what LIMIT_USER_FDS promises one user? If not, it says so. */
 bool harness_has_files(void);
 /* A path in the folder that holds the programs and modules under test, where every user may look:
- * "dspbrokerd", "softdsp", "dspctl", "modules". Static, overwritten by the fourth call after. */
+ * "dspbrokerd", "dspbroker-who", "softdsp", "dspctl", "modules". Static, overwritten by the eighth
+ * call after. */
 const char *harness_program(const char *name);
+
+/* Put another text in the place of its policy file, in one step. */
+void harness_set_policy(const struct harness *harness, const char *policy);
 
 /* Start a broker and wait until it is ready. */
 void harness_start(struct harness *harness, const char *policy);

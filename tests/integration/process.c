@@ -113,7 +113,24 @@ static bool read_stat(const char *pid, char *state, pid_t *parent)
 	return after_name && sscanf(after_name, ") %c %d", state, parent) == 2;
 }
 
-size_t process_count_children(pid_t of, pid_t *one)
+/* The kernel's short name of it. */
+static bool has_name(const char *process, const char *name)
+{
+	char path[300], comm[32] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%s/comm", process);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (!fgets(comm, sizeof(comm), file))
+		*comm = '\0';
+	fclose(file);
+	comm[strcspn(comm, "\n")] = '\0';
+	return strcmp(comm, name) == 0;
+}
+
+size_t process_count_children(pid_t of, const char *name, pid_t *one)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
@@ -125,6 +142,8 @@ size_t process_count_children(pid_t of, pid_t *one)
 		char state;
 
 		if (pid <= 0 || !read_stat(entry->d_name, &state, &parent) || parent != of)
+			continue;
+		if (name && !has_name(entry->d_name, name))
 			continue;
 		if (of == getpid() && child_entry(pid))
 			continue;

@@ -31,9 +31,10 @@ void process_become(uid_t uid, const gid_t *groups, size_t n_groups);
 /* Children of this test that are meant to be there: brokers and clients that run. */
 void process_add(pid_t pid);
 void process_remove(pid_t pid);
-/* Processes whose parent this is, with the pid of one (may be NULL). When it is ourselves, those
+/* Processes whose parent this is, those called @name or (NULL) all, with the pid of one (may be
+ * NULL). When it is ourselves, those
  * that have ended are taken away, and those that are meant to be there do not count. */
-size_t process_count_children(pid_t of, pid_t *one);
+size_t process_count_children(pid_t of, const char *name, pid_t *one);
 
 /* @what is for the message when nothing comes. */
 void process_await_input(int fd, const char *what);

@@ -26,6 +26,9 @@ static const struct {
 	[DSP_QUERY_CHANNEL] = {16, 0},
 	[DSP_QUERY_SESSION] = {16, 0},
 	[DSP_OPEN_MODULE] = {144, 1},
+	[DSP_RELOAD] = {8, 0},
+	[DSP_KICK] = {16, 0},
+	[DSP_POWER] = {48, 0},
 };
 
 static bool is_request(uint16_t opcode)
@@ -138,6 +141,7 @@ static void fill_reserved(void *harness)
 	struct dsp_alloc alloc = {.size = 4096};
 	struct dsp_import import = {};
 	struct dsp_close close_ = {};
+	struct dsp_power_request power = {.device = "soft0"};
 	struct dsp_free free_ = {};
 	struct dsp_open open_;
 	struct raw raw;
@@ -156,6 +160,7 @@ static void fill_reserved(void *harness)
 	POISON(&raw, DSP_CLOSE, close_, reserved);
 	POISON(&raw, DSP_OPEN_MODULE, open_, flags);
 	POISON(&raw, DSP_OPEN_MODULE, open_, reserved);
+	POISON(&raw, DSP_POWER, power, reserved);
 	POISON(&raw, DSP_ALLOC, alloc, memory);
 	POISON(&raw, DSP_ALLOC, alloc, session);
 	POISON(&raw, DSP_IMPORT, import, flags);

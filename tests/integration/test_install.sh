@@ -30,6 +30,7 @@ for file in sbin/dspbrokerd bin/dspctl libexec/dspbroker/softdsp lib/libdspbroke
 	lib/libdspbroker.so lib/libdspbroker.a lib/dspbroker/modules/libdenoise_skel.so \
 	include/dspbroker.h lib/systemd/system/dspbrokerd.socket lib/sysusers.d/dspbroker.conf \
 	lib/tmpfiles.d/dspbroker.conf lib/udev/rules.d/72-dspbroker.rules \
+	lib/systemd/catalog/dspbroker.catalog \
 	share/man/man1/dspctl.1 share/man/man8/dspbrokerd.8; do
 	[ -e "$prefix/$file" ] || { echo "not installed: $file"; exit 1; }
 done

@@ -394,11 +394,11 @@ START_TEST(what_a_module_logs_is_in_the_log_with_whose_it_is)
 {
 	client_run(ALICE, log_some, "hello\nand \x1b[31m\x07\xff goodbye");
 	client_run(BOB, log_some, "hello from Bob");
-	require(harness_logged(&harness, "cdsp, uid 60711, cdsp/probe: remote:1: hello\n"));
+	require(harness_logged(&harness, "cdsp, uid 60711, cdsp/probe: remote:1: hello\""));
 	require(harness_logged(&harness,
-		"cdsp, uid 60711, cdsp/probe: remote:2: and ?[31m?? goodbye\n"));
+		"cdsp, uid 60711, cdsp/probe: remote:2: and ?[31m?? goodbye\""));
 	require(harness_logged(&harness,
-		"cdsp, uid 60712, cdsp/probe: remote:1: hello from Bob\n"));
+		"cdsp, uid 60712, cdsp/probe: remote:1: hello from Bob\""));
 }
 END_TEST
 
@@ -417,8 +417,8 @@ START_TEST(what_a_domain_has_no_right_to_is_in_the_log)
 {
 	client_run(ALICE, ask_for_secrets, NULL);
 	require(harness_logged(&harness,
-		"cdsp, uid 60711, cdsp/probe: no right to " OUTSIDE "/secret\n"));
-	require(harness_logged(&harness, "cdsp, uid 60711, cdsp/probe: no right to link\n"));
+		"cdsp, uid 60711, cdsp/probe: no right to " OUTSIDE "/secret\""));
+	require(harness_logged(&harness, "cdsp, uid 60711, cdsp/probe: no right to link\""));
 }
 END_TEST
 
@@ -461,12 +461,12 @@ START_TEST(a_module_that_logs_too_much_is_cut_short_and_others_are_not)
 	client_start(&client, ALICE, log_too_much, NULL);
 	client_await(&client, 'f');
 	for (int i = 0; i < FLOOD; i++) {
-		snprintf(line, sizeof(line), "uid 60711, cdsp/probe: remote:1: flood %d.\n", i);
+		snprintf(line, sizeof(line), "uid 60711, cdsp/probe: remote:1: flood %d.\"", i);
 		n += harness_logged(&harness, line);
 	}
 	require(n >= 10 && n < FLOOD / 2);
 	client_run(BOB, log_some, "Bob's first line");
-	require(harness_logged(&harness, "uid 60712, cdsp/probe: remote:1: Bob's first line\n"));
+	require(harness_logged(&harness, "uid 60712, cdsp/probe: remote:1: Bob's first line\""));
 	require_soon(says_what_is_missing(&client));
 	client_kill(&client);
 }

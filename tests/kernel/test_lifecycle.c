@@ -299,6 +299,77 @@ START_TEST(the_next_broker_goes_on_with_one_that_runs_on)
 }
 END_TEST
 
+/* Whatever is loaded there, it is on the word of an administrator that it goes and comes. */
+START_TEST(an_administrator_stops_and_starts_what_somebody_else_controls)
+{
+	struct dspbroker *broker = begin(POLICY_DEVICE(""));
+	struct dspbroker_session *session = open_channel(broker, CHANNEL);
+	const char *output;
+
+	require_eq(harness_dspctl(&harness, ALICE, &output, "stop", DEVICE), 3);
+	require_text(output, "stop " DEVICE " is denied to uid");
+	forget_events(broker);
+	require_eq(dspbroker_device_power(broker, DEVICE, DSPBROKER_POWER_STOP), 0);
+	sees(broker, DSPBROKER_STATE_OFFLINE, 0);
+	require(is("offline"));
+	require(dspbroker_send(session, "x", 1, 0) > 0);
+	dspbroker_session_close(session);
+	require_eq(harness_dspctl(&harness, 0, &output, "stop", DEVICE), 0); /* it is */
+	require_eq(harness_dspctl(&harness, 0, &output, "start", DEVICE), 0);
+	sees(broker, DSPBROKER_STATE_RUNNING, 1);
+	require_soon(is_listed(broker, CHANNEL));
+	works(broker);
+	end(broker);
+	require(is("running"));
+}
+END_TEST
+
+START_TEST(what_an_administrator_stopped_no_session_starts)
+{
+	struct dspbroker_session *session;
+	struct dspbroker *broker;
+
+	be_offline();
+	broker = begin(LIFECYCLE("on-demand", ", \"idle_ms\": 100"));
+	session = open_channel(broker, CHANNEL);
+	require_eq(dspbroker_device_power(broker, DEVICE, DSPBROKER_POWER_STOP), 0);
+	require_soon(both_say(broker, DSPBROKER_STATE_OFFLINE));
+	dspbroker_session_close(session);
+	for (int i = 0; i < 3; i++) {
+		require_eq(dspbroker_session_open(broker, &session, CHANNEL),
+			DSPBROKER_DEVICE_DOWN);
+		require_text(dspbroker_message(), "an administrator has stopped");
+		require(is("offline"));
+	}
+	require_eq(dspbroker_device_power(broker, DEVICE, DSPBROKER_POWER_START), 0);
+	require_soon(is("running"));
+	require_soon(is("offline")); /* nobody came */
+	works(broker);
+	require_soon(both_say(broker, DSPBROKER_STATE_OFFLINE));
+	end(broker);
+}
+END_TEST
+
+START_TEST(what_is_always_to_run_stays_stopped_until_an_administrator_starts_it)
+{
+	struct dspbroker *broker;
+
+	be_offline();
+	broker = begin(LIFECYCLE("always", ""));
+	require_soon(is("running") && is_listed(broker, CHANNEL));
+	for (int i = 0; i < 3; i++) {
+		works(broker);
+		require_eq(dspbroker_device_power(broker, DEVICE, DSPBROKER_POWER_STOP), 0);
+		require_soon(both_say(broker, DSPBROKER_STATE_OFFLINE));
+		require_eq(dspbroker_device_power(broker, DEVICE, DSPBROKER_POWER_START), 0);
+		require_soon(both_say(broker, DSPBROKER_STATE_RUNNING) &&
+			     is_listed(broker, CHANNEL));
+	}
+	end(broker);
+	require(is("offline"));
+}
+END_TEST
+
 START_TEST(firmware_that_does_not_start_is_named_to_who_wants_the_channel)
 {
 	struct dspbroker_session *session;
@@ -371,6 +442,9 @@ static Suite *suite(void)
 		ARRAY_SIZE(ways_to_end));
 	tcase_add_loop_test(tcase, or_runs_on_if_policy_says_so, 0, ARRAY_SIZE(ways_to_end));
 	tcase_add_test(tcase, the_next_broker_goes_on_with_one_that_runs_on);
+	tcase_add_test(tcase, an_administrator_stops_and_starts_what_somebody_else_controls);
+	tcase_add_test(tcase, what_an_administrator_stopped_no_session_starts);
+	tcase_add_test(tcase, what_is_always_to_run_stays_stopped_until_an_administrator_starts_it);
 	tcase_add_test(tcase, firmware_that_does_not_start_is_named_to_who_wants_the_channel);
 	tcase_add_test(tcase, an_iommu_isolates_it_and_that_is_shown);
 	suite_add_tcase(suite, tcase);

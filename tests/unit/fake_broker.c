@@ -35,7 +35,7 @@ int fake_memory_new(size_t size, bool seal, char **mapping)
 
 /* Requests. */
 
-static void refuse(struct fake_broker *fake, uint32_t serial, enum dsp_status status,
+void fake_refuse(struct fake_broker *fake, uint32_t serial, enum dsp_status status,
 	const char *rule, uint64_t limit, const char *text)
 {
 	struct dsp_error error = {
@@ -62,7 +62,8 @@ static void handle_hello(struct fake_broker *fake, const struct dsp_hello *hello
 	int fds[DSP_HELLO_REPLY_FDS], ends[2] = {-1, -1};
 
 	if (lie == FAKE_HELLO_REFUSED) {
-		refuse(fake, hello->header.serial, DSP_OVER_LIMIT, "", 3, "too many connections");
+		fake_refuse(fake, hello->header.serial, DSP_OVER_LIMIT, "", 3,
+			"too many connections");
 		fake_hang_up(fake);
 		return;
 	}
@@ -120,12 +121,12 @@ static void doom(struct fake_broker *fake, const struct dsp_open *open)
 
 static void deny(struct fake_broker *fake, const struct dsp_open *open)
 {
-	refuse(fake, open->header.serial, DSP_DENIED, "nobody", 0, "this is not for you");
+	fake_refuse(fake, open->header.serial, DSP_DENIED, "nobody", 0, "this is not for you");
 }
 
 static void limit(struct fake_broker *fake, const struct dsp_open *open)
 {
-	refuse(fake, open->header.serial, DSP_OVER_LIMIT, "", 7, "too many sessions");
+	fake_refuse(fake, open->header.serial, DSP_OVER_LIMIT, "", 7, "too many sessions");
 }
 
 static void answer_later(struct fake_broker *fake, const struct dsp_open *open)
@@ -264,6 +265,7 @@ static void handle_query(struct fake_broker *fake, const union dsp_request *requ
 		record.session.received = UINT64_MAX;
 		record.session.dropped = 3;
 		record.session.queued = 2;
+		fake_describe_gap(&request->query, &record.session);
 	}
 	fake_send(fake, &record,
 		wire_reply_size(opcode) - (request->query.after == FAKE_SHORT_LIST ? 8 : 0));
@@ -279,9 +281,11 @@ void fake_complete(struct fake_broker *fake, const struct dsp_entry *entry, uint
 		.status = status,
 		.result = result,
 		.detail = detail,
+		.limit = fake->limit,
 		.busy_ns = 1000,
 	};
 
+	fake->limit = 0;
 	MUST(fake->in_flight > 0);
 	fake->in_flight--;
 	if (entry->op == DSP_OP_SEND && status == DSP_OK)
@@ -316,9 +320,11 @@ static void echo(struct fake_broker *fake, const struct dsp_entry *entry)
 
 static void fail(struct fake_broker *fake, const struct dsp_entry *entry)
 {
-	uint32_t words[3];
+	uint32_t words[4] = {};
 
-	memcpy(words, fake_memory(fake, &entry->args[0]), sizeof(words));
+	memcpy(words, fake_memory(fake, &entry->args[0]),
+		MIN(entry->args[0].length, sizeof(words)));
+	fake->limit = words[3];
 	fake_complete(fake, entry, words[0], (int32_t)words[1], words[2]);
 }
 
@@ -579,6 +585,8 @@ static void serve_socket(struct fake_broker *fake)
 			close_session(fake, &request.close);
 		else if (request.header.opcode == DSP_FREE)
 			fake_send(fake, &reply, sizeof(reply));
+		else if (request.header.opcode >= DSP_RELOAD)
+			fake_administration(fake, &request);
 		else if (request.header.opcode >= DSP_QUERY_DEVICE)
 			handle_query(fake, &request);
 		else

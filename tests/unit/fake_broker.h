@@ -15,7 +15,7 @@ enum fake_method {
 	FAKE_HOLD,     /* completed by RELEASE, CANCEL or the session's end; result: its method */
 	FAKE_HOLD_FIRMLY, /* the same, but cannot be cancelled */
 	FAKE_RELEASE,     /* completes first what is held, the newest first, then itself */
-	FAKE_FAIL,        /* input 0: status, result, detail */
+	FAKE_FAIL,        /* input 0: status, result, detail, limit */
 	FAKE_EVENTS,      /* sends as many device events as the u32 of input 0 says */
 	FAKE_NEWS,     /* sends one each of the events that carry no session; see fake_broker.c */
 	FAKE_LAST,     /* hangs up as soon as it is complete */
@@ -106,6 +106,18 @@ enum fake_size {
 		1, 1, 0, 1, 256 << 10, 16, 0x8c68, 0, 0, 1, UINT32_MAX, 0 \
 	}
 
+/* Records of sessions behind this one up to FAKE_GAP_END are not for this client, as two replies
+ * tell; then comes one that is. */
+#define FAKE_GAP_BEGIN 60
+#define FAKE_GAP_END   80
+
+/* A session that can be ended, and a device that can be started; of others it knows nothing. The
+ * second RELOAD finds wrong files. */
+#define FAKE_KICKABLE 7
+#define FAKE_SWITCH   "rpmsg0"
+#define FAKE_RULES    12
+#define FAKE_REVOKED  3
+
 #define FAKE_SHORT_LIST 50 /* the record after this one is too short */
 
 enum fake_hello {
@@ -146,6 +158,8 @@ struct fake_origin {
 	uint32_t memory, session;
 };
 struct fake_origin fake_broker_origin(const struct fake_broker *fake);
+/* What the last POWER asked for; 0: there was none. */
+uint32_t fake_broker_power(const struct fake_broker *fake);
 /* Ends its thread; NULL-safe, returns NULL. */
 struct fake_broker *fake_broker_stop(struct fake_broker *fake);
 

@@ -21,6 +21,8 @@ struct fake_broker {
 	int sock, doorbell, notify, quit;
 	_Atomic unsigned int kicks, modules;
 	_Atomic uint32_t memory, session; /* of the last ALLOC */
+	_Atomic uint32_t power;           /* of the last POWER */
+	unsigned int reloads;
 	struct dsp_ring ring;
 	char *area;
 	size_t area_size;
@@ -33,6 +35,7 @@ struct fake_broker {
 	struct dsp_open later;      /* its serial is 0 when there is none */
 	uint32_t n_sessions;
 	struct list message_sessions;
+	uint32_t limit; /* of the next completion */
 	bool deaf, hung_up;
 	pthread_t thread;
 };
@@ -43,6 +46,8 @@ struct fake_broker {
 int fake_memory_new(size_t size, bool seal, char **mapping);
 void fake_send(struct fake_broker *fake, const void *packet, size_t size);
 void fake_hang_up(struct fake_broker *fake);
+void fake_refuse(struct fake_broker *fake, uint32_t serial, enum dsp_status status,
+	const char *rule, uint64_t limit, const char *text);
 char *fake_memory(struct fake_broker *fake, const struct dsp_arg *arg);
 void fake_complete(struct fake_broker *fake, const struct dsp_entry *entry, uint32_t status,
 	int32_t result, uint32_t detail);
@@ -51,6 +56,13 @@ void fake_publish(struct fake_broker *fake);
 void fake_hold(struct fake_broker *fake, const struct dsp_entry *entry);
 void fake_let_go(struct fake_broker *fake, uint32_t session, enum dsp_status status);
 bool fake_holds(const struct fake_broker *fake, uint32_t session);
+
+/* fake_administration.c */
+
+/* A RELOAD, a KICK or a POWER. */
+void fake_administration(struct fake_broker *fake, const union dsp_request *request);
+/* Behind FAKE_GAP_BEGIN there are sessions that are not for this client to see. */
+void fake_describe_gap(const struct dsp_query *query, struct dsp_session_record *record);
 
 /* fake_buffer.c */
 

@@ -55,6 +55,7 @@ static void start_broker(struct machine *machine)
 	ck_assert_int_eq(workers_new(&broker->workers, broker->loop, WORKER_THREADS), 0);
 	ck_assert_int_eq(policy_load(&broker->policy, NULL, 0, &(struct policy_note){}, NULL, NULL),
 		0);
+	broker->device_policy = broker->policy;
 }
 
 void machine_start(struct machine *machine)
@@ -87,7 +88,7 @@ void machine_stop(struct machine *machine)
 
 	machine_end_broker(machine, false);
 	loop_free(broker->loop);
-	policy_free(broker->policy);
+	policy_unref(broker->policy);
 	nftw(machine->root, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 	become(0);
 }

@@ -40,7 +40,7 @@ struct policy_decision decide(const struct policy *policy, uid_t uid, gid_t gid,
 	struct identity who = {.uid = uid, .gid = gid};
 	struct policy_decision decision;
 
-	policy_decide(policy, &who, channel, &decision);
+	policy_decide(policy, &who, POLICY_OPEN, channel, &decision);
 	return decision;
 }
 

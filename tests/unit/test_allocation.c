@@ -5,23 +5,14 @@
  */
 #include <check.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
-#include "daemon/broker.h"
-#include "daemon/client.h"
-#include "daemon/device.h"
 #include "daemon/limits.h"
 #include "daemon/memory.h"
-#include "daemon/scheduler.h"
-#include "daemon/session.h"
-#include "daemon/transport/transport.h"
-#include "daemon/user.h"
 #include "daemon/worker.h"
-#include "protocol/sock.h"
 #include "tests/suite.h"
+#include "tests/unit/app_rig.h"
 
 #define PAGE    4096
 #define BYTES   (64 * PAGE) /* that the client may have */
@@ -32,9 +23,6 @@ static const char policy_text[] =
 	"{\"version\": 1, \"rules\": [{\"name\": \"all\", \"action\": \"allow\","
 	" \"match\": {\"users\": [\"*\"]}, \"channels\": [\"test/*\"],"
 	" \"limits\": {\"bytes\": 262144, \"buffers\": 32}}]}";
-
-static struct broker broker;
-static const struct broker_options options;
 
 /* The transport. */
 
@@ -89,14 +77,9 @@ static int end_memory_alloc(int node, uint64_t size, int *out)
 	return size == BROKEN ? -ENOMEM : memory_new_memfd(size, out);
 }
 
-static void end_remove(struct device *device)
-{
-	(void)device;
-}
-
 static const struct transport_ops end_ops = {
 	.name = "test",
-	.remove = end_remove,
+	.remove = daemon_remove_device,
 	.open = end_open,
 	.close = end_close,
 	.submit = end_submit,
@@ -104,19 +87,12 @@ static const struct transport_ops end_ops = {
 	.memory_alloc = end_memory_alloc,
 };
 
-static bool readable(int fd)
-{
-	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
-
-	return poll(&pollfd, 1, 0) == 1;
-}
-
 static void await_begun(void)
 {
 	char byte;
 
-	while (!readable(end.begun[0]))
-		ck_assert_int_eq(loop_turn(broker.loop, false), 0);
+	while (!app_readable(end.begun[0]))
+		daemon_turn(false);
 	ck_assert_int_eq(read(end.begun[0], &byte, 1), 1);
 }
 
@@ -126,79 +102,21 @@ static void let_go(unsigned int n)
 		ck_assert_int_eq(write(end.gate[1], "", 1), 1);
 }
 
-/* A client, by hand. */
+/* The client. */
 
-static struct {
-	int sock;
-	uint32_t serial;
-	uint32_t session; /* on a channel that takes calls */
-} app;
-
-union reply {
-	struct dsp_header header;
-	struct dsp_error error;
-	struct dsp_open_reply open;
-	struct dsp_buffer_reply buffer;
-	char bytes[DSP_MESSAGE_MAX];
-};
-
-/* The next packet that is no event; the broker runs until there is one. */
-static union reply next_packet(struct sock_fds *fds)
-{
-	union reply reply = {};
-
-	do {
-		while (!readable(app.sock))
-			ck_assert_int_eq(loop_turn(broker.loop, true), 0);
-		ck_assert_int_gt(sock_receive(app.sock, &reply, sizeof(reply), fds, MSG_DONTWAIT),
-			0);
-	} while (reply.header.opcode & DSP_EVENT);
-	return reply;
-}
-
-/* Send a request and return its serial. */
-static uint32_t ask(uint16_t opcode, void *request, size_t size)
-{
-	struct dsp_header *header = request;
-
-	*header = (struct dsp_header){.opcode = opcode, .serial = ++app.serial};
-	ck_assert_int_eq(sock_send(app.sock, request, size, NULL, 0, 0), 0);
-	return app.serial;
-}
-
-static union reply exchange(uint16_t opcode, void *request, size_t size)
-{
-	_cleanup_(sock_fds_close) struct sock_fds fds = {};
-	uint32_t serial = ask(opcode, request, size);
-	union reply reply = next_packet(&fds);
-
-	ck_assert_uint_eq(reply.header.serial, serial);
-	return reply;
-}
-
-static uint32_t open_channel(const char *channel)
-{
-	struct dsp_open request = {};
-	union reply reply;
-
-	wire_string_set(request.channel, sizeof(request.channel), channel);
-	reply = exchange(DSP_OPEN, &request, sizeof(request));
-	ck_assert_uint_eq(reply.header.opcode, DSP_OPEN | DSP_REPLY);
-	return reply.open.session;
-}
+static uint32_t session; /* on a channel that takes calls */
 
 static uint32_t ask_for(uint64_t size)
 {
-	struct dsp_alloc request = {
-		.size = size, .memory = DSP_MEMORY_DEVICE, .session = app.session};
+	struct dsp_alloc request = {.size = size, .memory = DSP_MEMORY_DEVICE, .session = session};
 
-	return ask(DSP_ALLOC, &request, sizeof(request));
+	return app_ask(DSP_ALLOC, &request, sizeof(request));
 }
 
-static void is_refused(uint64_t size, uint32_t session, enum dsp_status status)
+static void is_refused(uint64_t size, uint32_t of, enum dsp_status status)
 {
-	struct dsp_alloc request = {.size = size, .memory = DSP_MEMORY_DEVICE, .session = session};
-	union reply reply = exchange(DSP_ALLOC, &request, sizeof(request));
+	struct dsp_alloc request = {.size = size, .memory = DSP_MEMORY_DEVICE, .session = of};
+	union app_packet reply = app_exchange(DSP_ALLOC, &request, sizeof(request), NULL);
 
 	ck_assert_uint_eq(reply.header.opcode, DSP_ERROR);
 	ck_assert_uint_eq(reply.error.status, status);
@@ -209,7 +127,7 @@ static void is_refused(uint64_t size, uint32_t session, enum dsp_status status)
 static uint32_t gets(uint32_t serial, uint64_t size)
 {
 	_cleanup_(sock_fds_close) struct sock_fds fds = {};
-	union reply reply = next_packet(&fds);
+	union app_packet reply = app_next(&fds);
 	struct stat st;
 
 	ck_assert_uint_eq(reply.header.opcode, DSP_ALLOC | DSP_REPLY);
@@ -225,7 +143,7 @@ static void free_buffer(uint32_t buffer)
 {
 	struct dsp_free request = {.buffer = buffer};
 
-	ck_assert_uint_eq(exchange(DSP_FREE, &request, sizeof(request)).header.opcode,
+	ck_assert_uint_eq(app_exchange(DSP_FREE, &request, sizeof(request), NULL).header.opcode,
 		DSP_FREE | DSP_REPLY);
 }
 
@@ -236,88 +154,30 @@ static uint64_t used(enum quota_kind kind)
 
 /* Everything. */
 
-static void start_broker(void)
-{
-	struct policy_note error;
-
-	broker = (struct broker){.options = &options, .quota = {.owner = "broker"}};
-	for (int kind = 0; kind < QUOTA_KINDS; kind++)
-		broker.quota.limit[kind] = UINT64_MAX;
-	list_init(&broker.listeners);
-	list_init(&broker.users);
-	list_init(&broker.devices);
-	list_init(&broker.clients);
-	list_init(&broker.dirty);
-	list_init(&broker.sessions);
-	call_pool_init(&broker.calls);
-	ck_assert_int_eq(loop_new(&broker.loop), 0);
-	broker.event = loop_event(broker.loop);
-	ck_assert_int_eq(workers_new(&broker.workers, broker.loop, WORKER_THREADS), 0);
-	ck_assert_int_eq(memory_new(&broker.memory, "/nowhere"), 0);
-	ck_assert_int_eq(policy_parse(&broker.policy, "test.json", policy_text, strlen(policy_text),
-				 &error, NULL, NULL),
-		0);
-}
-
 static void set_up(void)
 {
-	struct dsp_hello hello = {.magic = DSP_WIRE_MAGIC,
-		.version_min = DSP_WIRE_VERSION,
-		.version_max = DSP_WIRE_VERSION};
-	int pair[2];
-
 	memset(&end, 0, sizeof(end));
-	memset(&app, 0, sizeof(app));
-	start_broker();
+	daemon_start(policy_text);
+	daemon_start_workers();
 	ck_assert_int_eq(pipe2(end.begun, O_CLOEXEC), 0);
 	ck_assert_int_eq(pipe2(end.gate, O_CLOEXEC), 0);
 	end.node = end.gate[0];
-	device_add(&broker, &end.device, &end_ops, "test");
-	ck_assert_ptr_nonnull(device_add_channel(&end.device, "call", DSP_KIND_CALL));
-	ck_assert_ptr_nonnull(device_add_channel(&end.device, "message", DSP_KIND_MESSAGE));
-	device_set_up(&end.device);
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-				 pair),
-		0);
-	app.sock = pair[0];
-	ck_assert_int_eq(client_new(&broker, pair[1]), 0);
-	ck_assert_uint_eq(exchange(DSP_HELLO, &hello, sizeof(hello)).header.opcode,
-		DSP_HELLO | DSP_REPLY);
-	app.session = open_channel("test/call");
-}
-
-static bool is_connected(void)
-{
-	const struct client *client = list_first(&broker.clients, struct client, link);
-
-	return client && !client->dead;
-}
-
-static void hang_up(void)
-{
-	app.sock = fd_close(app.sock);
-	while (is_connected())
-		ck_assert_int_eq(loop_turn(broker.loop, true), 0);
+	daemon_add_device(&end.device, &end_ops, "test");
+	daemon_add_channel(&end.device, "call", DSP_KIND_CALL);
+	daemon_add_channel(&end.device, "message", DSP_KIND_MESSAGE);
+	app_start(0);
+	session = app_open("test/call").session;
 }
 
 /* Whatever the test did, nothing may be left. */
 static void tear_down(void)
 {
-	hang_up();
+	app_stop();
 	end.gate[1] = fd_close(end.gate[1]); /* what still waits there fails */
-	broker.workers = workers_free(broker.workers);
-	ck_assert(list_empty(&broker.clients) && list_empty(&broker.sessions));
-	for (int kind = 0; kind < QUOTA_KINDS; kind++)
-		ck_assert_uint_eq(used(kind), 0);
+	daemon_stop();
 	fd_close(end.gate[0]);
 	fd_close(end.begun[0]);
 	fd_close(end.begun[1]);
-	device_remove_all(&broker);
-	user_forget_all(&broker);
-	call_pool_deinit(&broker.calls);
-	memory_free(broker.memory);
-	loop_free(broker.loop);
-	policy_free(broker.policy);
 }
 
 START_TEST(it_is_whole_pages_and_charged_from_the_start)
@@ -327,7 +187,7 @@ START_TEST(it_is_whole_pages_and_charged_from_the_start)
 
 	serial = ask_for(PAGE + 1);
 	while (used(QUOTA_BYTES) == 0)
-		ck_assert_int_eq(loop_turn(broker.loop, true), 0);
+		daemon_turn(true);
 	await_begun();
 	ck_assert_uint_eq(used(QUOTA_BYTES), 2 * PAGE);
 	ck_assert_uint_eq(used(QUOTA_BUFFERS), 1);
@@ -345,9 +205,10 @@ END_TEST
 START_TEST(others_are_answered_while_it_is_made)
 {
 	struct dsp_alloc plain = {.size = PAGE};
+	_cleanup_(sock_fds_close) struct sock_fds made = {};
 	uint32_t serial = ask_for(PAGE), other;
 
-	ck_assert_uint_eq(exchange(DSP_ALLOC, &plain, sizeof(plain)).header.opcode,
+	ck_assert_uint_eq(app_exchange(DSP_ALLOC, &plain, sizeof(plain), &made).header.opcode,
 		DSP_ALLOC | DSP_REPLY);
 	await_begun();
 	other = ask_for(3 * PAGE);
@@ -356,7 +217,7 @@ START_TEST(others_are_answered_while_it_is_made)
 	/* Which of them comes first is not said. */
 	for (int i = 0; i < 2; i++) {
 		_cleanup_(sock_fds_close) struct sock_fds fds = {};
-		union reply reply = next_packet(&fds);
+		union app_packet reply = app_next(&fds);
 
 		ck_assert_uint_eq(reply.header.opcode, DSP_ALLOC | DSP_REPLY);
 		ck_assert_uint_eq(reply.buffer.size,
@@ -368,27 +229,26 @@ END_TEST
 
 START_TEST(it_needs_an_open_session_that_takes_calls_on_a_device_that_has_some)
 {
-	struct dsp_close close_ = {.session = app.session};
-	uint32_t message = open_channel("test/message");
+	uint32_t message = app_open("test/message").session;
 
 	is_refused(PAGE, 0, DSP_NOT_FOUND);
 	is_refused(PAGE, UINT32_MAX, DSP_NOT_FOUND);
 	is_refused(PAGE, message, DSP_UNSUPPORTED);
 	end.node = -EAGAIN;
-	is_refused(PAGE, app.session, DSP_BUSY);
+	is_refused(PAGE, session, DSP_BUSY);
 	end.node = -ENODEV;
-	is_refused(PAGE, app.session, DSP_NO_RESOURCES);
-	exchange(DSP_CLOSE, &close_, sizeof(close_));
-	is_refused(PAGE, app.session, DSP_NOT_FOUND);
+	is_refused(PAGE, session, DSP_NO_RESOURCES);
+	app_close(session);
+	is_refused(PAGE, session, DSP_NOT_FOUND);
 }
 END_TEST
 
 START_TEST(a_size_that_no_buffer_can_have_is_refused_at_once)
 {
-	is_refused(0, app.session, DSP_INVALID);
-	is_refused(UINT64_MAX, app.session, DSP_INVALID);
-	is_refused(LIMIT_BUFFER_BYTES + 1, app.session, DSP_INVALID);
-	is_refused(BYTES + 1, app.session, DSP_OVER_LIMIT);
+	is_refused(0, session, DSP_INVALID);
+	is_refused(UINT64_MAX, session, DSP_INVALID);
+	is_refused(LIMIT_BUFFER_BYTES + 1, session, DSP_INVALID);
+	is_refused(BYTES + 1, session, DSP_OVER_LIMIT);
 }
 END_TEST
 
@@ -396,14 +256,14 @@ START_TEST(what_cannot_be_made_costs_nothing)
 {
 	let_go(2 * BUFFERS);
 	for (int i = 0; i < 2 * BUFFERS; i++) {
-		is_refused(BROKEN, app.session, DSP_NO_RESOURCES);
+		is_refused(BROKEN, session, DSP_NO_RESOURCES);
 		await_begun();
 		ck_assert_uint_eq(used(QUOTA_BYTES), 0);
 		ck_assert_uint_eq(used(QUOTA_BUFFERS), 0);
 	}
 	let_go(1);
 	gets(ask_for(BYTES), BYTES);
-	is_refused(PAGE, app.session, DSP_OVER_LIMIT);
+	is_refused(PAGE, session, DSP_OVER_LIMIT);
 }
 END_TEST
 
@@ -412,7 +272,7 @@ START_TEST(a_heap_that_is_not_there_is_unsupported)
 	struct dsp_alloc request = {.size = PAGE, .memory = DSP_MEMORY_HEAP};
 
 	for (int i = 0; i < 2 * BUFFERS; i++) {
-		union reply reply = exchange(DSP_ALLOC, &request, sizeof(request));
+		union app_packet reply = app_exchange(DSP_ALLOC, &request, sizeof(request), NULL);
 
 		ck_assert_uint_eq(reply.header.opcode, DSP_ERROR);
 		ck_assert_uint_eq(reply.error.status, DSP_UNSUPPORTED);
@@ -424,12 +284,12 @@ END_TEST
 
 START_TEST(so_many_are_made_at_once_for_a_client_and_no_more)
 {
-	union reply reply;
+	union app_packet reply;
 
 	for (int i = 0; i < LIMIT_CLIENT_ALLOCATIONS; i++)
 		ask_for(PAGE);
 	ask_for(PAGE);
-	reply = next_packet(NULL);
+	reply = app_next(NULL);
 	ck_assert_uint_eq(reply.header.serial, app.serial);
 	ck_assert_uint_eq(reply.error.status, DSP_OVER_LIMIT);
 	ck_assert_uint_eq(reply.error.limit, LIMIT_CLIENT_ALLOCATIONS);
@@ -437,7 +297,7 @@ START_TEST(so_many_are_made_at_once_for_a_client_and_no_more)
 	for (int i = 0; i < LIMIT_CLIENT_ALLOCATIONS; i++) {
 		_cleanup_(sock_fds_close) struct sock_fds fds = {};
 
-		ck_assert_uint_eq(next_packet(&fds).header.opcode, DSP_ALLOC | DSP_REPLY);
+		ck_assert_uint_eq(app_next(&fds).header.opcode, DSP_ALLOC | DSP_REPLY);
 	}
 	gets(ask_for(PAGE), PAGE);
 }
@@ -448,24 +308,22 @@ START_TEST(a_client_that_goes_meanwhile_stays_until_it_is_made_and_is_charged_fo
 	for (int i = 0; i < LIMIT_CLIENT_ALLOCATIONS; i++)
 		ask_for(PAGE);
 	await_begun();
-	hang_up();
+	app_hang_up();
 	ck_assert(!list_empty(&broker.clients));
 	ck_assert_uint_eq(used(QUOTA_BYTES), LIMIT_CLIENT_ALLOCATIONS * PAGE);
 	let_go(LIMIT_CLIENT_ALLOCATIONS);
 	while (!list_empty(&broker.clients))
-		ck_assert_int_eq(loop_turn(broker.loop, true), 0);
+		daemon_turn(true);
 	ck_assert_uint_eq(used(QUOTA_BYTES), 0);
 }
 END_TEST
 
 START_TEST(a_session_that_is_closed_meanwhile_changes_nothing)
 {
-	struct dsp_close close_ = {.session = app.session};
 	uint32_t serial = ask_for(PAGE);
 
 	await_begun();
-	ck_assert_uint_eq(exchange(DSP_CLOSE, &close_, sizeof(close_)).header.opcode,
-		DSP_CLOSE | DSP_REPLY);
+	app_close(session);
 	let_go(1);
 	gets(serial, PAGE);
 }
@@ -477,12 +335,12 @@ START_TEST(the_end_of_the_threads_answers_also_for_those_that_never_ran)
 		ask_for(PAGE);
 	await_begun();
 	while (used(QUOTA_BYTES) < (uint64_t)LIMIT_CLIENT_ALLOCATIONS * PAGE)
-		ck_assert_int_eq(loop_turn(broker.loop, false), 0);
+		daemon_turn(false);
 	end.gate[1] = fd_close(end.gate[1]);
 	broker.workers = workers_free(broker.workers);
 	ck_assert_uint_eq(used(QUOTA_BYTES), 0);
 	for (int i = 0; i < LIMIT_CLIENT_ALLOCATIONS; i++)
-		ck_assert_uint_eq(next_packet(NULL).error.status, DSP_NO_RESOURCES);
+		ck_assert_uint_eq(app_next(NULL).error.status, DSP_NO_RESOURCES);
 }
 END_TEST
 

@@ -119,11 +119,18 @@ END_TEST
 START_TEST(a_failed_call_says_what_failed_and_leaves_outputs_alone)
 {
 	static const struct {
-		uint32_t words[3]; /* status, result, detail */
+		uint32_t words[4]; /* status, result, detail, limit */
 		const char *message;
 	} cases[] = {
 		{{DSPBROKER_DSP_ERROR, 0x42, 0}, "the module returned 66 (0x42)"},
 		{{DSPBROKER_OVER_LIMIT, 0, 64}, "over a limit of 64"},
+		{{DSPBROKER_OVER_LIMIT, 0, 64, DSPBROKER_LIMIT_SESSION_CALLS},
+			"over limit: 64 calls in flight of the session"},
+		{{DSPBROKER_OVER_LIMIT, 0, 1000, DSPBROKER_LIMIT_RULE_RATE},
+			"over limit: 1000 calls a second under the session's rule"},
+		{{DSPBROKER_OVER_LIMIT, 0, 5, 77}, "over a limit of 5"},
+		{{DSPBROKER_DENIED, 0, 16}, "rule soft0/first does not allow that method"},
+		{{DSPBROKER_DENIED, 0, 0}, ""},
 		{{DSPBROKER_INVALID, 0, 16}, "the method is not valid"},
 		{{DSPBROKER_INVALID, 0, 40 + 8}, "argument 0 (input 0): the length is not valid"},
 		{{DSPBROKER_INVALID, 0, 64 + 12}, "argument 3 (output 2): the buffer is not valid"},
@@ -145,6 +152,27 @@ START_TEST(a_failed_call_says_what_failed_and_leaves_outputs_alone)
 	ck_assert_str_eq(untouched, "abc");
 	ck_assert_int_eq(invoke(FAKE_ECHO), 0);
 	ck_assert_str_eq(dspbroker_message(), "");
+}
+END_TEST
+
+START_TEST(a_reaped_completion_names_the_limit_that_it_ran_into)
+{
+	static const uint32_t limits[] = {DSPBROKER_LIMIT_RULE_CALLS, 77};
+	struct dspbroker_completion done;
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		uint32_t words[4] = {DSPBROKER_OVER_LIMIT, 0, 9, limits[i]};
+		const struct dspbroker_arg arg = {.data = words, .length = sizeof(words)};
+		const struct dspbroker_call call = {.method = FAKE_FAIL, .n_in = 1, .args = &arg};
+
+		ck_assert_int_eq(dspbroker_submit(session, &call), 0);
+		ck_assert_int_eq(dspbroker_reap(broker, &done, 1, -1), 1);
+		ck_assert_int_eq(done.status, DSPBROKER_OVER_LIMIT);
+		ck_assert_uint_eq(done.limit, limits[i]);
+	}
+	ck_assert_int_eq(submit(FAKE_ECHO, NULL), 0);
+	ck_assert_int_eq(dspbroker_reap(broker, &done, 1, -1), 1);
+	ck_assert_uint_eq(done.limit, DSPBROKER_LIMIT_NONE);
 }
 END_TEST
 
@@ -578,7 +606,8 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, inline_arguments_travel_both_ways);
 	tcase_add_test(tcase, buffers_are_shared_whether_allocated_or_imported);
-	tcase_add_loop_test(tcase, a_failed_call_says_what_failed_and_leaves_outputs_alone, 0, 8);
+	tcase_add_loop_test(tcase, a_failed_call_says_what_failed_and_leaves_outputs_alone, 0, 13);
+	tcase_add_test(tcase, a_reaped_completion_names_the_limit_that_it_ran_into);
 	tcase_add_test(tcase, completions_out_of_order_reach_their_callers);
 	tcase_add_test(tcase, inline_outputs_of_a_submitted_call_are_there_once_it_is_reaped);
 	tcase_add_test(tcase, calls_of_many_threads_all_reach_their_callers);

@@ -36,6 +36,36 @@ START_TEST(a_dead_session_hands_out_what_arrived_and_then_says_why)
 }
 END_TEST
 
+START_TEST(a_session_that_may_only_send_keeps_no_event_loop_awake)
+{
+	uint32_t number;
+
+	/* Its RECEIVEs end, and no news say that it is dead. */
+	ck_assert_int_eq(tell(session, FAKE_SAY_DIE, DSPBROKER_DENIED, 1), 0);
+	assert_unreadable();
+	ck_assert_int_eq(receive_number(session, &number, -1), DSPBROKER_DENIED);
+	ck_assert_ptr_nonnull(strstr(dspbroker_message(),
+		"does not allow messages to be received"));
+	assert_unreadable();
+}
+END_TEST
+
+START_TEST(a_session_whose_right_was_taken_away_tells_so)
+{
+	struct dspbroker_event event;
+	uint32_t number;
+
+	ck_assert_int_eq(tell(session, FAKE_SAY_DIE, DSPBROKER_DENIED, 0), 0);
+	while (dspbroker_next_event(broker, &event) == 0)
+		ck_assert(readable(TIMEOUT_MS));
+	ck_assert_int_eq(event.status, DSPBROKER_DENIED);
+	ck_assert(readable(TIMEOUT_MS));
+	ck_assert_ptr_eq(dspbroker_next_message(broker), session);
+	ck_assert_int_eq(receive_number(session, &number, -1), DSPBROKER_DENIED);
+	ck_assert_str_eq(dspbroker_message(), "its service is gone");
+}
+END_TEST
+
 static void *receive_one(void *data)
 {
 	(void)data;
@@ -343,6 +373,8 @@ static Suite *suite(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_loop_test(tcase, a_dead_session_hands_out_what_arrived_and_then_says_why, 0, 2);
+	tcase_add_test(tcase, a_session_that_may_only_send_keeps_no_event_loop_awake);
+	tcase_add_test(tcase, a_session_whose_right_was_taken_away_tells_so);
 	tcase_add_test(tcase, whoever_waits_for_a_message_is_told_of_the_end);
 	tcase_add_test(tcase, what_had_arrived_outlives_the_connection);
 	tcase_add_loop_test(tcase, a_message_that_cannot_be_right_ends_the_connection,

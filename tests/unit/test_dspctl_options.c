@@ -7,6 +7,7 @@
 
 #include "client/dspctl_file.h"
 #include "client/dspctl_options.h"
+#include "policy/policy.h"
 #include "tests/suite.h"
 
 static struct dspctl_options options;
@@ -74,7 +75,42 @@ START_TEST(every_kind_of_memory_has_its_word)
 }
 END_TEST
 
+START_TEST(a_question_about_policy_has_its_parts)
+{
+	ck_assert_int_eq(PARSE("policy", "explain", "--pid", "1234", "--channel=cdsp/x", "--method",
+				 "0", "--verb", "kick", "dir"),
+		DSPCTL_OK);
+	ck_assert_int_eq(options.pid, 1234);
+	ck_assert_str_eq(options.channel, "cdsp/x");
+	ck_assert(options.has_method);
+	ck_assert_int_eq(options.method, 0);
+	ck_assert_int_eq(options.verb, POLICY_KICK);
+}
+END_TEST
+
+START_TEST(nothing_is_asked_but_to_open_unless_it_is_said)
+{
+	ck_assert_int_eq(PARSE("policy", "check", "--strict"), DSPCTL_OK);
+	ck_assert(options.strict && !options.has_method && !options.user);
+	ck_assert_int_eq(options.verb, POLICY_OPEN);
+}
+END_TEST
+
+START_TEST(every_verb_has_its_word)
+{
+	ck_assert_int_eq(PARSE("policy", "explain", "--verb",
+				 (char *)policy_verb_name((enum policy_verb)_i)),
+		DSPCTL_OK);
+	ck_assert_int_eq(options.verb, _i);
+}
+END_TEST
+
 static char *const wrong[][2] = {
+	{"--verb", "steal"},
+	{"--pid", "0"},
+	{"--pid", "2147483648"},
+	{"--method", "-1"},
+	{"--method", "4294967296"},
 	{"--memory", ""},
 	{"--memory", "Heap"},
 	{"--memory", "he"},
@@ -190,6 +226,9 @@ static Suite *suite(void)
 	Suite *all = suite_create("dspctl_options");
 	TCase *tests = tcase_create("options"), *files = tcase_create("files");
 
+	tcase_add_test(tests, a_question_about_policy_has_its_parts);
+	tcase_add_test(tests, nothing_is_asked_but_to_open_unless_it_is_said);
+	tcase_add_loop_test(tests, every_verb_has_its_word, 0, POLICY_VERBS);
 	tcase_add_test(tests, nothing_is_set_that_is_not_given);
 	tcase_add_test(tests, options_stand_before_and_after_the_words);
 	tcase_add_loop_test(tests, every_kind_of_memory_has_its_word, 0, 3);

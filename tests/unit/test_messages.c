@@ -5,21 +5,12 @@
  * test's own, which is full, empty or gone when the test wants it to be.
  */
 #include <check.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 
-#include "daemon/broker.h"
-#include "daemon/client.h"
-#include "daemon/device.h"
 #include "daemon/limits.h"
-#include "daemon/scheduler.h"
-#include "daemon/session.h"
-#include "daemon/transport/transport.h"
-#include "daemon/user.h"
-#include "protocol/sock.h"
 #include "tests/suite.h"
+#include "tests/unit/app_rig.h"
 #include "tests/unit/machine.h"
 
 #define MTU        64
@@ -36,9 +27,6 @@ static const char policy_text[] =
 	"{\"name\": \"alone\", \"action\": \"allow\", \"match\": {\"users\": [\"*\"]},"
 	" \"channels\": [\"test/alone\"], \"exclusive\": true}"
 	"]}";
-
-static struct broker broker;
-static const struct broker_options options;
 
 /* The transport. */
 
@@ -97,14 +85,9 @@ static void end_pace(struct session *session, bool stop)
 	*(stop ? &end.stops : &end.goes) += 1;
 }
 
-static void end_remove(struct device *device)
-{
-	(void)device;
-}
-
 static const struct transport_ops end_ops = {
 	.name = "test",
-	.remove = end_remove,
+	.remove = daemon_remove_device,
 	.open = end_open,
 	.close = end_close,
 	.submit = end_submit,
@@ -134,85 +117,12 @@ static void arrives(const char *text)
 	arrives_sized(text, strlen(text) + 1);
 }
 
-/* A client, by hand. */
-
-static struct {
-	int sock, doorbell, notify;
-	struct dsp_ring ring;
-	char *area;
-	uint64_t last; /* user_data */
-} app;
-
-static void turn(void)
-{
-	struct client *client;
-
-	/* What one turn leaves to the next comes in the next. */
-	for (int i = 0; i < 3; i++) {
-		ck_assert_int_eq(loop_turn(broker.loop, false), 0);
-		while ((client = list_first(&broker.dirty, struct client, dirty))) {
-			list_remove(&client->dirty);
-			client_publish(client);
-		}
-	}
-}
-
-/* The next packet, which must be there, and be that. */
-static void next_packet(void *packet, size_t size, uint16_t opcode, struct sock_fds *fds)
-{
-	char bytes[DSP_MESSAGE_MAX];
-	const struct dsp_header *header = (const void *)bytes;
-	struct sock_fds none = {};
-
-	do {
-		ck_assert_int_gt(sock_receive(app.sock, bytes, sizeof(bytes), fds ? fds : &none,
-					 MSG_DONTWAIT),
-			0);
-	} while (header->opcode != opcode &&
-		 (header->opcode == DSP_EVENT_CHANNEL || header->opcode == DSP_EVENT_DEVICE));
-	ck_assert_uint_eq(header->opcode, opcode);
-	memcpy(packet, bytes, size);
-}
-
-static void hello(void)
-{
-	const struct dsp_hello request = {
-		.header = {.opcode = DSP_HELLO, .serial = 1},
-		.magic = DSP_WIRE_MAGIC,
-		.version_min = DSP_WIRE_VERSION,
-		.version_max = DSP_WIRE_VERSION,
-	};
-	struct dsp_hello_reply reply;
-	struct sock_fds fds = {};
-
-	ck_assert_int_eq(sock_send(app.sock, &request, sizeof(request), NULL, 0, 0), 0);
-	turn();
-	next_packet(&reply, sizeof(reply), DSP_HELLO | DSP_REPLY, &fds);
-	ck_assert_uint_eq(fds.n, 4);
-	ck_assert_int_eq(ring_map(&app.ring, fds.fd[0], reply.sq_slots, reply.cq_entries), 0);
-	app.area =
-		mmap(NULL, reply.argument_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fds.fd[1], 0);
-	ck_assert_ptr_ne(app.area, MAP_FAILED);
-	app.doorbell = sock_fds_take(&fds, 2);
-	app.notify = sock_fds_take(&fds, 3);
-	sock_fds_close(&fds);
-}
-
-static void send_open(const char *channel)
-{
-	struct dsp_open request = {.header = {.opcode = DSP_OPEN, .serial = 2}};
-
-	wire_string_set(request.channel, sizeof(request.channel), channel);
-	ck_assert_int_eq(sock_send(app.sock, &request, sizeof(request), NULL, 0, 0), 0);
-	turn();
-}
+/* The client. */
 
 static uint32_t open_channel(const char *channel)
 {
-	struct dsp_open_reply reply;
+	struct dsp_open_reply reply = app_open(channel);
 
-	send_open(channel);
-	next_packet(&reply, sizeof(reply), DSP_OPEN | DSP_REPLY, NULL);
 	ck_assert_uint_eq(reply.kind, DSP_KIND_MESSAGE);
 	ck_assert_uint_eq(reply.mtu, MTU);
 	return reply.session;
@@ -220,40 +130,25 @@ static uint32_t open_channel(const char *channel)
 
 static void is_refused(const char *channel, enum dsp_status status, const char *text)
 {
-	struct dsp_error error;
+	union app_packet reply = app_try_open(channel);
 
-	send_open(channel);
-	next_packet(&error, sizeof(error), DSP_ERROR, NULL);
-	ck_assert_uint_eq(error.status, status);
-	ck_assert_ptr_nonnull(strstr(error.text, text));
+	ck_assert_uint_eq(reply.header.opcode, DSP_ERROR);
+	ck_assert_uint_eq(reply.error.status, status);
+	ck_assert_ptr_nonnull(strstr(reply.error.text, text));
 }
 
-static void close_session(uint32_t session)
+static void is_ended(uint32_t session, enum dsp_status status)
 {
-	const struct dsp_close request = {
-		.header = {.opcode = DSP_CLOSE, .serial = 3},
-		.session = session,
-	};
-	struct dsp_close_reply reply;
+	union app_packet event = app_next(NULL);
 
-	ck_assert_int_eq(sock_send(app.sock, &request, sizeof(request), NULL, 0, 0), 0);
-	turn();
-	next_packet(&reply, sizeof(reply), DSP_CLOSE | DSP_REPLY, NULL);
-}
-
-static uint64_t push(struct dsp_entry entry)
-{
-	entry.user_data = ++app.last;
-	ck_assert_int_eq(ring_push(&app.ring, &entry, NULL), 0);
-	if (ring_submit(&app.ring))
-		ring_kick(app.doorbell);
-	turn();
-	return app.last;
+	ck_assert_uint_eq(event.header.opcode, DSP_EVENT_SESSION);
+	ck_assert_uint_eq(event.session.session, session);
+	ck_assert_uint_eq(event.session.status, status);
 }
 
 static uint64_t receive(uint32_t session, uint32_t at)
 {
-	return push((struct dsp_entry){
+	return app_push((struct dsp_entry){
 		.op = DSP_OP_RECEIVE,
 		.session = session,
 		.n_out = 1,
@@ -264,7 +159,7 @@ static uint64_t receive(uint32_t session, uint32_t at)
 static uint64_t send_flags(uint32_t session, uint32_t at, const char *text, uint32_t flags)
 {
 	strcpy(app.area + (size_t)at * MTU, text);
-	return push((struct dsp_entry){
+	return app_push((struct dsp_entry){
 		.op = DSP_OP_SEND,
 		.session = session,
 		.n_in = 1,
@@ -280,30 +175,13 @@ static uint64_t send_text(uint32_t session, uint32_t at, const char *text)
 
 static uint64_t cancel(uint32_t session, uint64_t target)
 {
-	return push((struct dsp_entry){.op = DSP_OP_CANCEL, .session = session, .target = target});
-}
-
-/* The next completion, which must be that. */
-static struct dsp_completion completes(uint64_t user_data, enum dsp_status status)
-{
-	struct dsp_completion completion;
-
-	ck_assert_int_eq(ring_reap(&app.ring, &completion), 1);
-	ck_assert_uint_eq(completion.user_data, user_data);
-	ck_assert_uint_eq(completion.status, status);
-	return completion;
-}
-
-static void nothing_completes(void)
-{
-	struct dsp_completion completion;
-
-	ck_assert_int_eq(ring_reap(&app.ring, &completion), 0);
+	return app_push((struct dsp_entry){
+		.op = DSP_OP_CANCEL, .session = session, .target = target});
 }
 
 static void gets(uint64_t user_data, uint32_t at, const char *text, uint32_t dropped)
 {
-	struct dsp_completion completion = completes(user_data, DSP_OK);
+	struct dsp_completion completion = app_completes(user_data, DSP_OK);
 
 	ck_assert_int_eq(completion.result, (int)strlen(text) + 1);
 	ck_assert_uint_eq(completion.detail, dropped);
@@ -312,69 +190,22 @@ static void gets(uint64_t user_data, uint32_t at, const char *text, uint32_t dro
 
 /* Everything. */
 
-static void setup(void)
+static void set_up(void)
 {
-	struct policy_note error;
-	int pair[2];
-
 	memset(&end, 0, sizeof(end));
-	memset(&app, 0, sizeof(app));
-	broker = (struct broker){
-		.options = &options,
-		.quota = {.owner = "broker"},
-	};
-	for (int kind = 0; kind < QUOTA_KINDS; kind++)
-		broker.quota.limit[kind] = UINT64_MAX;
-	list_init(&broker.listeners);
-	list_init(&broker.users);
-	list_init(&broker.devices);
-	list_init(&broker.clients);
-	list_init(&broker.dirty);
-	list_init(&broker.sessions);
-	call_pool_init(&broker.calls);
-	ck_assert_int_eq(loop_new(&broker.loop), 0);
-	broker.event = loop_event(broker.loop);
-	ck_assert_int_eq(policy_parse(&broker.policy, "test.json", policy_text, strlen(policy_text),
-				 &error, NULL, NULL),
-		0);
-	device_add(&broker, &end.device, &end_ops, "test");
-	ck_assert_ptr_nonnull(device_add_channel(&end.device, "drop", DSP_KIND_MESSAGE));
-	ck_assert_ptr_nonnull(device_add_channel(&end.device, "close", DSP_KIND_MESSAGE));
-	ck_assert_ptr_nonnull(device_add_channel(&end.device, "alone", DSP_KIND_MESSAGE));
-	device_set_up(&end.device);
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-				 pair),
-		0);
-	app.sock = pair[0];
-	ck_assert_int_eq(client_new(&broker, pair[1]), 0);
-	hello();
-}
-
-static void hang_up(void)
-{
-	app.sock = fd_close(app.sock);
-	turn();
+	daemon_start(policy_text);
+	daemon_add_device(&end.device, &end_ops, "test");
+	daemon_add_channel(&end.device, "drop", DSP_KIND_MESSAGE);
+	daemon_add_channel(&end.device, "close", DSP_KIND_MESSAGE);
+	daemon_add_channel(&end.device, "alone", DSP_KIND_MESSAGE);
+	app_start(0);
 }
 
 /* Whatever the test did, nothing may be left. */
-static void teardown(void)
+static void tear_down(void)
 {
-	hang_up();
-	ck_assert(list_empty(&broker.clients) && list_empty(&broker.sessions));
-	for (int kind = 0; kind < QUOTA_KINDS; kind++)
-		ck_assert_uint_eq(broker.quota.used[kind], 0);
-	ck_assert_uint_eq(end.device.sessions, 0);
-	ck_assert_uint_eq(end.device.exclusive_sessions, 0);
-	ck_assert_uint_eq(deadline_next(&broker.deadlines), UINT64_MAX);
-	munmap(app.area, CLIENT_ARGUMENT_BYTES);
-	ring_unmap(&app.ring);
-	fd_close(app.doorbell);
-	fd_close(app.notify);
-	device_remove_all(&broker);
-	user_forget_all(&broker);
-	call_pool_deinit(&broker.calls);
-	loop_free(broker.loop);
-	policy_free(broker.policy);
+	app_stop();
+	daemon_stop();
 }
 
 /* Receiving. */
@@ -385,13 +216,13 @@ START_TEST(a_message_goes_straight_to_who_waits_for_it)
 	uint64_t first = receive(session, 3), second = receive(session, 5);
 
 	ck_assert_str_ne(app.area + 3 * MTU, "one");
-	nothing_completes();
+	app_nothing_completes();
 	arrives("one");
 	arrives("two");
-	turn();
+	daemon_settle();
 	gets(first, 3, "one", 0);
 	gets(second, 5, "two", 0);
-	nothing_completes();
+	app_nothing_completes();
 }
 END_TEST
 
@@ -433,10 +264,10 @@ START_TEST(a_message_that_is_empty_or_longer_than_the_mtu_counts_as_dropped)
 
 	arrives_sized("too long", MTU + 1);
 	arrives_sized("", 0);
-	turn();
-	nothing_completes();
+	daemon_settle();
+	app_nothing_completes();
 	arrives("fits");
-	turn();
+	daemon_settle();
 	gets(waiting, 0, "fits", 2);
 }
 END_TEST
@@ -444,19 +275,16 @@ END_TEST
 START_TEST(policy_may_end_a_session_whose_queue_overflows)
 {
 	uint32_t session = open_channel("test/close"), again;
-	struct dsp_event_session event;
 
 	for (int i = 0; i <= QUEUE; i++)
 		arrives("x");
-	turn();
-	next_packet(&event, sizeof(event), DSP_EVENT_SESSION, NULL);
-	ck_assert_uint_eq(event.session, session);
-	ck_assert_uint_eq(event.status, DSP_OVER_LIMIT);
+	daemon_settle();
+	is_ended(session, DSP_OVER_LIMIT);
 	for (int i = 0; i < QUEUE; i++)
 		gets(receive(session, 0), 0, "x", 0);
-	completes(receive(session, 0), DSP_OVER_LIMIT);
-	completes(send_text(session, 0, "late"), DSP_OVER_LIMIT);
-	close_session(session);
+	app_completes(receive(session, 0), DSP_OVER_LIMIT);
+	app_completes(send_text(session, 0, "late"), DSP_OVER_LIMIT);
+	app_close(session);
 	again = open_channel("test/close");
 	arrives("fresh");
 	gets(receive(again, 0), 0, "fresh", 0);
@@ -474,9 +302,9 @@ START_TEST(the_sender_is_asked_to_stop_at_half_and_to_go_on_when_all_is_taken)
 	arrives("x");
 	ck_assert_uint_eq(end.stops, 1);
 	for (int i = 0; i < QUEUE - 1; i++)
-		completes(receive(session, 0), DSP_OK);
+		app_completes(receive(session, 0), DSP_OK);
 	ck_assert_uint_eq(end.goes, 0);
-	completes(receive(session, 0), DSP_OK);
+	app_completes(receive(session, 0), DSP_OK);
 	ck_assert_uint_eq(end.goes, 1);
 }
 END_TEST
@@ -488,16 +316,16 @@ START_TEST(messages_that_find_no_room_wait_and_keep_their_order)
 	uint32_t session = open_channel("test/drop");
 	uint64_t first, second;
 
-	completes(send_text(session, 0, "at once"), DSP_OK);
+	app_completes(send_text(session, 0, "at once"), DSP_OK);
 	end.full = true;
 	first = send_text(session, 1, "first");
 	second = send_text(session, 2, "second");
-	nothing_completes();
+	app_nothing_completes();
 	end.full = false;
 	scheduler_run(end.session->lane);
-	turn();
-	completes(first, DSP_OK);
-	completes(second, DSP_OK);
+	daemon_settle();
+	app_completes(first, DSP_OK);
+	app_completes(second, DSP_OK);
 	ck_assert_uint_eq(end.n_sent, 3);
 	ck_assert_str_eq(end.sent[1], "first");
 	ck_assert_str_eq(end.sent[2], "second");
@@ -509,15 +337,15 @@ START_TEST(trying_to_send_does_not_wait)
 	uint32_t session = open_channel("test/drop");
 	uint64_t waiting;
 
-	completes(send_flags(session, 0, "try", DSP_SEND_TRY), DSP_OK);
+	app_completes(send_flags(session, 0, "try", DSP_SEND_TRY), DSP_OK);
 	end.full = true;
-	completes(send_flags(session, 0, "try", DSP_SEND_TRY), DSP_BUSY);
+	app_completes(send_flags(session, 0, "try", DSP_SEND_TRY), DSP_BUSY);
 	waiting = send_text(session, 1, "waits");
 	end.full = false;
-	completes(send_flags(session, 0, "no overtaking", DSP_SEND_TRY), DSP_BUSY);
+	app_completes(send_flags(session, 0, "no overtaking", DSP_SEND_TRY), DSP_BUSY);
 	scheduler_run(end.session->lane);
-	turn();
-	completes(waiting, DSP_OK);
+	daemon_settle();
+	app_completes(waiting, DSP_OK);
 	ck_assert_uint_eq(end.n_sent, 2);
 }
 END_TEST
@@ -529,13 +357,13 @@ START_TEST(so_many_messages_may_wait_as_calls_may_be_in_flight)
 	end.full = true;
 	for (uint32_t i = 0; i < CALLS; i++)
 		send_text(session, i, "x");
-	nothing_completes();
-	ck_assert_uint_eq(completes(send_text(session, 20, "x"), DSP_OVER_LIMIT).detail, CALLS);
-	completes(send_flags(session, 21, "x", DSP_SEND_TRY), DSP_BUSY);
+	app_nothing_completes();
+	ck_assert_uint_eq(app_completes(send_text(session, 20, "x"), DSP_OVER_LIMIT).detail, CALLS);
+	app_completes(send_flags(session, 21, "x", DSP_SEND_TRY), DSP_BUSY);
 	for (uint32_t i = 0; i < CALLS; i++)
 		receive(session, 30 + i);
-	nothing_completes();
-	ck_assert_uint_eq(completes(receive(session, 40), DSP_OVER_LIMIT).detail, CALLS);
+	app_nothing_completes();
+	ck_assert_uint_eq(app_completes(receive(session, 40), DSP_OVER_LIMIT).detail, CALLS);
 }
 END_TEST
 
@@ -547,8 +375,8 @@ START_TEST(a_message_that_waits_too_long_times_out)
 	end.full = true;
 	waiting = send_text(session, 0, "x");
 	deadline_run(&broker.deadlines, deadline_next(&broker.deadlines));
-	turn();
-	completes(waiting, DSP_TIMED_OUT);
+	daemon_settle();
+	app_completes(waiting, DSP_TIMED_OUT);
 	ck_assert_uint_eq(end.n_sent, 0);
 }
 END_TEST
@@ -560,36 +388,34 @@ START_TEST(what_waits_can_be_cancelled)
 	uint32_t session = open_channel("test/drop");
 	uint64_t target = receive(session, 0), order = cancel(session, target);
 
-	completes(target, DSP_CANCELLED);
-	completes(order, DSP_OK);
+	app_completes(target, DSP_CANCELLED);
+	app_completes(order, DSP_OK);
 	end.full = true;
 	target = send_text(session, 0, "x");
 	order = cancel(session, target);
-	completes(target, DSP_CANCELLED);
-	completes(order, DSP_OK);
-	completes(cancel(session, target), DSP_NOT_FOUND);
+	app_completes(target, DSP_CANCELLED);
+	app_completes(order, DSP_OK);
+	app_completes(cancel(session, target), DSP_NOT_FOUND);
 }
 END_TEST
 
 START_TEST(a_lost_session_ends_all_that_waits_once)
 {
 	uint32_t session = open_channel("test/drop");
-	struct dsp_event_session event;
 	uint64_t sent, wanted;
 
 	end.full = true;
 	sent = send_text(session, 0, "x");
 	wanted = receive(session, 1);
 	end_loses(end.session);
-	turn();
-	completes(sent, DSP_DEVICE_DOWN);
-	completes(wanted, DSP_DEVICE_DOWN);
-	nothing_completes();
-	next_packet(&event, sizeof(event), DSP_EVENT_SESSION, NULL);
-	ck_assert_uint_eq(event.status, DSP_DEVICE_DOWN);
-	completes(send_text(session, 0, "late"), DSP_DEVICE_DOWN);
-	close_session(session);
-	completes(receive(session, 0), DSP_NOT_FOUND);
+	daemon_settle();
+	app_completes(sent, DSP_DEVICE_DOWN);
+	app_completes(wanted, DSP_DEVICE_DOWN);
+	app_nothing_completes();
+	is_ended(session, DSP_DEVICE_DOWN);
+	app_completes(send_text(session, 0, "late"), DSP_DEVICE_DOWN);
+	app_close(session);
+	app_completes(receive(session, 0), DSP_NOT_FOUND);
 }
 END_TEST
 
@@ -601,10 +427,10 @@ START_TEST(closing_ends_all_that_waits_before_the_reply)
 	end.full = true;
 	sent = send_text(session, 0, "x");
 	wanted = receive(session, 1);
-	close_session(session);
-	completes(sent, DSP_CANCELLED);
-	completes(wanted, DSP_CANCELLED);
-	nothing_completes();
+	app_close(session);
+	app_completes(sent, DSP_CANCELLED);
+	app_completes(wanted, DSP_CANCELLED);
+	app_nothing_completes();
 }
 END_TEST
 
@@ -617,7 +443,7 @@ START_TEST(a_client_that_leaves_leaves_nothing)
 	send_text(other, 1, "x");
 	receive(session, 2);
 	receive(other, 3);
-	hang_up();
+	app_hang_up();
 	ck_assert(list_empty(&broker.clients));
 	ck_assert_uint_eq(end.device.sessions, 0);
 }
@@ -630,7 +456,7 @@ START_TEST(a_call_and_a_message_are_not_mixed_up)
 	uint32_t session = open_channel("test/drop");
 	const struct dsp_entry invoke = {.op = DSP_OP_INVOKE, .session = session, .method = 2};
 
-	ck_assert_uint_eq(completes(push(invoke), DSP_UNSUPPORTED).detail,
+	ck_assert_uint_eq(app_completes(app_push(invoke), DSP_UNSUPPORTED).detail,
 		offsetof(struct dsp_slot, op));
 }
 END_TEST
@@ -676,7 +502,8 @@ START_TEST(every_wrong_field_is_named)
 			.args = {cases[i].arg},
 		};
 
-		ck_assert_uint_eq(completes(push(entry), DSP_INVALID).detail, cases[i].field);
+		ck_assert_uint_eq(app_completes(app_push(entry), DSP_INVALID).detail,
+			cases[i].field);
 	}
 	ck_assert_uint_eq(end.n_sent, 0);
 }
@@ -686,12 +513,11 @@ END_TEST
 
 START_TEST(an_exclusive_channel_lets_one_session_in_at_a_time)
 {
-	struct dsp_event_session event;
+	uint32_t session = open_channel("test/alone");
 
-	open_channel("test/alone");
 	is_refused("test/alone", DSP_BUSY, "in use");
 	end_loses(end.session);
-	next_packet(&event, sizeof(event), DSP_EVENT_SESSION, NULL);
+	is_ended(session, DSP_DEVICE_DOWN);
 	open_channel("test/alone"); /* a dead one is in nobody's way */
 	is_refused("test/alone", DSP_BUSY, "in use");
 }
@@ -722,11 +548,13 @@ START_TEST(a_client_whose_end_shows_while_it_opens_a_channel_leaves_nothing)
 	struct dsp_open request = {
 		.header = {.opcode = DSP_OPEN, .serial = 2}, .channel = "test/drop"};
 	struct machine machine = {.root = "/tmp/test-machine-XXXXXX"};
-	const struct broker_options fake = {
-		.sysfs = (machine.sysfs = path_join("%s/sys", mkdtemp(machine.root))).text,
-		.dev = machine.root,
-		.coredumps = machine.root,
-	};
+	const struct broker_options
+		*real = broker.options,
+		fake = {
+			.sysfs = (machine.sysfs = path_join("%s/sys", mkdtemp(machine.root))).text,
+			.dev = machine.root,
+			.coredumps = machine.root,
+		};
 
 	machine_make_folder(&machine, "dev");
 	machine_make_folder(&machine, "sys/class/remoteproc");
@@ -735,18 +563,18 @@ START_TEST(a_client_whose_end_shows_while_it_opens_a_channel_leaves_nothing)
 	ck_assert_int_eq(remoteprocs_init(&broker), 0);
 	end.device.isolation = DSP_ISOLATION_IOMMU;
 	remoteproc_bind(remoteproc_by_name(&broker, "remoteproc0"), &end.device);
-	turn();
+	daemon_settle();
 	machine_write(&machine, machine_attribute(0, "state").text, "crashed\n");
 	/* It can be sent nothing any more, and what it has sent is still read. */
 	ck_assert_int_eq(sock_send(app.sock, &request, sizeof(request), NULL, 0, 0), 0);
 	ck_assert_int_eq(shutdown(app.sock, SHUT_RD), 0);
-	turn();
+	daemon_settle();
 	ck_assert_uint_eq(end.device.state, DSP_STATE_CRASHED);
 	ck_assert(list_empty(&broker.clients) && list_empty(&broker.sessions));
 	ck_assert_uint_eq(end.device.sessions, 0);
 	remoteproc_unbind(&end.device);
 	remoteprocs_deinit(&broker);
-	broker.options = &options;
+	broker.options = real;
 	machine_remove(&machine, "");
 }
 END_TEST
@@ -761,7 +589,7 @@ START_TEST(who_does_not_read_the_news_is_told_so_and_stays_connected)
 		device_lost_state(&end.device, true);
 	ck_assert(!list_empty(&broker.clients));
 	do { /* what was kept, and then the word that there was more */
-		turn();
+		daemon_settle();
 		ck_assert_int_gt(sock_receive(app.sock, packet, sizeof(packet), &fds, MSG_DONTWAIT),
 			0);
 		memcpy(&lost, packet, sizeof(lost));
@@ -776,7 +604,7 @@ static Suite *suite(void)
 	Suite *suite = suite_create("messages");
 	TCase *tcase = tcase_create("messages");
 
-	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, a_message_goes_straight_to_who_waits_for_it);
 	tcase_add_test(tcase, what_nobody_waits_for_is_kept_in_order);
 	tcase_add_test(tcase, what_finds_the_queue_full_is_dropped_and_counted_where_it_is_missing);

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: MIT
-/* What a policy decides. Its errors are in test_policy_text.c, its files in test_policy_files.c,
- * its devices in test_policy_device.c, its domains in test_policy_domain.c. */
+/* What a policy decides, case by case; test_policy_matrix.c has many at random. Its errors are in
+ * test_policy_text.c, its files in test_policy_files.c, its devices in test_policy_device.c, its
+ * domains in test_policy_domain.c. */
 #include <check.h>
 #include <grp.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/compiled.h"
 #include "policy/policy.h"
 #include "tests/suite.h"
 #include "tests/unit/policy_text.h"
+
+static void keep_candidate(const struct policy_candidate *candidate, void *userdata)
+{
+	*(struct policy_candidate *)userdata = *candidate;
+}
 
 START_TEST(nothing_matching_is_a_denial_by_the_default_rule)
 {
@@ -22,7 +27,7 @@ START_TEST(nothing_matching_is_a_denial_by_the_default_rule)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		_cleanup_(policy_freep) struct policy *policy = parse(texts[i]);
+		_cleanup_(policy_unrefp) struct policy *policy = parse(texts[i]);
 		struct policy_decision decision = decide(policy, 1000, 1000, "d/s");
 
 		ck_assert(!decision.allowed);
@@ -49,7 +54,7 @@ START_TEST(a_deny_wins_wherever_it_stands)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		_cleanup_(policy_freep) struct policy *policy = parse(texts[i]);
+		_cleanup_(policy_unrefp) struct policy *policy = parse(texts[i]);
 		struct policy_decision decision = decide(policy, 1, 1, "d/s");
 
 		ck_assert_uint_eq(policy_size(policy), 3);
@@ -68,7 +73,7 @@ END_TEST
 
 START_TEST(the_first_matching_allow_supplies_limits_and_domain)
 {
-	_cleanup_(policy_freep) struct policy *policy = parse(POLICY(NAMED("other", "allow",
+	_cleanup_(policy_unrefp) struct policy *policy = parse(POLICY(NAMED("other", "allow",
 		"\"users\": [2]",
 		"\"d/s\"") ",\n"
 			   "{\"name\": \"first\", \"action\": \"allow\", \"match\": {\"users\": "
@@ -123,7 +128,7 @@ START_TEST(the_rule_that_allows_says_of_sharing_a_channel_and_of_its_queue)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_cleanup_(policy_freep) struct policy *policy = NULL;
+		_cleanup_(policy_unrefp) struct policy *policy = NULL;
 		struct policy_decision decision;
 		char text[512];
 
@@ -170,7 +175,7 @@ START_TEST(the_rule_that_allows_says_how_urgent_it_is_and_how_much_it_weighs)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_cleanup_(policy_freep) struct policy *policy = NULL;
+		_cleanup_(policy_unrefp) struct policy *policy = NULL;
 		struct policy_decision decision;
 		char text[512];
 
@@ -227,12 +232,12 @@ START_TEST(all_keys_of_a_match_must_match_and_one_value_of_each)
 			.groups = groups,
 			.n_groups = 2,
 		};
-		_cleanup_(policy_freep) struct policy *policy = NULL;
+		_cleanup_(policy_unrefp) struct policy *policy = NULL;
 		struct policy_decision decision;
 
 		snprintf(text, sizeof(text), MATCH("%s"), cases[i].match);
 		policy = parse(text);
-		policy_decide(policy, &who, "d/s", &decision);
+		policy_decide(policy, &who, POLICY_OPEN, "d/s", &decision);
 		ck_assert_msg(decision.allowed == cases[i].matches, "%s: uid %u gid %u",
 			cases[i].match, who.uid, who.gid);
 	}
@@ -254,7 +259,7 @@ START_TEST(an_unknown_name_in_an_allow_warns_and_matches_nobody)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_cleanup_(policy_freep) struct policy *policy = NULL;
+		_cleanup_(policy_unrefp) struct policy *policy = NULL;
 		_cleanup_(freep) char *text = strdup(cases[i].text);
 		struct warnings warnings = {.n = 0};
 		struct policy_note error;
@@ -277,7 +282,7 @@ END_TEST
 START_TEST(names_mean_what_the_user_database_says)
 {
 	const struct group *nogroup = getgrnam("nogroup");
-	_cleanup_(policy_freep) struct policy *policy = parse(MATCH("\"groups\": [\"nogroup\"]"));
+	_cleanup_(policy_unrefp) struct policy *policy = parse(MATCH("\"groups\": [\"nogroup\"]"));
 
 	ck_assert_ptr_nonnull(nogroup);
 	ck_assert(decide(policy, 1, nogroup->gr_gid, "d/s").allowed);
@@ -302,7 +307,7 @@ START_TEST(bytes_take_the_suffixes_k_m_and_g)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_cleanup_(policy_freep) struct policy *policy = NULL;
+		_cleanup_(policy_unrefp) struct policy *policy = NULL;
 		char text[512];
 
 		snprintf(text, sizeof(text), LIMIT("bytes", "%s"), cases[i].value);
@@ -312,73 +317,9 @@ START_TEST(bytes_take_the_suffixes_k_m_and_g)
 }
 END_TEST
 
-START_TEST(a_glob_stays_within_its_path_component)
-{
-	static const struct {
-		const char *glob, *channel;
-		bool matches;
-	} cases[] = {
-		{"d/s", "d/s", true},
-		{"d/s", "d/t", false},
-		{"d/s", "d/ss", false},
-		{"d/ss", "d/s", false},
-		{"D/s", "d/s", false},
-		{"d/s", "", false},
-		{"*/*", "", false},
-		{"*/*", "cdsp/denoise", true},
-		{"*/*", "cdsp", false},
-		{"*/*", "a/b/c", false},
-		{"*", "a/b", false},
-		{"?/?", "a/b", true},
-		{"?/?", "a/", false},
-		{"???", "a/b", false},
-		{"c*/x", "cdsp/x", true},
-		{"c*/x", "c/x", true},
-		{"c*/x", "adsp/x", false},
-		{"c*x", "c/x", false},
-		{"*dsp/*", "cdsp/a", true},
-		{"*dsp/*", "dsp0/a", false},
-		{"*dsp?/*", "cdsp1/a", true},
-		{"d/*a*b*", "d/xaxbx", true},
-		{"d/*a*b*", "d/xbxax", false},
-		{"d/*ab", "d/aab", true},
-		{"d/*ab", "d/abab", true},
-		{"d/a**b", "d/ab", true},
-		{"d/*?", "d/", false},
-		{"d/*?", "d/x", true},
-		{"d/?*?", "d/x", false},
-		{"d/?*?", "d/xy", true},
-		{"*a/b", "xa/b", true},
-		{"*a/b", "xa/c", false},
-		{"*a/*b", "aa/ab", true},
-		{"d/.", "d/x", false},
-		{"d/a", "d/a*", false},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		ck_assert_msg(policy_glob(cases[i].glob, cases[i].channel) == cases[i].matches,
-			"%s on %s", cases[i].glob, cases[i].channel);
-}
-END_TEST
-
-/* With backtracking into each star this would outlive the universe, and Check's time-out. */
-START_TEST(a_glob_of_many_stars_costs_little)
-{
-	char glob[POLICY_GLOB_MAX + 1] = "d/", channel[POLICY_GLOB_MAX + 1] = "d/";
-
-	for (size_t i = 2; i < POLICY_GLOB_MAX; i++) {
-		glob[i] = i % 2 ? '*' : 'a';
-		channel[i] = 'a';
-	}
-	ck_assert(policy_glob(glob, channel));
-	channel[POLICY_GLOB_MAX - 1] = 'b';
-	ck_assert(!policy_glob(glob, channel));
-}
-END_TEST
-
 START_TEST(a_budget_is_the_largest_among_the_allows_that_match_the_peer)
 {
-	_cleanup_(policy_freep) struct policy *policy =
+	_cleanup_(policy_unrefp) struct policy *policy =
 		parse("{\"version\": 1, \"rules\": ["
 		      "{\"name\": \"a\", \"action\": \"allow\", \"match\": {\"users\": [1, 2]},"
 		      " \"channels\": [\"d/s\"], \"limits\": {\"bytes\": \"2M\", \"buffers\": 3}},"
@@ -415,6 +356,214 @@ START_TEST(a_budget_is_the_largest_among_the_allows_that_match_the_peer)
 }
 END_TEST
 
+/* A list of @n numbers from @first on, each between these. */
+static void write_list(char *out, size_t size, const char *before, unsigned int first,
+	unsigned int n, const char *after)
+{
+	size_t used = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		used += (size_t)snprintf(out + used, size - used, "%s%s%u%s", i ? ", " : "", before,
+			first + i, after);
+		ck_assert_uint_lt(used, size);
+	}
+}
+
+START_TEST(a_rule_of_many_users_and_channels_is_found_by_each_of_them)
+{
+	static char text[65536], users[16384], channels[32768];
+	_cleanup_(policy_unrefp) struct policy *policy = NULL;
+
+	write_list(users, sizeof(users), "", 1000, 1024, "");
+	write_list(channels, sizeof(channels), "\"cdsp/module-", 1000, 1024, "\"");
+	snprintf(text, sizeof(text), POLICY(NAMED("r", "allow", "\"users\": [%s]", "%s")), users,
+		channels);
+	policy = parse(text);
+	for (uid_t uid = 1000; uid < 1000 + 1024; uid += 31) {
+		ck_assert(decide(policy, uid, 1, "cdsp/module-1000").allowed);
+		ck_assert(decide(policy, uid, 1, "cdsp/module-2023").allowed);
+		ck_assert(!decide(policy, uid, 1, "cdsp/module-2024").allowed);
+		ck_assert(!decide(policy, uid, 1, "cdsp/module-").allowed);
+	}
+	ck_assert(!decide(policy, 999, 1, "cdsp/module-1000").allowed);
+	ck_assert(!decide(policy, 2024, 1, "cdsp/module-1000").allowed);
+}
+END_TEST
+
+START_TEST(a_peer_of_any_number_of_groups_is_found_by_each_of_them)
+{
+	_cleanup_(policy_unrefp) struct policy *policy =
+		parse(POLICY(NAMED("a", "allow", "\"groups\": [100000, 165534, 1]",
+			"\"d/a\"") "," NAMED("b", "allow", "\"groups\": [132000]",
+			"\"d/b\"") "," NAMED("c", "allow", "\"groups\": [165535]", "\"d/*\"")));
+	static gid_t groups[65536];
+	struct identity who = {.uid = 1, .gid = 2, .groups = groups};
+	static const struct {
+		size_t n;
+		bool a, b, c;
+	} cases[] = {
+		{0, false, false, false},
+		{1, true, false, false},
+		{32000, true, false, false},
+		{32001, true, true, false},
+		{65534, true, true, false},
+		{65536, true, true, true},
+	};
+
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
+		struct policy_decision decision;
+		const bool backwards = i >= ARRAY_SIZE(cases);
+
+		who.n_groups = cases[i % ARRAY_SIZE(cases)].n;
+		for (size_t k = 0; k < who.n_groups; k++)
+			groups[backwards ? who.n_groups - 1 - k : k] = (gid_t)(100000 + k);
+		policy_decide(policy, &who, POLICY_OPEN, "d/a", &decision);
+		ck_assert(decision.allowed == cases[i % ARRAY_SIZE(cases)].a);
+		policy_decide(policy, &who, POLICY_OPEN, "d/b", &decision);
+		ck_assert(decision.allowed == cases[i % ARRAY_SIZE(cases)].b);
+		policy_decide(policy, &who, POLICY_OPEN, "d/c", &decision);
+		ck_assert(decision.allowed == cases[i % ARRAY_SIZE(cases)].c);
+	}
+}
+END_TEST
+
+START_TEST(a_fact_that_is_unknown_or_absent_matches_nothing_and_a_reason_says_which)
+{
+	static const struct {
+		char *unit;
+		bool allowed;
+		enum policy_reason reason;
+	} cases[] = {
+		{"a.service", true, POLICY_MATCHES},
+		{"a.scope", false, POLICY_OTHER_FACT},
+		{"", false, POLICY_OTHER_FACT},
+		{NULL, false, POLICY_UNKNOWN_FACT},
+	};
+	static const char *const globs[] = {"a.service", "*.service", "*"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		for (size_t k = 0; k < ARRAY_SIZE(globs); k++) {
+			_cleanup_(policy_unrefp) struct policy *policy = NULL;
+			struct identity who = {.facts = {[IDENTITY_UNIT] = cases[i].unit}};
+			struct policy_candidate candidate;
+			struct policy_decision decision;
+			const bool any = k == 2 && cases[i].unit && cases[i].unit[0];
+			char text[256];
+
+			snprintf(text, sizeof(text), MATCH("\"units\": [\"%s\"]"), globs[k]);
+			policy = parse(text);
+			policy_decide(policy, &who, POLICY_OPEN, "d/s", &decision);
+			ck_assert(decision.allowed == (cases[i].allowed || any));
+			policy_explain(policy, &who, POLICY_OPEN, "d/s", keep_candidate,
+				&candidate);
+			ck_assert_int_eq(candidate.reason, any ? POLICY_MATCHES : cases[i].reason);
+			if (candidate.reason != POLICY_MATCHES)
+				ck_assert_int_eq(candidate.fact, IDENTITY_UNIT);
+		}
+	}
+}
+END_TEST
+
+START_TEST(an_explanation_gives_the_first_thing_that_is_not_so)
+{
+	static const struct {
+		const char *rule;
+		enum policy_verb verb;
+		const char *object;
+		enum policy_reason reason;
+	} cases[] = {
+		{NAMED("r", "allow", "\"users\": [1]", "\"d/s\""), POLICY_OPEN, "d/s",
+			POLICY_MATCHES},
+		{NAMED("r", "allow", "\"users\": [2]", "\"d/t\""), POLICY_KICK, "d/s",
+			POLICY_OTHER_VERB},
+		{NAMED("r", "allow", "\"users\": [2]", "\"d/t\""), POLICY_OPEN, "d/s",
+			POLICY_OTHER_OBJECT},
+		{NAMED("r", "allow", "\"users\": [2], \"groups\": [9]", "\"d/s\""), POLICY_OPEN,
+			"d/s", POLICY_OTHER_USER},
+		{NAMED("r", "allow", "\"users\": [1], \"groups\": [9], \"snaps\": [\"a\"]",
+			 "\"d/s\""),
+			POLICY_OPEN, "d/s", POLICY_OTHER_GROUP},
+		{NAMED("r", "deny", "\"users\": [1]", "\"e/s\""), POLICY_START, "d",
+			POLICY_OTHER_OBJECT},
+		{NAMED("r", "deny", "\"users\": [1]", "\"d/s\""), POLICY_STOP, "d", POLICY_MATCHES},
+		{NAMED("r", "deny", "\"users\": [1]", "\"e/s\""), POLICY_RELOAD, NULL,
+			POLICY_MATCHES},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(policy_unrefp) struct policy *policy = NULL;
+		struct identity who = {.uid = 1, .gid = 1};
+		struct policy_candidate candidate;
+		char text[512];
+
+		snprintf(text, sizeof(text), POLICY("%s"), cases[i].rule);
+		policy = parse(text);
+		policy_explain(policy, &who, cases[i].verb, cases[i].object, keep_candidate,
+			&candidate);
+		ck_assert_msg(candidate.reason == cases[i].reason, "%zu: %d", i, candidate.reason);
+		ck_assert_str_eq(candidate.rule, "r");
+		ck_assert_str_eq(candidate.file, "t.json");
+		ck_assert_uint_eq(candidate.line, 1);
+	}
+}
+END_TEST
+
+START_TEST(the_names_of_verbs_go_both_ways)
+{
+	for (int verb = 0; verb < POLICY_VERBS; verb++)
+		ck_assert_int_eq(policy_verb_from_name(policy_verb_name((enum policy_verb)verb)),
+			verb);
+	ck_assert_int_eq(policy_verb_from_name("open"), POLICY_OPEN);
+	ck_assert_int_eq(policy_verb_from_name("reload"), POLICY_RELOAD);
+	ck_assert_int_eq(policy_verb_from_name("Open"), -1);
+	ck_assert_int_eq(policy_verb_from_name(""), -1);
+}
+END_TEST
+
+START_TEST(a_policy_lives_until_its_last_reference_is_gone)
+{
+	struct policy *policy = parse(MATCH("\"users\": [1]"));
+	struct policy *other = policy_ref(policy);
+
+	ck_assert_ptr_eq(other, policy);
+	ck_assert_ptr_null(policy_unref(policy));
+	ck_assert(decide(other, 1, 1, "d/s").allowed);
+	ck_assert_ptr_null(policy_unref(other));
+	ck_assert_ptr_null(policy_ref(NULL));
+	ck_assert_ptr_null(policy_unref(NULL));
+}
+END_TEST
+
+START_TEST(a_budget_is_of_rules_that_open_and_by_unit_if_one_of_them_is)
+{
+	_cleanup_(policy_unrefp) struct policy *policy =
+		parse("{\"version\": 1, \"rules\": ["
+		      "{\"name\": \"a\", \"action\": \"allow\", \"match\": {\"users\": [\"*\"]},"
+		      " \"channels\": [\"d/s\"], \"verbs\": [\"list\"]},"
+		      "{\"name\": \"b\", \"action\": \"allow\", \"match\": {\"users\": [1]},"
+		      " \"channels\": [\"d/s\"], \"limits\": {\"per\": \"unit\", \"buffers\": 1}},"
+		      "{\"name\": \"c\", \"action\": \"allow\", \"match\": {\"users\": [1, 2]},"
+		      " \"channels\": [\"d/t\"], \"limits\": {\"buffers\": 2}},"
+		      "{\"name\": \"d\", \"action\": \"allow\", \"match\": {\"snaps\": [\"s\"]},"
+		      " \"channels\": [\"d/t\"], \"limits\": {\"buffers\": 7}}]}");
+	struct policy_limits limits;
+	struct identity who = {.uid = 1};
+
+	ck_assert(policy_budget(policy, &who, &limits));
+	ck_assert_int_eq(limits.per, POLICY_PER_UNIT);
+	ck_assert_uint_eq(limits.buffers, 2);
+	who.uid = 2;
+	ck_assert(policy_budget(policy, &who, &limits));
+	ck_assert_int_eq(limits.per, POLICY_PER_USER);
+	who.uid = 3;
+	ck_assert(!policy_budget(policy, &who, &limits));
+	ck_assert_uint_eq(limits.buffers, 0);
+	who.facts[IDENTITY_SNAP] = (char[]){"s"};
+	ck_assert(policy_budget(policy, &who, &limits));
+	ck_assert_uint_eq(limits.buffers, 7);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("policy");
@@ -429,9 +578,15 @@ int main(void)
 	tcase_add_test(tcase, an_unknown_name_in_an_allow_warns_and_matches_nobody);
 	tcase_add_test(tcase, names_mean_what_the_user_database_says);
 	tcase_add_test(tcase, bytes_take_the_suffixes_k_m_and_g);
-	tcase_add_test(tcase, a_glob_stays_within_its_path_component);
-	tcase_add_test(tcase, a_glob_of_many_stars_costs_little);
 	tcase_add_test(tcase, a_budget_is_the_largest_among_the_allows_that_match_the_peer);
+	tcase_add_test(tcase, a_rule_of_many_users_and_channels_is_found_by_each_of_them);
+	tcase_add_test(tcase, a_peer_of_any_number_of_groups_is_found_by_each_of_them);
+	tcase_add_test(tcase,
+		a_fact_that_is_unknown_or_absent_matches_nothing_and_a_reason_says_which);
+	tcase_add_test(tcase, an_explanation_gives_the_first_thing_that_is_not_so);
+	tcase_add_test(tcase, the_names_of_verbs_go_both_ways);
+	tcase_add_test(tcase, a_policy_lives_until_its_last_reference_is_gone);
+	tcase_add_test(tcase, a_budget_is_of_rules_that_open_and_by_unit_if_one_of_them_is);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }

@@ -29,7 +29,7 @@ static const struct {
 } mistakes[] = {
 	/* the list, and what a device is */
 	{"{\"version\": 1, ^\"device\": [], \"rules\": []}",
-		"unknown key \"device\"; a policy may have version, rules, devices, domains"},
+		"unknown key \"device\"; did you mean \"devices\"?"},
 	{"^{\"version\": 1, \"devices\": []}", "a policy must have \"rules\""},
 	{"{\"version\": 1, \"rules\": [], \"devices\": ^{}}", "devices must be a list"},
 	{"{\"version\": 1, \"rules\": [], \"devices\": ^null}", "devices must be a list, not null"},
@@ -57,7 +57,8 @@ static const struct {
 	/* transport */
 	{KEY("transport", "^7"), "transport must be a string, not a whole number"},
 	{KEY("transport", "^\"\""), "transport must be \"fastrpc\", \"rpmsg\" or \"soft\""},
-	{KEY("transport", "^\"rpsmg\""), "transport must be \"fastrpc\", \"rpmsg\" or \"soft\""},
+	{KEY("transport", "^\"rpsmg\""), "transport cannot be \"rpsmg\"; did you mean \"rpmsg\"?"},
+	{KEY("transport", "^\"usb\""), "transport must be \"fastrpc\", \"rpmsg\" or \"soft\""},
 	{KEY("transport", "^\"rpmsg\\u0000\""),
 		"transport must be \"fastrpc\", \"rpmsg\" or \"soft\""},
 
@@ -110,7 +111,8 @@ static const struct {
 	/* without_iommu, mtu */
 	{KEY("without_iommu", "^true"), "without_iommu must be a string, not true or false"},
 	{KEY("without_iommu", "^\"allow\""), "without_iommu must be \"refuse\" or \"accept\""},
-	{KEY("without_iommu", "^\"Accept\""), "without_iommu must be \"refuse\" or \"accept\""},
+	{KEY("without_iommu", "^\"Accept\""), "did you mean \"accept\"?"},
+	{KEY("without_iommu", "^\"allow\""), "without_iommu must be \"refuse\" or \"accept\""},
 	{KEY("mtu", "^0"), "mtu must be from 1 to 65536"},
 	{KEY("mtu", "^65537"), "mtu must be from 1 to 65536"},
 	{KEY("mtu", "^-1"), "mtu must be from 1 to 65536"},
@@ -242,7 +244,7 @@ START_TEST(what_no_policy_says_is_the_default)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		_cleanup_(policy_freep) struct policy *policy = parse(texts[i]);
+		_cleanup_(policy_unrefp) struct policy *policy = parse(texts[i]);
 
 		ck_assert_ptr_eq(policy_device(policy, "rpmsg0"), &POLICY_DEVICE_DEFAULT);
 		ck_assert_ptr_eq(policy_device(policy, ""), &POLICY_DEVICE_DEFAULT);
@@ -252,7 +254,7 @@ END_TEST
 
 START_TEST(what_a_device_does_not_say_is_as_in_the_default)
 {
-	_cleanup_(policy_freep) struct policy *policy = parse(DEVICES("{\"name\": \"d\"}"));
+	_cleanup_(policy_unrefp) struct policy *policy = parse(DEVICES("{\"name\": \"d\"}"));
 	struct policy_device expected = plain;
 
 	check_equal(policy_device(policy, "d"), &expected);
@@ -327,7 +329,7 @@ START_TEST(each_key_sets_what_it_says_and_nothing_else)
 	expected[21].calls = 65535;
 
 	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
-		_cleanup_(policy_freep) struct policy *policy = parse(texts[i]);
+		_cleanup_(policy_unrefp) struct policy *policy = parse(texts[i]);
 
 		check_equal(policy_device(policy, "d"), &expected[i]);
 	}
@@ -336,7 +338,7 @@ END_TEST
 
 START_TEST(values_may_be_at_both_ends_of_their_range)
 {
-	_cleanup_(policy_freep) struct policy *policy = parse(
+	_cleanup_(policy_unrefp) struct policy *policy = parse(
 		DEVICES("{\"name\": \"low\", \"remoteproc\": \"!\", \"transport\": \"rpmsg\", "
 			"\"lifecycle\": \"on-demand\","
 			" \"idle_ms\": 0, \"mtu\": 1, \"coredumps\": {\"count\": 0, \"bytes\": 1},"
@@ -366,7 +368,7 @@ START_TEST(values_may_be_at_both_ends_of_their_range)
 	ck_assert_uint_eq(strlen(high->services[0].name), 31);
 	ck_assert_uint_eq(high->services[0].address, 4294967294);
 
-	policy = policy_free(policy);
+	policy = policy_unref(policy);
 	policy = parse(FASTRPC("\"shells\": [" SIXTEEN "], \"modules\": [" SIXTEEN "]"));
 	ck_assert_uint_eq(policy_device_at(policy, 0)->n_shells, 16);
 	ck_assert_uint_eq(policy_device_at(policy, 0)->n_modules, 16);
@@ -402,7 +404,7 @@ static char *many(int n, int n_services)
 START_TEST(as_many_devices_and_services_as_may_be_are_all_there)
 {
 	_cleanup_(freep) char *text = many(POLICY_DEVICES_MAX, POLICY_SERVICES_MAX);
-	_cleanup_(policy_freep) struct policy *policy = parse(text);
+	_cleanup_(policy_unrefp) struct policy *policy = parse(text);
 
 	for (int i = 0; i < POLICY_DEVICES_MAX; i++) {
 		const struct policy_device *device = policy_device_at(policy, (size_t)i);
@@ -443,7 +445,7 @@ END_TEST
 
 START_TEST(devices_allow_nothing)
 {
-	_cleanup_(policy_freep) struct policy *policy = parse(SERVICES("\"s\": 1"));
+	_cleanup_(policy_unrefp) struct policy *policy = parse(SERVICES("\"s\": 1"));
 
 	ck_assert_uint_eq(policy_size(policy), 0);
 	ck_assert(!decide(policy, 0, 0, "d/s").allowed);

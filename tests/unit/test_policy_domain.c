@@ -46,9 +46,10 @@ static const struct {
 	{DOMAINS("^7"), "a domain must be an object, not a whole number"},
 	{DOMAINS("^{}"), "a domain must have \"name\""},
 	{DOMAINS("{\"name\": \"a\"},\n  ^{\"files\": 1}"), "a domain must have \"name\""},
-	{DOMAIN(", ^\"file\": 1"), "unknown key \"file\"; a domain may have name, kind, signed, "
-				   "own_modules, device_memory, on_hang, "
-				   "read, write, files, file_bytes, memory"},
+	{DOMAIN(", ^\"file\": 1"), "unknown key \"file\"; did you mean \"files\"?"},
+	{DOMAIN(", ^\"x\": 1"), "unknown key \"x\"; a domain may have name, kind, signed, "
+				"own_modules, device_memory, on_hang, "
+				"read, write, files, file_bytes, memory"},
 	{DOMAIN(", \"files\": 1, ^\"files\": 2"), "duplicate key \"files\""},
 
 	/* name */
@@ -64,7 +65,8 @@ static const struct {
 	/* kind, and what hangs on it */
 	{KEY("kind", "^0"), "kind must be a string, not a whole number"},
 	{KEY("kind", "^\"\""), "kind must be \"user\", \"root\", \"audio\" or \"sensors\""},
-	{KEY("kind", "^\"Root\""), "kind must be \"user\", \"root\", \"audio\" or \"sensors\""},
+	{KEY("kind", "^\"Root\""), "kind cannot be \"Root\"; did you mean \"root\"?"},
+	{KEY("kind", "^\"guest\""), "kind must be \"user\", \"root\", \"audio\" or \"sensors\""},
 	{KEY("kind", "^\"root\\u0000\""), "kind must be \"user\""},
 	{KEY("signed", "^1"), "signed must be true or false, not a whole number"},
 	{KIND("root", "^\"signed\": true"), "signed is for the kind \"user\""},
@@ -222,7 +224,7 @@ START_TEST(a_rule_without_a_domain_has_the_default)
 	expected.name = "(default)";
 	check_equal(&POLICY_DOMAIN_DEFAULT, &expected);
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		_cleanup_(policy_freep) struct policy *policy = parse(texts[i]);
+		_cleanup_(policy_unrefp) struct policy *policy = parse(texts[i]);
 
 		ck_assert_ptr_eq(domain_of(policy, "d/s"), &POLICY_DOMAIN_DEFAULT);
 	}
@@ -262,7 +264,7 @@ static const struct {
 
 START_TEST(a_key_sets_what_it_says_and_nothing_else)
 {
-	_cleanup_(policy_freep) struct policy *policy = NULL;
+	_cleanup_(policy_unrefp) struct policy *policy = NULL;
 	char text[512];
 
 	snprintf(text, sizeof(text),
@@ -275,7 +277,7 @@ END_TEST
 
 START_TEST(names_and_paths_may_be_as_long_and_as_many_as_promised)
 {
-	_cleanup_(policy_freep) struct policy *policy =
+	_cleanup_(policy_unrefp) struct policy *policy =
 		parse("{\"version\": 1, \"domains\": [{\"name\": \"" LONG_63 "\","
 		      " \"read\": [\"" PATH_255 "\"], \"write\": [" SIXTEEN "]}],"
 		      " \"rules\": [" FIRST("\"domain\": \"" LONG_63 "\",") "]}");
@@ -290,7 +292,7 @@ END_TEST
 
 START_TEST(domains_may_have_the_same_directories_and_so_may_a_device)
 {
-	_cleanup_(policy_freep) struct policy *policy =
+	_cleanup_(policy_unrefp) struct policy *policy =
 		parse("{\"version\": 1, \"devices\": [{\"name\": \"d\", \"modules\": [\"/a\"]}],"
 		      " \"domains\": [{\"name\": \"x\", \"write\": [\"/b\", \"/a\"]},"
 		      " {\"name\": \"y\", \"read\": [\"/a\"]}],"
@@ -312,7 +314,7 @@ START_TEST(the_rule_that_decides_supplies_the_domain)
 #define OTHER NAMED("plain", "allow", "\"users\": [1]", "\"d/plain\"")
 #define REST \
 	RULE("allow", "\"match\": {\"users\": [1]}, \"channels\": [\"d/*\"], \"domain\": \"x\"")
-	_cleanup_(policy_freep) struct policy *policy =
+	_cleanup_(policy_unrefp) struct policy *policy =
 		parse(WITH_XY(NO "," OTHER "," FIRST("\"domain\": \"y\",") "," REST));
 
 	ck_assert_str_eq(domain_of(policy, "d/s")->name, "y");
@@ -331,7 +333,7 @@ END_TEST
 
 START_TEST(a_domain_that_no_rule_names_is_nobodys)
 {
-	_cleanup_(policy_freep) struct policy *policy = parse(KEY("kind", "\"root\""));
+	_cleanup_(policy_unrefp) struct policy *policy = parse(KEY("kind", "\"root\""));
 
 	ck_assert_uint_eq(policy_size(policy), 0);
 	ck_assert(!decide(policy, 0, 0, "d/s").allowed);
@@ -361,7 +363,7 @@ START_TEST(a_rule_may_name_a_domain_of_an_earlier_and_of_a_later_file)
 		POLICY(SECOND("\"domain\": \"early\",")),
 		NULL,
 	};
-	_cleanup_(policy_freep) struct policy *policy = NULL;
+	_cleanup_(policy_unrefp) struct policy *policy = NULL;
 	struct policy_note error;
 
 	ck_assert_int_eq(build(&policy, texts, &error), 0);
@@ -392,7 +394,7 @@ START_TEST(a_mistake_that_two_files_make_is_shown_in_the_right_one)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_cleanup_(policy_freep) struct policy *policy = NULL;
+		_cleanup_(policy_unrefp) struct policy *policy = NULL;
 		const char *texts[ARRAY_SIZE(cases[i].texts)] = {0};
 		_cleanup_(freep) char *marked = NULL;
 		struct policy_note error;
@@ -429,7 +431,7 @@ START_TEST(rules_that_agree_on_the_domain_may_share_it)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		_cleanup_(policy_freep) struct policy *policy = parse(texts[i]);
+		_cleanup_(policy_unrefp) struct policy *policy = parse(texts[i]);
 
 		ck_assert_uint_eq(policy_size(policy), 2);
 	}
@@ -469,7 +471,7 @@ static char *many(int n)
 START_TEST(as_many_domains_and_directories_as_may_be_are_all_there)
 {
 	_cleanup_(freep) char *text = many(POLICY_DOMAINS_MAX);
-	_cleanup_(policy_freep) struct policy *policy = parse(text);
+	_cleanup_(policy_unrefp) struct policy *policy = parse(text);
 
 	for (int i = 0; i < POLICY_DOMAINS_MAX; i++) {
 		const struct policy_domain *domain;
@@ -494,7 +496,7 @@ START_TEST(one_more_domain_is_refused_in_one_file_and_in_two)
 	_cleanup_(freep) char *text = many(POLICY_DOMAINS_MAX);
 	_cleanup_(freep) char *longer = many(POLICY_DOMAINS_MAX + 1);
 	const char *const texts[] = {text, DOMAIN(""), NULL};
-	_cleanup_(policy_freep) struct policy *policy = NULL;
+	_cleanup_(policy_unrefp) struct policy *policy = NULL;
 	struct policy_note error;
 
 	ck_assert_int_eq(parse_error(longer, strlen(longer), &error), -EINVAL);

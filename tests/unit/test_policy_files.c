@@ -86,12 +86,12 @@ static struct policy *load_good(void)
 
 START_TEST(nothing_at_all_denies_everything)
 {
-	_cleanup_(policy_freep) struct policy *policy = NULL;
+	_cleanup_(policy_unrefp) struct policy *policy = NULL;
 	struct policy_note error;
 
 	ck_assert_int_eq(policy_load(&policy, NULL, 0, &error, NULL, NULL), 0);
 	ck_assert(!decide(policy, 0, 0, "d/s").allowed);
-	policy = policy_free(policy);
+	policy = policy_unref(policy);
 	policy = load_good();
 	ck_assert_uint_eq(policy_size(policy), 0);
 	ck_assert(!decide(policy, 0, 0, "d/s").allowed);
@@ -100,7 +100,7 @@ END_TEST
 
 START_TEST(files_are_read_in_the_order_of_their_names_whatever_their_directory)
 {
-	_cleanup_(policy_freep) struct policy *policy = NULL;
+	_cleanup_(policy_unrefp) struct policy *policy = NULL;
 	struct policy_decision decision;
 
 	put_text(vendor, "30-c.json", SIMPLE("c"));
@@ -118,7 +118,7 @@ END_TEST
 
 START_TEST(a_file_of_the_administrator_replaces_the_vendors_of_that_name)
 {
-	_cleanup_(policy_freep) struct policy *policy = NULL;
+	_cleanup_(policy_unrefp) struct policy *policy = NULL;
 
 	put_text(vendor, "10-a.json", SIMPLE("vendor"));
 	put_text(vendor, "20-b.json", "broken, but replaced, so nobody reads it");
@@ -134,7 +134,7 @@ START_TEST(other_files_are_no_policy)
 {
 	static const char *const names[] = {
 		"README", "a.json~", "a.jsonx", ".a.json", ".json", "json", "a.json.bak"};
-	_cleanup_(policy_freep) struct policy *policy = NULL;
+	_cleanup_(policy_unrefp) struct policy *policy = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		put_text(vendor, names[i], "not a policy");
@@ -146,7 +146,7 @@ END_TEST
 
 START_TEST(a_name_used_in_two_files_is_refused_with_both_places)
 {
-	_cleanup_(policy_freep) struct policy *policy = NULL;
+	_cleanup_(policy_unrefp) struct policy *policy = NULL;
 	struct policy_note error;
 	char first[600];
 
@@ -164,7 +164,7 @@ END_TEST
 
 START_TEST(devices_of_all_files_are_known)
 {
-	_cleanup_(policy_freep) struct policy *policy = NULL;
+	_cleanup_(policy_unrefp) struct policy *policy = NULL;
 
 	put_text(vendor, "1.json", DEVICES("{\"name\": \"a\", \"mtu\": 1}"));
 	put_text(vendor, "2.json", DEVICES("{\"name\": \"b\", \"mtu\": 2}"));
@@ -195,7 +195,7 @@ START_TEST(a_device_or_remoteproc_in_two_files_is_refused_with_both_places)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_cleanup_(policy_freep) struct policy *policy = NULL;
+		_cleanup_(policy_unrefp) struct policy *policy = NULL;
 		_cleanup_(freep) char *first = NULL;
 		struct policy_note error;
 		char place[600];
@@ -216,7 +216,7 @@ END_TEST
 
 START_TEST(the_number_of_devices_is_bounded_in_all_files_together)
 {
-	_cleanup_(policy_freep) struct policy *policy = NULL;
+	_cleanup_(policy_unrefp) struct policy *policy = NULL;
 	struct policy_note error;
 	char name[32], text[128];
 
@@ -225,7 +225,7 @@ START_TEST(the_number_of_devices_is_bounded_in_all_files_together)
 		snprintf(text, sizeof(text), DEVICES("{\"name\": \"d%d\"}"), i);
 		put_text(vendor, name, text);
 	}
-	policy_free(load_good());
+	policy_unref(load_good());
 	put_text(admin, "more.json", DEVICES("{\"name\": \"more\"}"));
 	ck_assert_int_eq(load(&policy, &error), -EINVAL);
 	ck_assert_ptr_null(policy);
@@ -238,7 +238,7 @@ END_TEST
 
 START_TEST(one_bad_file_spoils_the_whole)
 {
-	_cleanup_(policy_freep) struct policy *policy = NULL;
+	_cleanup_(policy_unrefp) struct policy *policy = NULL;
 	struct policy_note error;
 
 	put_text(vendor, "1.json", SIMPLE("a"));
@@ -291,7 +291,7 @@ static const struct {
 
 START_TEST(what_cannot_be_read_is_an_error_and_never_skipped)
 {
-	_cleanup_(policy_freep) struct policy *policy = NULL;
+	_cleanup_(policy_unrefp) struct policy *policy = NULL;
 	struct policy_note error;
 
 	unreadable[_i].make();
@@ -305,7 +305,7 @@ END_TEST
 
 START_TEST(a_file_in_place_of_a_directory_is_an_error)
 {
-	_cleanup_(policy_freep) struct policy *policy = NULL;
+	_cleanup_(policy_unrefp) struct policy *policy = NULL;
 	struct policy_note error;
 
 	ck_assert_int_eq(rmdir(admin), 0);
@@ -319,7 +319,7 @@ END_TEST
 START_TEST(a_file_may_have_a_mebibyte_and_not_a_byte_more)
 {
 	static char text[POLICY_FILE_BYTES_MAX + 1];
-	_cleanup_(policy_freep) struct policy *policy = NULL;
+	_cleanup_(policy_unrefp) struct policy *policy = NULL;
 	struct policy_note error;
 
 	memset(text, ' ', sizeof(text));
@@ -327,7 +327,7 @@ START_TEST(a_file_may_have_a_mebibyte_and_not_a_byte_more)
 	put(vendor, "1.json", text, sizeof(text) - 1);
 	policy = load_good();
 	ck_assert_uint_eq(policy_size(policy), 1);
-	policy = policy_free(policy);
+	policy = policy_unref(policy);
 
 	put(vendor, "1.json", text, sizeof(text));
 	ck_assert_int_eq(load(&policy, &error), -EINVAL);
@@ -338,7 +338,7 @@ END_TEST
 
 START_TEST(the_number_of_files_is_bounded)
 {
-	_cleanup_(policy_freep) struct policy *policy = NULL;
+	_cleanup_(policy_unrefp) struct policy *policy = NULL;
 	struct policy_note error;
 	char name[32];
 
@@ -346,7 +346,7 @@ START_TEST(the_number_of_files_is_bounded)
 		snprintf(name, sizeof(name), "%d.json", i);
 		put_text(i % 2 ? vendor : admin, name, POLICY(""));
 	}
-	policy_free(load_good());
+	policy_unref(load_good());
 	put_text(admin, "more.json", POLICY(""));
 	ck_assert_int_eq(load(&policy, &error), -E2BIG);
 	ck_assert_ptr_null(policy);
@@ -357,7 +357,7 @@ END_TEST
 
 START_TEST(ten_thousand_rules_load_and_the_last_still_decides)
 {
-	_cleanup_(policy_freep) struct policy *policy = NULL;
+	_cleanup_(policy_unrefp) struct policy *policy = NULL;
 	struct policy_decision decision;
 	_cleanup_(freep) char *text = NULL;
 	size_t size;
@@ -382,7 +382,7 @@ END_TEST
 START_TEST(the_examples_load_without_a_warning)
 {
 	static const char *const dirs[] = {"policy/examples"};
-	_cleanup_(policy_freep) struct policy *policy = NULL;
+	_cleanup_(policy_unrefp) struct policy *policy = NULL;
 	struct warnings warnings = {.n = 0};
 	struct policy_note error;
 	int r = policy_load(&policy, dirs, 1, &error, count_warning, &warnings);

@@ -46,7 +46,8 @@ static const struct {
 	{"{\"version\": ^\"1\", \"rules\": []}", "not a string"},
 	{"{\"version\": 1, \"rules\": ^{}}", "rules must be a list, not an object"},
 	{"{\"version\": 1, \"rules\": ^null}", "rules must be a list, not null"},
-	{"{\"version\": 1, \"rules\": [], ^\"rulez\": []}", "unknown key \"rulez\""},
+	{"{\"version\": 1, \"rules\": [], ^\"rulez\": []}",
+		"unknown key \"rulez\"; did you mean \"rules\"?"},
 	{"{\"version\": 1, \"rules\": [],\n\t^\"version\": 1}", "duplicate key \"version\""},
 	{"{^\"\\u0076ersion\": 1, \"rules\": []}", "unknown key \"\\u0076ersion\""},
 	{"{\"\x7f^\x1b]0;x\": 1, \"rules\": []}", "control character"},
@@ -60,8 +61,14 @@ static const struct {
 	{POLICY("^{}"), "a rule must have \"name\""},
 	{POLICY("^{\"name\": \"r\"}"), "a rule must have \"action\""},
 	{POLICY(RULE("allow", "\"match\": {\"users\": [1]}, \"channels\": [\"d/s\"], ^\"x\": 1")),
-		"a rule may have name, action, match, channels, share_domain, domain, exclusive, "
-		"overflow, priority, weight, limits"},
+		"a rule may have name, action, match, verbs, channels, methods, direction, "
+		"share_domain, domain, exclusive, overflow, priority, weight, limits"},
+	{POLICY(RULE("allow", "^\"chanels\": 1")),
+		"unknown key \"chanels\"; did you mean \"channels\"?"},
+	{POLICY(RULE("allow", "^\"Match\": 1")), "did you mean \"match\"?"},
+	{POLICY(RULE("allow", "^\"share-domain\": 1")), "did you mean \"share_domain\"?"},
+	{POLICY(RULE("allow", "^\"cahnnels\": 1")), "did you mean \"channels\"?"},
+	{POLICY(RULE("allow", "^\"users\": 1")), "a rule may have name"},
 	{POLICY(RULE("allow", "^\"action\": \"deny\"")), "duplicate key \"action\""},
 	{POLICY("^" RULE("allow", "\"channels\": [\"d/s\"]")), "must have \"match\""},
 	{POLICY("^" RULE("allow", "\"match\": {\"users\": [1]}")), "must have \"channels\""},
@@ -92,6 +99,50 @@ static const struct {
 			     "\"channels\": [\"d/s\"]")),
 		"limits is for rules that allow"},
 
+	/* verbs */
+	{MORE("\"verbs\": ^\"open\""), "verbs must be a list, not a string"},
+	{MORE("\"verbs\": ^[]"), "verbs must not be empty"},
+	{MORE("\"verbs\": [^1]"), "verbs must be a string, not a whole number"},
+	{MORE("\"verbs\": [^\"close\"]"),
+		"verbs must be \"open\", \"list\", \"kick\", \"start\", \"stop\" or \"reload\""},
+	{MORE("\"verbs\": [\"open\", ^\"lst\"]"),
+		"verbs cannot be \"lst\"; did you mean \"list\"?"},
+	{MORE("\"verbs\": [^\"open\\u0000\"]"), "verbs must be"},
+	{MORE("\"verbs\": [\"kick\", ^\"kick\"]"), "\"kick\" is among the verbs already"},
+	{MORE("\"verbs\": [\"list\"], ^\"limits\": {}"),
+		"limits is for rules that allow \"open\", which is not among the verbs"},
+	{MORE("^\"limits\": {}, \"verbs\": [\"list\"]"), "limits is for rules that allow \"open\""},
+	{MORE("\"verbs\": [\"list\"], ^\"methods\": [1]"), "methods is for rules that allow \"op"},
+	{MORE("\"verbs\": [\"list\"], ^\"weight\": 1"), "weight is for rules that allow \"open\""},
+	{MORE("\"verbs\": [\"list\"], ^\"domain\": \"x\""), "domain is for rules that allow"},
+	{POLICY(DENY("\"verbs\": [\"open\"], ^\"direction\": \"send\"")),
+		"direction is for rules that allow"},
+
+	/* methods, direction */
+	{MORE("\"methods\": ^3"), "methods must be a list, not a whole number"},
+	{MORE("\"methods\": ^[]"), "methods must not be empty"},
+	{MORE("\"methods\": [^1.5]"),
+		"methods must be whole numbers and ranges like \"2-5\", not a number with"},
+	{MORE("\"methods\": [^null]"), "methods must be whole numbers and ranges"},
+	{MORE("\"methods\": [0, ^-1]"), "methods must be from 0 to 4294967295"},
+	{MORE("\"methods\": [^4294967296]"), "methods must be from 0 to 4294967295"},
+	{MORE("\"methods\": [^\"\"]"), "must not be empty"},
+	{MORE("\"methods\": [^\"5\"]"), "a range of methods must be like \"2-5\""},
+	{MORE("\"methods\": [^\"2-\"]"), "must be like"},
+	{MORE("\"methods\": [^\"-2\"]"), "must be like"},
+	{MORE("\"methods\": [^\"2-5-7\"]"), "must be like"},
+	{MORE("\"methods\": [^\"2 - 5\"]"), "must be like"},
+	{MORE("\"methods\": [^\"0x2-5\"]"), "must be like"},
+	{MORE("\"methods\": [^\"02-5\"]"), "must be like"},
+	{MORE("\"methods\": [^\"2-5\\u0000\"]"), "NUL"},
+	{MORE("\"methods\": [^\"0-4294967296\"]"), "numbers from 0 to 4294967295"},
+	{MORE("\"methods\": [^\"0-99999999999\"]"), "numbers from 0 to 4294967295"},
+	{MORE("\"methods\": [^\"18446744073709551616-2\"]"), "at most 21 bytes"},
+	{MORE("\"methods\": [^\"5-2\"]"), "the range \"5-2\" ends before it begins"},
+	{MORE("\"direction\": ^\"in\""), "direction must be \"both\", \"send\" or \"receive\""},
+	{MORE("\"direction\": ^\"recieve\""), "did you mean \"receive\"?"},
+	{MORE("\"direction\": ^1"), "direction must be a string"},
+
 	{MORE("\"exclusive\": ^1"), "exclusive must be true or false, not a whole number"},
 	{MORE("\"exclusive\": ^\"true\""), "exclusive must be true or false, not a string"},
 	{MORE("\"exclusive\": ^null"), "exclusive must be true or false, not null"},
@@ -103,7 +154,8 @@ static const struct {
 	{MORE("\"overflow\": ^false"), "overflow must be a string, not true or false"},
 	{POLICY(DENY("^\"overflow\": \"drop\"")), "overflow is for rules that allow"},
 	{MORE("\"priority\": ^\"urgent\""), "priority must be \"high\", \"normal\" or \"low\""},
-	{MORE("\"priority\": ^\"High\""), "priority must be \"high\", \"normal\" or \"low\""},
+	{MORE("\"priority\": ^\"High\""), "priority cannot be \"High\"; did you mean \"high\"?"},
+	{MORE("\"priority\": ^\"nromal\""), "did you mean \"normal\"?"},
 	{MORE("\"priority\": ^0"), "priority must be a string, not a whole number"},
 	{MORE("\"priority\": ^\"low\\u0000\""), "priority must be \"high\", \"normal\" or"},
 	{MORE("\"priority\": \"low\", ^\"priority\": \"low\""), "duplicate key \"priority\""},
@@ -118,10 +170,34 @@ static const struct {
 	{POLICY(DENY("^\"weight\": 100")), "weight is for rules that allow"},
 
 	/* match */
-	{POLICY(RULE("allow", "\"match\": ^{}, \"channels\": [\"d/s\"]")), "users or groups"},
+	{POLICY(RULE("allow", "\"match\": ^{}, \"channels\": [\"d/s\"]")), "match must say whom"},
 	{POLICY(RULE("allow", "\"match\": ^[], \"channels\": [\"d/s\"]")),
 		"match must be an object"},
-	{MATCH("^\"user\": [1]"), "unknown key \"user\"; match may have users, groups"},
+	{MATCH("^\"user\": [1]"), "unknown key \"user\"; did you mean \"users\"?"},
+	{MATCH("^\"pid\": [1]"),
+		"match may have users, groups, labels, units, user_units, slices, executables, "
+		"flatpaks, snaps"},
+	{MATCH("\"labels\": ^\"x\""), "labels must be a list, not a string"},
+	{MATCH("\"labels\": ^[]"), "labels must not be empty"},
+	{MATCH("\"labels\": [^1]"), "labels must be a string, not a whole number"},
+	{MATCH("\"labels\": [\"a\", ^\"\"]"), "labels must not be empty"},
+	{MATCH("\"labels\": [^\"a\\nb\"]"), "a label holds no control character"},
+	{MATCH("\"labels\": [^\"a\\u0000b\"]"), "NUL"},
+	{MATCH("\"units\": [^\"player\"]"), "must end in .service, .scope,"},
+	{MATCH("\"units\": [^\".service\"]"), "must end in .service, .scope,"},
+	{MATCH("\"units\": [^\"app.slice\"]"), "must end in .service, .scope,"},
+	{MATCH("\"units\": [^\"a/b.service\"]"), "a unit's name may hold letters"},
+	{MATCH("\"user_units\": [\"*\", ^\"player\"]"), "must end in .service, .scope,"},
+	{MATCH("\"slices\": [^\"app.service\"]"), "must end in .slice or *"},
+	{MATCH("\"executables\": [^\"player\"]"), "executables must be absolute"},
+	{MATCH("\"executables\": [^\"*/player\"]"), "executables must be absolute"},
+	{MATCH("\"executables\": [^\"/usr//bin/player\"]"), "executables must be absolute"},
+	{MATCH("\"executables\": [^\"/usr/bin/\"]"), "executables must be absolute"},
+	{MATCH("\"flatpaks\": [^\"org/example\"]"), "flatpaks may hold letters"},
+	{MATCH("\"snaps\": [^\"a b\"]"), "snaps may hold letters"},
+	{MATCH("\"snaps\": [\"a\"], ^\"snaps\": [\"b\"]"), "duplicate key \"snaps\""},
+	{POLICY(RULE("deny", "\"match\": {\"units\": [^\"player\"]}, \"channels\": [\"d/s\"]")),
+		"must end in .service"},
 	{MATCH("\"users\": [1], ^\"users\": [2]"), "duplicate key \"users\""},
 	{MATCH("\"users\": ^[]"), "users must not be empty"},
 	{MATCH("\"groups\": ^[]"), "groups must not be empty"},
@@ -162,8 +238,19 @@ static const struct {
 
 	/* limits */
 	{LIMITS("^[]"), "limits must be an object"},
-	{LIMITS("{^\"session\": 1}"), "sessions, calls, timeout_ms, buffers, bytes, "
-				      "messages"},
+	{LIMITS("{^\"session\": 1}"), "did you mean \"sessions\"?"},
+	{LIMITS("{^\"speed\": 1}"), "limits may have per, sessions, calls, calls_total, "
+				    "calls_per_s, burst, timeout_ms, buffers, bytes, messages"},
+	{LIMITS("{\"per\": ^\"units\"}"), "per cannot be \"units\"; did you mean \"unit\"?"},
+	{LIMITS("{\"per\": ^\"process\"}"), "per must be \"user\" or \"unit\""},
+	{LIMITS("{\"per\": ^1}"), "per must be a string"},
+	{LIMITS("{^\"burst\": 5}"), "burst needs \"calls_per_s\""},
+	{LIMITS("{\"burst\": 5, \"calls_per_s\": ^0}"), "calls_per_s must be from 1 to 10000000"},
+	{LIMITS("{\"burst\": ^0, \"calls_per_s\": 1}"), "burst must be from 1 to 10000000"},
+	{LIMITS("{\"burst\": ^10000001, \"calls_per_s\": 1}"), "burst must be from 1 to 10000000"},
+	{LIMIT("calls_per_s", "^10000001"), "calls_per_s must be from 1 to 10000000"},
+	{LIMIT("calls_total", "^0"), "calls_total must be from 1 to 1000000"},
+	{LIMIT("calls_total", "^\"8\""), "calls_total must be a whole number, not a string"},
 	{LIMITS("{\"calls\": 1, ^\"calls\": 2}"), "duplicate key \"calls\""},
 	{LIMIT("sessions", "^0"), "sessions must be from 1 to 1000000"},
 	{LIMIT("sessions", "^-1"), "sessions must be from 1 to"},
@@ -240,13 +327,21 @@ static const char complete[] =
 	"    {\n"
 	"      \"name\": \"studio\",\n"
 	"      \"action\": \"allow\",\n"
-	"      \"match\": {\"users\": [\"root\", 1000], \"groups\": [29, \"root\"]},\n"
+	"      \"match\": {\"users\": [\"root\", 1000], \"groups\": [29, \"root\"],\n"
+	"        \"labels\": [\"player_t\"], \"units\": [\"*.service\"],\n"
+	"        \"user_units\": [\"app-*\"], \"slices\": [\"app.slice\"],\n"
+	"        \"executables\": [\"/usr/bin/*\"], \"flatpaks\": [\"org.*\"],\n"
+	"        \"snaps\": [\"p?\"]},\n"
+	"      \"verbs\": [\"open\", \"list\", \"kick\"],\n"
 	"      \"channels\": [\"soft0/denoise\", \"cdsp/*\"],\n"
+	"      \"methods\": [1, \"2-5\"], \"direction\": \"both\",\n"
 	"      \"share_domain\": \"studio\",\n"
 	"      \"exclusive\": true, \"overflow\": \"close\",\n"
 	"      \"priority\": \"high\", \"weight\": 400,\n"
 	"      \"limits\": {\"sessions\": 4, \"calls\": 64, \"timeout_ms\": 2000,\n"
-	"                 \"buffers\": 16, \"bytes\": \"64M\", \"messages\": 8}\n"
+	"                 \"buffers\": 16, \"bytes\": \"64M\", \"messages\": 8,\n"
+	"                 \"per\": \"unit\", \"calls_total\": 128,\n"
+	"                 \"calls_per_s\": 100, \"burst\": 10}\n"
 	"    },\n"
 	"    {\"name\": \"rest\", \"action\": \"deny\", \"match\": {\"users\": [\"*\"]},\n"
 	"     \"channels\": [\"soft0/*\"]}\n"
@@ -272,7 +367,7 @@ START_TEST(a_cut_file_is_refused_wherever_it_is_cut)
 		ck_assert_str_ne(error.text, "");
 		ck_assert_uint_gt(error.line, 0);
 	}
-	policy_free(parse(complete));
+	policy_unref(parse(complete));
 }
 END_TEST
 
@@ -312,11 +407,20 @@ START_TEST(bounds_are_errors_and_what_fits_is_not)
 		{"{\"version\": 1, \"rules\": [{\"name\": \"n\", \"action\": \"allow\", "
 		 "\"match\": {\"users\": [1]}, \"channels\": [\"d/s\"",
 			",\"d/s\"", "]}]}", POLICY_LIST_MAX - 1, "at most 1024 entries"},
+		{"{\"version\": 1, \"rules\": [{\"name\": \"n\", \"action\": \"allow\", "
+		 "\"channels\": [\"d/s\"], \"match\": {\"snaps\": [\"s\"",
+			",\"s\"", "]}}]}", POLICY_LIST_MAX - 1, "at most 1024 entries"},
+		{"{\"version\": 1, \"rules\": [{\"name\": \"n\", \"action\": \"allow\", "
+		 "\"channels\": [\"d/s\"], \"match\": {\"labels\": [\"",
+			"l", "\"]}}]}", POLICY_FACT_MAX, "at most 255 bytes"},
+		{"{\"version\": 1, \"rules\": [{\"name\": \"n\", \"action\": \"allow\", "
+		 "\"match\": {\"users\": [1]}, \"channels\": [\"d/s\"], \"methods\": [1",
+			",1", "]}]}", POLICY_METHODS_MAX - 1, "at most 64 entries"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		for (int n = cases[i].most; n <= cases[i].most + 1; n++) {
-			_cleanup_(policy_freep) struct policy *policy = NULL;
+			_cleanup_(policy_unrefp) struct policy *policy = NULL;
 			_cleanup_(freep) char *text = NULL;
 			struct policy_note error;
 			size_t size;

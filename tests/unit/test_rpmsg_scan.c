@@ -348,8 +348,8 @@ END_TEST
 
 static void begin(const char *policy)
 {
-	policy_free(machine.broker.policy);
-	machine.broker.policy = parse(policy);
+	policy_unref(machine.broker.policy);
+	machine.broker.policy = machine.broker.device_policy = parse(policy);
 	ck_assert_int_eq(remoteprocs_init(&machine.broker), 0);
 	ck_assert_int_eq(rpmsg_transport.probe(&machine.broker), 0);
 	probed = true;

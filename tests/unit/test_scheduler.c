@@ -6,18 +6,11 @@
  */
 #include <check.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#include "daemon/broker.h"
-#include "daemon/call.h"
-#include "daemon/client.h"
-#include "daemon/device.h"
 #include "daemon/limits.h"
-#include "daemon/scheduler.h"
-#include "daemon/session.h"
-#include "daemon/transport/transport.h"
-#include "daemon/user.h"
+#include "daemon/rights.h"
 #include "tests/suite.h"
+#include "tests/unit/daemon_rig.h"
 
 #define LANES    5
 #define SESSIONS 12
@@ -30,8 +23,6 @@ static const char policy_text[] =
 	" \"rules\": [{\"name\": \"r\", \"action\": \"allow\", \"match\": {\"users\": [\"*\"]},"
 	" \"channels\": [\"*/*\"]}]}";
 
-static struct broker broker;
-static const struct broker_options options;
 static struct client *client;
 static int app;
 
@@ -94,14 +85,9 @@ static bool dsp_cancel(struct call *call)
 	return true;
 }
 
-static void dsp_remove(struct device *device)
-{
-	(void)device;
-}
-
 static const struct transport_ops dsp_ops = {
 	.name = "test",
-	.remove = dsp_remove,
+	.remove = daemon_remove_device,
 	.open = dsp_open,
 	.close = dsp_close,
 	.submit = dsp_submit,
@@ -148,8 +134,10 @@ static struct call *call(struct session *session)
 {
 	struct quota_refusal refusal;
 	struct call *new;
+	uint32_t limit;
 
-	if (quota_charge(&client->quota, QUOTA_CALLS, 1, &refusal) < 0)
+	if (quota_charge(&client->quota, QUOTA_CALLS, 1, &refusal) < 0 ||
+		rights_begin_call(session, &limit) != DSP_LIMIT_NONE)
 		ck_abort_msg("no quota");
 	client->in_flight++;
 	session->in_flight++;
@@ -172,42 +160,20 @@ static void lanes_init(struct device *device, unsigned int depth, bool parallel)
 
 static void start_device(struct device *device, const char *name)
 {
-	device_add(&broker, device, &dsp_ops, name);
-	ck_assert_ptr_nonnull(device_add_channel(device, "x", DSP_KIND_CALL));
-	device_set_up(device);
+	daemon_add_device(device, &dsp_ops, name);
+	daemon_add_channel(device, "x", DSP_KIND_CALL);
 }
 
 static void set_up(void)
 {
-	struct policy_note error;
-	int pair[2];
-
-	broker = (struct broker){.options = &options, .quota = {.owner = "broker"}};
-	for (int kind = 0; kind < QUOTA_KINDS; kind++)
-		broker.quota.limit[kind] = UINT64_MAX;
-	list_init(&broker.listeners);
-	list_init(&broker.users);
-	list_init(&broker.devices);
-	list_init(&broker.clients);
-	list_init(&broker.dirty);
-	list_init(&broker.sessions);
-	call_pool_init(&broker.calls);
 	memset(&dsp, 0, sizeof(dsp));
 	srandom(1);
-	ck_assert_int_eq(loop_new(&broker.loop), 0);
-	broker.event = loop_event(broker.loop);
-	ck_assert_int_eq(policy_parse(&broker.policy, "test.json", policy_text, strlen(policy_text),
-				 &error, NULL, NULL),
-		0);
+	daemon_start(policy_text);
 	start_device(&dsp.free, "free");
 	start_device(&dsp.capped, "capped");
 	start_device(&dsp.single, "single");
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-				 pair),
-		0);
-	app = pair[0];
-	ck_assert_int_eq(client_new(&broker, pair[1]), 0);
-	client = list_first(&broker.clients, struct client, link);
+	app = daemon_connect();
+	client = daemon_client();
 }
 
 /* Nobody is to be told of completions: the client has no ring. */
@@ -223,13 +189,6 @@ static void tear_down(void)
 	client_kill(client, NULL);
 	while (dsp.n_held) /* modules close */
 		finish(dsp.held[0], 0);
-	ck_assert(list_empty(&broker.clients) && list_empty(&broker.sessions));
-	for (int kind = 0; kind < QUOTA_KINDS; kind++)
-		ck_assert_uint_eq(broker.quota.used[kind], 0);
-	ck_assert_uint_eq(dsp.free.in_flight, 0);
-	ck_assert_uint_eq(dsp.capped.in_flight, 0);
-	ck_assert_uint_eq(dsp.single.in_flight, 0);
-	ck_assert_uint_eq(dsp.n_held, 0);
 	for (size_t i = 0; i < LANES; i++) {
 		ck_assert(!fair_waits(&dsp.lanes[i].turn) && !dsp.lanes[i].ahead_ns);
 		ck_assert(list_empty(&dsp.lanes[i].held) || !dsp.lanes[i].device);
@@ -238,13 +197,8 @@ static void tear_down(void)
 		for (size_t k = 0; k < FAIR_PRIORITIES; k++)
 			ck_assert_uint_eq(dsp.lanes[i].weights[k], 0);
 	}
-	ck_assert_uint_eq(deadline_next(&broker.deadlines), UINT64_MAX);
+	daemon_stop();
 	fd_close(app);
-	device_remove_all(&broker);
-	user_forget_all(&broker);
-	call_pool_deinit(&broker.calls);
-	loop_free(broker.loop);
-	policy_free(broker.policy);
 }
 
 /* The DSP at work: it ends what it has had longest, again and again, and each session has
@@ -553,7 +507,7 @@ START_TEST(who_is_lost_makes_room_for_others)
 	dsp.lanes[0].running = 0;
 	session_lost(uses[0].session, DSP_DOMAIN_CRASHED, "it crashed");
 	dsp.lanes[0].ahead_ns = 0;
-	ck_assert_int_eq(loop_turn(broker.loop, false), 0);
+	daemon_turn(false);
 	ck_assert_uint_eq(dsp.n_held, 1);
 	ck_assert_ptr_eq(finish(dsp.held[0], 0), uses[1].session);
 }

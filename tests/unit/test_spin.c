@@ -1,15 +1,39 @@
 // SPDX-License-Identifier: MIT
-#include "protocol/spin.h"
-
+/* Whether it pays to look: the real code, on a processor and with a clock of ours. */
 #include <check.h>
+#include <sched.h>
 #include <unistd.h>
 
+#include "protocol/clock.h"
 #include "protocol/ring.h"
 #include "protocol/util.h"
 #include "tests/suite.h"
 
+static struct {
+	uint64_t now;
+	uint64_t offer_ns;    /* how long others have it when it is offered */
+	unsigned int offered; /* so often */
+} processor;
+
+static uint64_t processor_clock(void)
+{
+	return processor.now;
+}
+
+static int processor_offer(void)
+{
+	processor.offered++;
+	processor.now += processor.offer_ns;
+	return 0;
+}
+
+#define clock_ns    processor_clock
+#define sched_yield processor_offer
+#include "protocol/spin.c"
+#undef clock_ns
+#undef sched_yield
+
 #define US UINT64_C(1000)
-#define MS UINT64_C(1000000)
 
 /* What a wake-up adds to a wait, where that is slept through. */
 #define WAKE_UP (30 * US)
@@ -214,6 +238,65 @@ START_TEST(no_mixture_of_waits_makes_anybody_look_for_more_than_half_the_time)
 }
 END_TEST
 
+/* Steps of who looks. */
+
+#define NOBODY   (ALONE_NS / 3) /* what offering the processor takes, where nobody takes it */
+#define SOMEBODY (5 * US)
+
+/* Returns how often the processor was offered meanwhile. */
+static unsigned int step(struct spin *spin, unsigned int steps, uint64_t offer_ns)
+{
+	unsigned int before = processor.offered;
+
+	processor.offer_ns = offer_ns;
+	for (unsigned int i = 0; i < steps; i++)
+		ck_assert_uint_eq(spin_step(spin, processor.now), processor.now);
+	return processor.offered - before;
+}
+
+START_TEST(who_looks_offers_the_processor_at_each_step_while_others_want_it)
+{
+	struct spin spin = {};
+
+	ck_assert_uint_eq(step(&spin, 1000, SOMEBODY), 1000);
+}
+END_TEST
+
+START_TEST(who_looks_offers_the_processor_now_and_then_while_nobody_wants_it)
+{
+	struct spin spin = {};
+
+	ck_assert_uint_eq(step(&spin, 1, NOBODY), 1); /* nothing is known yet */
+	ck_assert_uint_eq(step(&spin, 100 * LOOKS_ALONE, NOBODY), 100);
+}
+END_TEST
+
+/* The time that a step takes says so, once the processor was offered. */
+START_TEST(others_who_come_and_go_are_noticed_by_the_next_offer)
+{
+	struct spin spin = {};
+
+	for (int i = 0; i < 10; i++) {
+		step(&spin, 1, NOBODY);
+		ck_assert_uint_gt(step(&spin, LOOKS_ALONE, SOMEBODY), 0);
+		ck_assert_uint_eq(step(&spin, 100, SOMEBODY), 100);
+	}
+}
+END_TEST
+
+/* An interrupt at a step that offered nothing is no sign of others. */
+START_TEST(a_step_that_offers_nothing_and_takes_long_changes_nothing)
+{
+	struct spin spin = {};
+
+	step(&spin, 1, NOBODY);
+	ck_assert_uint_eq(step(&spin, 1, NOBODY), 0);
+	ck_assert_uint_eq(spin_step(&spin, processor.now - SOMEBODY), processor.now);
+	ck_assert_uint_eq(step(&spin, LOOKS_ALONE - 3, NOBODY), 0);
+	ck_assert_uint_eq(step(&spin, 1, NOBODY), 1);
+}
+END_TEST
+
 /* What its maker's machine has, the ring tells whoever maps it. */
 START_TEST(on_a_machine_with_one_processor_nobody_may_look)
 {
@@ -260,6 +343,10 @@ static Suite *suite(void)
 	tcase_add_test(tcase, success_makes_trials_frequent_again);
 	tcase_add_test(tcase, a_longer_wait_among_short_ones_changes_nothing);
 	tcase_add_test(tcase, no_mixture_of_waits_makes_anybody_look_for_more_than_half_the_time);
+	tcase_add_test(tcase, who_looks_offers_the_processor_at_each_step_while_others_want_it);
+	tcase_add_test(tcase, who_looks_offers_the_processor_now_and_then_while_nobody_wants_it);
+	tcase_add_test(tcase, others_who_come_and_go_are_noticed_by_the_next_offer);
+	tcase_add_test(tcase, a_step_that_offers_nothing_and_takes_long_changes_nothing);
 	tcase_add_test(tcase, on_a_machine_with_one_processor_nobody_may_look);
 	suite_add_tcase(suite, tcase);
 	return suite;

@@ -28,6 +28,9 @@ static const struct request {
 	{DSP_QUERY_CHANNEL, 16, 0, 216, 0, {0}, 0, 0, 0, 0},
 	{DSP_QUERY_SESSION, 16, 0, 280, 0, {0}, 0, 0, 0, 0},
 	{DSP_OPEN_MODULE, 144, 1, 96, 0, {136, 140}, 8, 128, 0, 0},
+	{DSP_RELOAD, 8, 0, 16, 0, {0}, 0, 0, 0, 0},
+	{DSP_KICK, 16, 0, 8, 0, {0}, 0, 0, 0, 0},
+	{DSP_POWER, 48, 0, 8, 0, {44}, 8, 32, 0, 0},
 };
 
 /* A packet that nothing is wrong with: every byte that may have a value has one. */
@@ -216,7 +219,7 @@ START_TEST(every_unknown_opcode_is_unsupported)
 	for (uint32_t opcode = 0; opcode <= UINT16_MAX; opcode++) {
 		uint16_t value = (uint16_t)opcode;
 
-		if (opcode >= DSP_HELLO && opcode <= DSP_OPEN_MODULE)
+		if (opcode >= DSP_HELLO && opcode <= DSP_POWER)
 			continue;
 		memcpy(packet, &value, sizeof(value));
 		ck_assert_int_eq(decode(packet, 16, 0, &fault), -EPROTO);
@@ -275,6 +278,17 @@ START_TEST(every_status_and_opcode_has_a_name_of_its_own)
 	ck_assert_str_eq(wire_opcode_name(DSP_EVENT | 6), unknown);
 	ck_assert_str_eq(wire_opcode_name(DSP_EVENT | DSP_REPLY | 1), unknown);
 	ck_assert_str_eq(wire_opcode_name(UINT16_MAX), unknown);
+}
+END_TEST
+
+START_TEST(every_limit_has_a_name_of_its_own)
+{
+	for (uint32_t a = 0; a < DSP_LIMIT_COUNT; a++)
+		for (uint32_t b = 0; b < DSP_LIMIT_COUNT; b++)
+			ck_assert_int_eq(a == b,
+				strcmp(wire_limit_name(a), wire_limit_name(b)) == 0);
+	ck_assert_str_eq(wire_limit_name(DSP_LIMIT_COUNT), wire_limit_name(DSP_LIMIT_NONE));
+	ck_assert_str_eq(wire_limit_name(UINT32_MAX), wire_limit_name(DSP_LIMIT_NONE));
 }
 END_TEST
 
@@ -339,6 +353,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, every_status_and_opcode_has_a_name_of_its_own);
 	tcase_add_test(tcase, a_state_of_the_kernel_has_its_name_and_any_other_is_unknown);
 	tcase_add_test(tcase, every_isolation_has_a_name_of_its_own);
+	tcase_add_test(tcase, every_limit_has_a_name_of_its_own);
 	tcase_add_test(tcase, a_string_that_was_set_is_valid_and_cut_to_its_field);
 	suite_add_tcase(suite, tcase);
 	return suite;

@@ -51,6 +51,7 @@ void fastrpc_domain_free(struct fastrpc_domain *domain)
 {
 	fastrpc_imports_deinit(domain);
 	list_remove(&domain->link);
+	policy_unref(domain->policy_owner);
 	free(domain);
 }
 
@@ -445,6 +446,7 @@ static struct fastrpc_domain *drop(struct fastrpc_domain *domain)
 	workers_free(domain->workers);
 	if (domain->user)
 		discharge(domain);
+	policy_unref(domain->policy_owner);
 	free(domain);
 	return NULL;
 }
@@ -453,24 +455,18 @@ DEFINE_CLEANUP(struct fastrpc_domain *, drop);
 /* Its user pays for the files that the DSP may have open, and the directories they are in. */
 static int charge(struct fastrpc_domain *domain, const struct session *session)
 {
-	struct broker *broker = broker_of(domain);
+	struct user *user = session->client->user;
 	struct quota_refusal refusal;
-	struct user *user;
 	size_t n_modules;
 	unsigned int fds;
 	int r;
 
-	r = user_get(&user, broker, session->client->identity.uid);
-	if (r < 0)
-		return r;
 	fastrpc_device_modules(domain->owner, &n_modules);
 	fds = domain->policy->files + (unsigned int)(domain->policy->n_dirs + n_modules);
 	r = quota_charge(&user->quota, QUOTA_FDS, fds, &refusal);
-	if (r < 0) {
-		user_put(user);
+	if (r < 0)
 		return r;
-	}
-	domain->user = user;
+	domain->user = user_ref(user);
 	domain->fds = fds;
 	return 0;
 }
@@ -486,6 +482,7 @@ int fastrpc_domain_new(struct fastrpc_domain **out, struct fastrpc_device *devic
 		return -ENOMEM;
 	domain->owner = device;
 	domain->policy = session->domain_policy;
+	domain->policy_owner = policy_ref(session->policy);
 	domain->node = NODE_NONE;
 	domain->module = session->module;
 	domain->end_status = DSP_DOMAIN_CRASHED;
@@ -517,7 +514,7 @@ struct fastrpc_domain *fastrpc_domain_to_share(struct fastrpc_device *device,
 		return NULL;
 	list_for_each (domain, &device->domains, link)
 		if (!domain->ending && !domain->hung && domain->module < 0 &&
-			domain->policy == session->domain_policy &&
+			policy_domain_equal(domain->policy, session->domain_policy) &&
 			!strcmp(domain->share, session->share_domain))
 			return domain;
 	return NULL;

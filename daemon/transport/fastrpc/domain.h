@@ -48,6 +48,7 @@ struct fastrpc_domain {
 	struct fastrpc_device *owner;
 	struct user *user; /* of its first session: who pays for its descriptors */
 	const struct policy_domain *policy;
+	struct policy *policy_owner; /* a reference to what it stands in */
 	char share[DSP_RULE_SIZE]; /* "": for one session */
 	uint32_t number;
 	enum domain_state state;

@@ -78,7 +78,7 @@ static void declare_devices(struct broker *broker)
 	struct remoteproc *remoteproc;
 	uint32_t number;
 
-	for (size_t i = 0; (policy = policy_device_at(broker->policy, i)); i++) {
+	for (size_t i = 0; (policy = policy_device_at(broker->device_policy, i)); i++) {
 		if (policy->lifecycle == POLICY_EXTERNAL ||
 			strcmp(policy->transport, fastrpc_transport.name) != 0 ||
 			device_labelled(broker, policy->name))
@@ -147,7 +147,7 @@ static void check_names(const struct policy *policy)
 static int fastrpc_probe(struct broker *broker)
 {
 	fastrpc.broker = broker;
-	check_names(broker->policy);
+	check_names(broker->device_policy);
 	watch(&fastrpc.nodes, "misc");
 	watch(&fastrpc.banks, "platform");
 	watch(&fastrpc.processors, "remoteproc");

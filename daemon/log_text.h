@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Text that peers had a hand in (a path, a label, what a DSP says), made fit to be shown or parsed:
+ * it can neither end its line, nor pose as another field, nor steer a terminal.
+ */
+#ifndef DSP_LOG_TEXT_H
+#define DSP_LOG_TEXT_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+/* For people: what is no printable UTF-8 becomes \xNN, byte by byte. Cut to what @size holds, never
+ * in the middle of something. Returns @out. */
+char *log_text_show(char *out, size_t size, const char *text);
+/* As a string of JSON, quotes included; what is no UTF-8 becomes U+FFFD, byte by byte. */
+void log_text_json(FILE *out, const char *text);
+
+#endif

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+#include "tests/unit/daemon_rig.h"
+
+#include <check.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "daemon/limits.h"
+#include "daemon/memory.h"
+#include "daemon/user.h"
+#include "daemon/worker.h"
+
+struct broker broker;
+
+void daemon_start(const char *policy)
+{
+	static const struct broker_options options;
+	struct policy_note error;
+
+	broker = (struct broker){.options = &options, .quota = {.owner = "broker"}};
+	for (int kind = 0; kind < QUOTA_KINDS; kind++)
+		broker.quota.limit[kind] = UINT64_MAX;
+	list_init(&broker.listeners);
+	list_init(&broker.users);
+	list_init(&broker.devices);
+	list_init(&broker.clients);
+	list_init(&broker.dirty);
+	list_init(&broker.sessions);
+	call_pool_init(&broker.calls);
+	ck_assert_int_eq(loop_new(&broker.loop), 0);
+	broker.event = loop_event(broker.loop);
+	ck_assert_int_eq(policy_parse(&broker.policy, "test.json", policy, strlen(policy), &error,
+				 NULL, NULL),
+		0);
+	broker.device_policy = policy_ref(broker.policy);
+}
+
+void daemon_start_workers(void)
+{
+	ck_assert_int_eq(workers_new(&broker.workers, broker.loop, WORKER_THREADS), 0);
+	ck_assert_int_eq(memory_new(&broker.memory, "/nowhere"), 0);
+}
+
+void daemon_stop(void)
+{
+	const struct device *device;
+
+	broker.workers = workers_free(broker.workers);
+	ck_assert(list_empty(&broker.clients) && list_empty(&broker.sessions));
+	for (int kind = 0; kind < QUOTA_KINDS; kind++)
+		ck_assert_uint_eq(broker.quota.used[kind], 0);
+	list_for_each (device, &broker.devices, link) {
+		ck_assert_uint_eq(device->sessions, 0);
+		ck_assert_uint_eq(device->exclusive_sessions, 0);
+		ck_assert_uint_eq(device->in_flight, 0);
+	}
+	ck_assert_uint_eq(deadline_next(&broker.deadlines), UINT64_MAX);
+	device_remove_all(&broker);
+	user_forget_all(&broker);
+	call_pool_deinit(&broker.calls);
+	memory_free(broker.memory);
+	loop_free(broker.loop);
+	broker.policy = policy_unref(broker.policy);
+	broker.device_policy = policy_unref(broker.device_policy);
+}
+
+void daemon_add_device(struct device *device, const struct transport_ops *ops, const char *name)
+{
+	device_add(&broker, device, ops, name);
+	device_set_up(device);
+}
+
+void daemon_add_channel(struct device *device, const char *service, enum dsp_channel_kind kind)
+{
+	ck_assert_ptr_nonnull(device_add_channel(device, service, kind));
+}
+
+void daemon_remove_device(struct device *device)
+{
+	(void)device;
+}
+
+int daemon_connect(void)
+{
+	int pair[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+				 pair),
+		0);
+	ck_assert_int_eq(client_new(&broker, pair[1]), 0);
+	return pair[0];
+}
+
+struct client *daemon_client(void)
+{
+	return list_first(&broker.clients, struct client, link);
+}
+
+void daemon_turn(bool wait)
+{
+	struct client *client;
+
+	ck_assert_int_eq(loop_turn(broker.loop, wait), 0);
+	while ((client = list_first(&broker.dirty, struct client, dirty))) {
+		list_remove(&client->dirty);
+		client_publish(client);
+	}
+}
+
+void daemon_settle(void)
+{
+	for (int i = 0; i < 3; i++)
+		daemon_turn(false);
+}
