@@ -312,6 +312,23 @@ static int find_devices(struct broker *broker)
 	return 0;
 }
 
+/* What only dspbroker-who may do is handed over to it. Each thread and child has rights of its own,
+ * so this comes before there are any. */
+static int init_rights(struct broker *broker)
+{
+	int r;
+
+	r = who_new(&broker->who, broker, broker->options->who, broker->options->user);
+	if (r < 0)
+		return r;
+	r = who_drop_capabilities();
+	if (r < 0) {
+		log_error("cannot give capabilities up: %s", strerror(-r));
+		return r;
+	}
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
 int broker_init(struct broker *broker, const struct broker_options *options)
 {
 	int r;
@@ -336,14 +353,13 @@ int broker_init(struct broker *broker, const struct broker_options *options)
 		log_error("cannot make an event loop: %s", strerror(-r));
 		return r;
 	}
+	r = init_rights(broker);
+	if (r < 0)
+		return r;
 	r = reload_new(&broker->reload, broker);
 	if (r < 0)
 		return r;
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* each thread has its own: before there are any */
 	r = find_devices(broker);
-	if (r < 0)
-		return r;
-	r = who_new(&broker->who, broker, options->who, options->user);
 	if (r < 0)
 		return r;
 	if (options->watch_policy) {
