@@ -404,11 +404,8 @@ int client_new(struct broker *broker, int sock)
 		fd_close(sock);
 		return -ENOMEM;
 	}
-	*client = (struct client){.broker = broker,
-		.identity.pidfd = -1,
-		.sock = sock,
-		.doorbell = -1,
-		.notify = -1};
+	*client = (struct client){
+		.broker = broker, .identity.pidfd = -1, .sock = sock, .doorbell = -1, .notify = -1};
 	list_init(&client->output);
 	list_init(&client->reload.link);
 	client_init_ring(client);

@@ -26,7 +26,7 @@ struct mailbox {
 	uint32_t n_queued, max;
 	struct message *spare; /* room for the next to be queued; NULL: none */
 	bool close_on_overflow;
-	bool deaf; /* its client may not receive: what comes is dropped, and nobody misses it */
+	bool deaf;     /* its client may not receive: what comes is dropped, and nobody misses it */
 	bool paced;    /* the sender was asked to stop */
 	uint32_t lost; /* since the last message that a receiver got */
 	uint64_t received, dropped;

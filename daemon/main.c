@@ -26,7 +26,8 @@ static const char usage[] =
 	"  --watch-policy     read the policy again when its files change\n"
 	"  --help, --version\n"
 	"\n"
-	"It stays in the foreground. SIGTERM and SIGINT end it, after calls that run; SIGHUP has it\n"
+	"It stays in the foreground. SIGTERM and SIGINT end it, after calls that run; SIGHUP has "
+	"it\n"
 	"read the policy again.\n"
 	"Exit codes: 0 ended on request, 1 failed, 2 wrong usage. See dspbrokerd(8).\n";
 

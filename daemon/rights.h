@@ -35,8 +35,8 @@ bool rights_review(struct session *session);
 /* May its client call that method, send, receive? */
 bool rights_allow_method(const struct session *session, uint32_t method);
 bool rights_allow_direction(const struct session *session, enum policy_direction direction);
-/* A call begins, or a message is sent, at its rule's expense. Returns DSP_LIMIT_NONE, or which limit
- * it would break, with *@limit set to its value. */
+/* A call begins, or a message is sent, at its rule's expense. Returns DSP_LIMIT_NONE, or which
+ * limit it would break, with *@limit set to its value. */
 enum dsp_limit rights_begin_call(struct session *session, uint32_t *limit);
 void rights_end_call(struct session *session);
 

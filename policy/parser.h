@@ -4,8 +4,8 @@
 #define DSP_PARSER_H
 
 #include "policy/compiled.h"
-#include "policy/userdb.h"
 #include "policy/reader.h"
+#include "policy/userdb.h"
 
 struct parser {
 	struct reader reader;

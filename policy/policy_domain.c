@@ -41,12 +41,11 @@ static bool same_dirs(const struct policy_domain *a, const struct policy_domain 
 
 bool policy_domain_equal(const struct policy_domain *a, const struct policy_domain *b)
 {
-	return a == b ||
-	       (strcmp(a->name, b->name) == 0 && a->kind == b->kind &&
-		       a->is_signed == b->is_signed && a->own_modules == b->own_modules &&
-		       a->device_memory == b->device_memory && a->hang == b->hang &&
-		       a->files == b->files && a->file_bytes == b->file_bytes &&
-		       a->memory == b->memory && same_dirs(a, b));
+	return a == b || (strcmp(a->name, b->name) == 0 && a->kind == b->kind &&
+				 a->is_signed == b->is_signed && a->own_modules == b->own_modules &&
+				 a->device_memory == b->device_memory && a->hang == b->hang &&
+				 a->files == b->files && a->file_bytes == b->file_bytes &&
+				 a->memory == b->memory && same_dirs(a, b));
 }
 
 uint32_t policy_find_domain(const struct policy *policy, const char *name)

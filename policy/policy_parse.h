@@ -3,8 +3,8 @@
 #ifndef DSP_POLICY_PARSE_H
 #define DSP_POLICY_PARSE_H
 
-#include "policy/userdb.h"
 #include "policy/policy.h"
+#include "policy/userdb.h"
 
 struct json_object;
 

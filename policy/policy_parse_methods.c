@@ -124,7 +124,8 @@ int policy_parse_methods(struct reader *reader, const struct field *field, struc
 	if (names_some_high_ones(policy->ranges + span->first, span->n))
 		reader_warn(reader, value.place,
 			"methods above %d are told in memory that the client can change, so a rule "
-			"allows all of them, with \"%d-%" PRIu32 "\", or none; this one allows none",
+			"allows all of them, with \"%d-%" PRIu32
+			"\", or none; this one allows none",
 			POLICY_METHOD_PLAIN, POLICY_METHOD_PLAIN + 1, UINT32_MAX);
 	return 0;
 }

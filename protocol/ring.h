@@ -97,11 +97,11 @@ static_assert(sizeof(struct dsp_slot_more) == sizeof(struct dsp_slot), "ring lay
 
 struct dsp_completion {
 	uint64_t user_data;
-	uint32_t status; /* enum dsp_status of wire.h */
-	int32_t result;  /* INVOKE: what the module returned, as it is; RECEIVE: bytes */
-	uint32_t detail; /* DSP_INVALID: byte offset in the entry; DSP_OVER_LIMIT: the limit;
-			  * INVOKE that ran: the device's generation when its module was opened;
-			  * RECEIVE: messages that were dropped before this one */
+	uint32_t status;  /* enum dsp_status of wire.h */
+	int32_t result;   /* INVOKE: what the module returned, as it is; RECEIVE: bytes */
+	uint32_t detail;  /* DSP_INVALID: byte offset in the entry; DSP_OVER_LIMIT: the limit;
+			   * INVOKE that ran: the device's generation when its module was opened;
+			   * RECEIVE: messages that were dropped before this one */
 	uint32_t limit;   /* DSP_OVER_LIMIT: which, enum dsp_limit; else 0 */
 	uint64_t busy_ns; /* time the call ran on the DSP */
 };

@@ -246,10 +246,10 @@ struct dsp_power_reply {
 
 /* What DSP_OVER_LIMIT ran into. */
 enum dsp_limit {
-	DSP_LIMIT_NONE = 0,          /* not said */
-	DSP_LIMIT_SESSION_CALLS = 1, /* calls in flight of the session */
-	DSP_LIMIT_RULE_CALLS = 2,    /* calls in flight under its rule */
-	DSP_LIMIT_RULE_RATE = 3,     /* calls a second under its rule */
+	DSP_LIMIT_NONE = 0,             /* not said */
+	DSP_LIMIT_SESSION_CALLS = 1,    /* calls in flight of the session */
+	DSP_LIMIT_RULE_CALLS = 2,       /* calls in flight under its rule */
+	DSP_LIMIT_RULE_RATE = 3,        /* calls a second under its rule */
 	DSP_LIMIT_CONNECTION_CALLS = 4, /* calls in flight of the connection */
 	DSP_LIMIT_USER_CALLS = 5,       /* calls in flight of the user */
 	DSP_LIMIT_COUNT,

@@ -39,7 +39,8 @@ END
 DSPBROKER_SOCKET=$work/broker.sock
 export DSPBROKER_SOCKET
 "$prefix/sbin/dspbrokerd" --socket "$DSPBROKER_SOCKET" --policy "$work/policy" \
-	--modules "$prefix/lib/dspbroker/modules" --softdsp "$prefix/libexec/dspbroker/softdsp" &
+	--modules "$prefix/lib/dspbroker/modules" --softdsp "$prefix/libexec/dspbroker/softdsp" \
+	--who "$prefix/libexec/dspbroker/dspbroker-who" &
 broker=$!
 until "$prefix/bin/dspctl" devices 2>/dev/null; do
 	kill -0 "$broker" # it must not have ended

@@ -467,26 +467,25 @@ END_TEST
 START_TEST(an_explanation_gives_the_first_thing_that_is_not_so)
 {
 	static const struct {
-		const char *rule;
+		const char *rule, *object;
 		enum policy_verb verb;
-		const char *object;
 		enum policy_reason reason;
 	} cases[] = {
-		{NAMED("r", "allow", "\"users\": [1]", "\"d/s\""), POLICY_OPEN, "d/s",
+		{NAMED("r", "allow", "\"users\": [1]", "\"d/s\""), "d/s", POLICY_OPEN,
 			POLICY_MATCHES},
-		{NAMED("r", "allow", "\"users\": [2]", "\"d/t\""), POLICY_KICK, "d/s",
+		{NAMED("r", "allow", "\"users\": [2]", "\"d/t\""), "d/s", POLICY_KICK,
 			POLICY_OTHER_VERB},
-		{NAMED("r", "allow", "\"users\": [2]", "\"d/t\""), POLICY_OPEN, "d/s",
+		{NAMED("r", "allow", "\"users\": [2]", "\"d/t\""), "d/s", POLICY_OPEN,
 			POLICY_OTHER_OBJECT},
-		{NAMED("r", "allow", "\"users\": [2], \"groups\": [9]", "\"d/s\""), POLICY_OPEN,
-			"d/s", POLICY_OTHER_USER},
+		{NAMED("r", "allow", "\"users\": [2], \"groups\": [9]", "\"d/s\""), "d/s",
+			POLICY_OPEN, POLICY_OTHER_USER},
 		{NAMED("r", "allow", "\"users\": [1], \"groups\": [9], \"snaps\": [\"a\"]",
 			 "\"d/s\""),
-			POLICY_OPEN, "d/s", POLICY_OTHER_GROUP},
-		{NAMED("r", "deny", "\"users\": [1]", "\"e/s\""), POLICY_START, "d",
+			"d/s", POLICY_OPEN, POLICY_OTHER_GROUP},
+		{NAMED("r", "deny", "\"users\": [1]", "\"e/s\""), "d", POLICY_START,
 			POLICY_OTHER_OBJECT},
-		{NAMED("r", "deny", "\"users\": [1]", "\"d/s\""), POLICY_STOP, "d", POLICY_MATCHES},
-		{NAMED("r", "deny", "\"users\": [1]", "\"e/s\""), POLICY_RELOAD, NULL,
+		{NAMED("r", "deny", "\"users\": [1]", "\"d/s\""), "d", POLICY_STOP, POLICY_MATCHES},
+		{NAMED("r", "deny", "\"users\": [1]", "\"e/s\""), NULL, POLICY_RELOAD,
 			POLICY_MATCHES},
 	};
 

@@ -44,7 +44,8 @@ static void check_grant(const struct question *question, const struct model_rule
 	static const char *const directions[] = {"both", "send", "receive"};
 	const char *direction = rule->direction ? rule->direction : "both";
 
-	check(is->limits && is->limits->sessions == rule->sessions, question, "sessions");
+	ck_assert_ptr_nonnull(is->limits);
+	check(is->limits->sessions == rule->sessions, question, "sessions");
 	check(is->limits->buffers == rule->buffers, question, "buffers");
 	check((is->limits->per == POLICY_PER_UNIT) == rule->per_unit, question, "per");
 	check(strcmp(directions[is->direction], direction) == 0, question, "direction");

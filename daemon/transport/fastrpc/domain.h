@@ -49,7 +49,7 @@ struct fastrpc_domain {
 	struct user *user; /* of its first session: who pays for its descriptors */
 	const struct policy_domain *policy;
 	struct policy *policy_owner; /* a reference to what it stands in */
-	char share[DSP_RULE_SIZE]; /* "": for one session */
+	char share[DSP_RULE_SIZE];   /* "": for one session */
 	uint32_t number;
 	enum domain_state state;
 	unsigned int fds, crew; /* charged to its user; jobs announced to the crew */
