@@ -12,6 +12,7 @@
 static void drop(struct account *account)
 {
 	list_remove(&account->link);
+	free(account->unit);
 	free(account);
 }
 
@@ -41,17 +42,17 @@ void account_forget_all(struct user *user)
 	}
 }
 
-static struct account *find(struct user *user, const char *rule)
+static struct account *find(struct user *user, const char *rule, const char *unit)
 {
 	struct account *account;
 
 	list_for_each (account, &user->accounts, link)
-		if (strcmp(account->rule, rule) == 0)
+		if (strcmp(account->rule, rule) == 0 && strcmp(account->unit, unit) == 0)
 			return account;
 	return NULL;
 }
 
-static void set_limits(struct account *account, const struct policy_limits *limits)
+static void set_limits(struct account *account, const struct policy_limits *limits, uint64_t now_ns)
 {
 	uint32_t rate = limits->calls_per_s, burst = limits->burst ? limits->burst : rate;
 
@@ -60,33 +61,48 @@ static void set_limits(struct account *account, const struct policy_limits *limi
 	account->calls_per_s = rate;
 	account->interval_ns = rate ? SECOND_NS / rate : 0;
 	account->burst_ns = burst ? (burst - 1) * account->interval_ns : 0;
+	/* What was spent at another rate is no more than a burst of this one. */
+	account->next_ns = MIN(account->next_ns, now_ns + account->burst_ns + account->interval_ns);
 }
 
-/* Find or make it. Returns 0 or -ENOMEM. */
-static int get(struct account **out, struct user *user, const struct policy_decision *decision,
-	uint64_t now_ns)
+static int make(struct account **out, struct user *user, const char *rule, const char *unit)
 {
-	struct account *account;
+	struct account *account = calloc(1, sizeof(*account));
 
-	account_forget(user, now_ns);
-	account = find(user, decision->rule);
-	if (!account) {
-		account = calloc(1, sizeof(*account));
-		if (!account)
-			return -ENOMEM;
-		wire_string_set(account->rule, sizeof(account->rule), decision->rule);
-		list_append(&user->accounts, &account->link);
+	if (!account)
+		return -ENOMEM;
+	account->unit = strdup(unit);
+	if (!account->unit) {
+		free(account);
+		return -ENOMEM;
 	}
-	set_limits(account, decision->limits);
+	wire_string_set(account->rule, sizeof(account->rule), rule);
+	list_append(&user->accounts, &account->link);
 	*out = account;
 	return 0;
 }
 
-int account_open(struct account **out, struct user *user, const struct policy_decision *decision,
-	uint64_t now_ns, uint32_t *limit)
+/* Find or make it. Returns 0 or -ENOMEM. */
+static int get(struct account **out, struct user *user, const char *unit,
+	const struct policy_decision *decision, uint64_t now_ns)
+{
+	const char *payer = decision->limits->per == POLICY_PER_UNIT && unit ? unit : "";
+	int r = 0;
+
+	account_forget(user, now_ns);
+	*out = find(user, decision->rule, payer);
+	if (!*out)
+		r = make(out, user, decision->rule, payer);
+	if (r == 0)
+		set_limits(*out, decision->limits, now_ns);
+	return r;
+}
+
+int account_open(struct account **out, struct user *user, const char *unit,
+	const struct policy_decision *decision, uint64_t now_ns, uint32_t *limit)
 {
 	struct account *account;
-	int r = get(&account, user, decision, now_ns);
+	int r = get(&account, user, unit, decision, now_ns);
 
 	if (r < 0)
 		return r;
@@ -98,10 +114,10 @@ int account_open(struct account **out, struct user *user, const struct policy_de
 	return 0;
 }
 
-int account_move(struct account **out, struct user *user, const struct policy_decision *decision,
-	uint64_t now_ns)
+int account_move(struct account **out, struct user *user, const char *unit,
+	const struct policy_decision *decision, uint64_t now_ns)
 {
-	int r = get(out, user, decision, now_ns);
+	int r = get(out, user, unit, decision, now_ns);
 
 	if (r == 0)
 		(*out)->sessions++;

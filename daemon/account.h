@@ -17,6 +17,7 @@ struct user;
 struct account {
 	struct list link; /* user->accounts */
 	char rule[DSP_RULE_SIZE];
+	char *unit;               /* owned; "": the rule counts by user */
 	uint32_t sessions, calls; /* now */
 	uint32_t sessions_max;
 	uint32_t calls_max;   /* in flight; 0: no limit but those of its sessions */
@@ -26,13 +27,14 @@ struct account {
 	uint64_t next_ns;     /* when the next one would come at that rate */
 };
 
-/* Find or make the account under that rule, which has those limits from now on, and count a
- * session. Returns 0, -EDQUOT with *@limit set to how many it may have, or -ENOMEM. */
-int account_open(struct account **out, struct user *user, const struct policy_decision *decision,
-	uint64_t now_ns, uint32_t *limit);
+/* Find or make the account under that rule, of somebody in that unit (NULL: not known), which has
+ * those limits from now on, and count a session. Returns 0, -EDQUOT with *@limit set to how many it
+ * may have, or -ENOMEM. */
+int account_open(struct account **out, struct user *user, const char *unit,
+	const struct policy_decision *decision, uint64_t now_ns, uint32_t *limit);
 /* The same for a session that is open, whatever the limit. Returns 0 or -ENOMEM. */
-int account_move(struct account **out, struct user *user, const struct policy_decision *decision,
-	uint64_t now_ns);
+int account_move(struct account **out, struct user *user, const char *unit,
+	const struct policy_decision *decision, uint64_t now_ns);
 void account_close(struct account *account);
 
 /* A call begins. Returns DSP_LIMIT_NONE with the call counted, or which limit it would break, with

@@ -137,7 +137,8 @@ void broker_stop(struct broker *broker, int exit_code)
 	listeners_stop(broker);
 	end_receivers(broker);
 	list_for_each_safe (client, next_client, &broker->clients, link)
-		client_send(client, &event, sizeof(event));
+		if (client->ring.shared)
+			client_send(client, &event, sizeof(event));
 	broker_deadline(broker, &broker->grace, SHUTDOWN_GRACE_MS * 1000ull, grace_expired);
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/client.h"
 
-#include <assert.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -105,7 +104,7 @@ void client_send_news(struct client *client, const void *packet, size_t size)
 {
 	if (client->n_output >= CLIENT_NEWS_MAX)
 		client->news_lost = true;
-	else
+	else if (client->ring.shared) /* before that it has asked for nothing */
 		client_send(client, packet, size);
 }
 
@@ -221,19 +220,41 @@ static void set_budget(struct client *client, const struct policy_limits *budget
 	limit[QUOTA_BYTES] = budget->bytes ? budget->bytes : LIMIT_USER_BYTES;
 }
 
-static bool find_budget(const struct client *client, struct policy_limits *out)
+/* Who pays, by what policy says now: the unit that it is in, or its user alone. Returns 0 or
+ * -ENOMEM. */
+static int choose_payer(struct client *client, enum policy_per per)
 {
-	return policy_budget(client->broker->policy, &client->identity, out);
+	const char *name = client->identity.facts[IDENTITY_UNIT];
+	struct unit *unit = NULL;
+	int r;
+
+	if (per == POLICY_PER_UNIT && name && *name) {
+		r = unit_get(&unit, client->user, name);
+		if (r < 0)
+			return r;
+	}
+	quota_move(&client->quota, unit ? &unit->quota : &client->user->quota);
+	unit_put(client->unit);
+	client->unit = unit;
+	return 0;
+}
+
+/* What policy says now, but for what its user may have. Returns 0 or -ENOMEM. */
+static int apply_policy(struct client *client, struct policy_limits *budget)
+{
+	client->has_rights = policy_budget(client->broker->policy, &client->identity, budget);
+	set_budget(client, budget);
+	return client->has_rights ? choose_payer(client, budget->per) : 0;
 }
 
 void client_review(struct client *client)
 {
 	struct policy_limits budget;
 
-	client->has_rights = find_budget(client, &budget);
-	set_budget(client, &budget);
-	if (client->has_rights)
-		user_next_budget(client->user, &budget);
+	if (apply_policy(client, &budget) < 0)
+		client_kill(client, "out of memory");
+	else if (client->has_rights)
+		user_next_budget(client->user, client->unit, &budget);
 }
 
 static void init_quota(struct client *client)
@@ -306,6 +327,7 @@ static struct client *client_free(struct client *client)
 	idmap_deinit(&client->sessions);
 	idmap_deinit(&client->buffers);
 	identity_deinit(&client->identity);
+	unit_put(client->unit);
 	user_put(client->user);
 	free(client);
 	return NULL;
@@ -319,59 +341,23 @@ static void discharge(struct client *client)
 	quota_release(&client->quota, QUOTA_CLIENTS, 1);
 }
 
-/* From now on it pays with its unit. Returns 0, -EDQUOT with *@refusal filled, or -ENOMEM; in
- * either case it is still charged to its user. */
-static int move_to_unit(struct client *client, struct quota_refusal *refusal)
-{
-	const char *unit = client->identity.facts[IDENTITY_UNIT];
-	struct user *user, *former = client->user;
-	int again, r;
-
-	if (!unit || !*unit)
-		return 0;
-	r = user_get(&user, client->broker, client->identity.uid, unit);
-	if (r < 0)
-		return r;
-	discharge(client);
-	client->user = user;
-	client->quota.parent = &user->quota;
-	r = charge(client, refusal);
-	if (r == 0) {
-		user_put(former);
-		return 0;
-	}
-	user_put(user);
-	client->user = former;
-	client->quota.parent = &former->quota;
-	again = charge(client, &(struct quota_refusal){});
-	assert(again == 0); /* that place was its own just now */
-	(void)again;
-	return r;
-}
-
 /* It is known who it is: serve it. */
 static void identified(struct who_question *question)
 {
 	struct client *client = container_of(question, struct client, question);
-	struct quota_refusal refusal;
 	struct policy_limits budget;
-	int r = 0;
+	int r;
 
-	client->has_rights = find_budget(client, &budget);
-	if (client->has_rights && budget.per == POLICY_PER_UNIT)
-		r = move_to_unit(client, &refusal);
-	if (r == -EDQUOT)
-		turn_away(client, &refusal);
+	/* Its facts stay, and it may go. */
+	client->identity.pidfd = fd_close(client->identity.pidfd);
+	r = apply_policy(client, &budget);
 	if (r >= 0)
 		r = loop_add(client->broker->loop, &client->sock_source, client->sock, EPOLLIN,
 			on_socket);
-	if (r < 0) {
+	if (r < 0)
 		client_kill(client, NULL);
-		return;
-	}
-	set_budget(client, &budget);
-	if (client->has_rights)
-		user_set_budget(client->user, &budget);
+	else if (client->has_rights)
+		user_set_budget(client->user, client->unit, &budget);
 }
 
 /* Charge it to its user, whoever else it turns out to be. */
@@ -383,7 +369,7 @@ static int admit(struct client *client)
 	r = identity_init(&client->identity, client->sock);
 	if (r < 0)
 		return r;
-	r = user_get(&client->user, client->broker, client->identity.uid, "");
+	r = user_get(&client->user, client->broker, client->identity.uid);
 	if (r < 0)
 		return r;
 	init_quota(client);

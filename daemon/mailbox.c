@@ -37,7 +37,7 @@ void mailbox_set_limits(struct mailbox *mailbox, const struct policy_decision *d
 	mailbox->deaf = decision->direction == POLICY_SEND;
 }
 
-void mailbox_deinit(struct mailbox *mailbox)
+static void forget_queue(struct mailbox *mailbox)
 {
 	struct message *message, *following;
 
@@ -45,6 +45,11 @@ void mailbox_deinit(struct mailbox *mailbox)
 		free(message);
 	list_init(&mailbox->queue);
 	mailbox->n_queued = 0;
+}
+
+void mailbox_deinit(struct mailbox *mailbox)
+{
+	forget_queue(mailbox);
 	free(TAKE_PTR(mailbox->spare));
 }
 
@@ -59,6 +64,12 @@ static void pace(struct session *session)
 		return;
 	mailbox->paced = stop;
 	session->device->ops->pace(session, stop);
+}
+
+void mailbox_empty(struct session *session)
+{
+	forget_queue(&session->mailbox);
+	pace(session);
 }
 
 static char *memory(const struct call *call)

@@ -39,6 +39,9 @@ void mailbox_set_limits(struct mailbox *mailbox, const struct policy_decision *d
 /* Forget the messages; it has no receivers any more. */
 void mailbox_deinit(struct mailbox *mailbox);
 
+/* Forget the messages that nobody has asked for yet. */
+void mailbox_empty(struct session *session);
+
 /* A RECEIVE: gets the oldest message, or waits. */
 void mailbox_receive(struct call *call);
 

@@ -44,6 +44,17 @@ void quota_release(struct quota *quota, enum quota_kind kind, uint64_t amount)
 	release_until(quota, NULL, kind, amount);
 }
 
+void quota_move(struct quota *quota, struct quota *parent)
+{
+	for (int kind = 0; kind < QUOTA_KINDS; kind++) {
+		for (struct quota *q = parent; q; q = q->parent)
+			q->used[kind] += quota->used[kind];
+		if (quota->parent)
+			quota_release(quota->parent, kind, quota->used[kind]);
+	}
+	quota->parent = parent;
+}
+
 const char *quota_kind_name(enum quota_kind kind)
 {
 	return kind_names[kind];

@@ -37,6 +37,9 @@ int quota_charge(struct quota *quota, enum quota_kind kind, uint64_t amount,
 	struct quota_refusal *refusal);
 void quota_release(struct quota *quota, enum quota_kind kind, uint64_t amount);
 
+/* What it has used is another's expense from now on, whatever the limits there. */
+void quota_move(struct quota *quota, struct quota *parent);
+
 /* "sessions" */
 const char *quota_kind_name(enum quota_kind kind);
 /* "this user may have 16 sessions at once", for people. */

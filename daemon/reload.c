@@ -54,6 +54,7 @@ struct reload {
 	struct job retire; /* the old one goes in the thread: to free it takes time */
 	struct policy *retired;
 	size_t rules; /* of the one in force then */
+	bool silent;  /* the service manager was told that the broker stops */
 };
 
 /* Reading. */
@@ -188,7 +189,8 @@ static void retire(struct job *job)
 {
 	struct reload *reload = container_of(job, struct reload, retire);
 
-	say_ready(reload);
+	if (!reload->silent)
+		say_ready(reload);
 	reload->retired = policy_unref(reload->retired);
 }
 
@@ -200,6 +202,7 @@ static void retired(struct job *job)
 /* All is decided: the thread does the rest. */
 static void wind_up(struct reload *reload)
 {
+	reload->silent = reload->broker->stopping;
 	reload->rules = policy_size(reload->broker->policy);
 	workers_run(reload->workers, &reload->retire);
 }

@@ -22,6 +22,11 @@ static uint64_t now_ns(const struct client *client)
 	return loop_now_ns(client->broker->loop);
 }
 
+static const char *unit_of(const struct client *client)
+{
+	return client->identity.facts[IDENTITY_UNIT];
+}
+
 /* Of its connection, its user and the broker. */
 static int charge_quota(struct client *client, struct quota_refusal *refusal)
 {
@@ -40,14 +45,14 @@ static void release_quota(struct client *client)
 	quota_release(&client->quota, QUOTA_SESSIONS, 1);
 }
 
-static void refuse_account(struct client *client, const char *channel, const char *rule,
-	uint32_t limit, uint32_t serial)
+static void refuse_account(struct client *client, const char *channel,
+	const struct policy_decision *decision, uint32_t limit, uint32_t serial)
 {
-	audit_over_limit(client, channel, rule, "sessions", limit);
+	audit_over_limit(client, channel, decision->rule, "sessions", limit);
 	client_refuse(client, serial,
-		&(struct refusal){.status = DSP_OVER_LIMIT, .limit = limit, .rule = rule},
-		"over limit: rule %s allows a %s %u sessions at once", rule,
-		client->user->quota.owner, limit);
+		&(struct refusal){.status = DSP_OVER_LIMIT, .limit = limit, .rule = decision->rule},
+		"over limit: rule %s allows a %s %u sessions at once", decision->rule,
+		decision->limits->per == POLICY_PER_UNIT ? "unit" : "user", limit);
 }
 
 int rights_charge(struct client *client, const char *channel,
@@ -61,12 +66,12 @@ int rights_charge(struct client *client, const char *channel,
 		client_refuse_quota(client, serial, &refusal);
 		return -EDQUOT;
 	}
-	r = account_open(out, client->user, decision, now_ns(client), &limit);
+	r = account_open(out, client->user, unit_of(client), decision, now_ns(client), &limit);
 	if (r == 0)
 		return 0;
 	release_quota(client);
 	if (r == -EDQUOT)
-		refuse_account(client, channel, decision->rule, limit, serial);
+		refuse_account(client, channel, decision, limit, serial);
 	else
 		client_refuse(client, serial, &(struct refusal){.status = DSP_NO_RESOURCES},
 			"out of memory");
@@ -127,7 +132,7 @@ static int move_account(struct session *session, const struct policy_decision *d
 {
 	struct client *client = session->client;
 	struct account *account;
-	int r = account_move(&account, client->user, decision, now_ns(client));
+	int r = account_move(&account, client->user, unit_of(client), decision, now_ns(client));
 
 	if (r < 0)
 		return r;
@@ -145,6 +150,34 @@ static void regrant(struct session *session, const struct policy_decision *decis
 	scheduler_change_session(session, decision->priority, decision->weight);
 	policy_unref(session->policy);
 	session->policy = policy_ref(session->client->broker->policy);
+	session_end_denied(session);
+}
+
+/* Why policy, as it is now, does not let it be; NULL: it does. */
+static const char *objection(const struct session *session, const struct policy_decision *decision)
+{
+	if (!decision->allowed)
+		return "denies it now";
+	if (!same_place(session, decision))
+		return "wants it in another protection domain; open it again";
+	if (session->module >= 0 && !decision->domain->own_modules)
+		return "lets nobody bring a module now";
+	return NULL;
+}
+
+/* Returns whether it is revoked. */
+static bool review_open(struct session *session, const struct policy_decision *decision)
+{
+	const char *why = objection(session, decision);
+
+	if (why)
+		session_revoke(session, DSP_DENIED, "policy was changed, and rule %s %s",
+			decision->rule, why);
+	else if (move_account(session, decision) < 0)
+		session_revoke(session, DSP_NO_RESOURCES, "out of memory");
+	else
+		regrant(session, decision);
+	return session->revoked;
 }
 
 bool rights_review(struct session *session)
@@ -152,35 +185,28 @@ bool rights_review(struct session *session)
 	struct policy *policy = session->client->broker->policy;
 	struct policy_decision decision;
 
-	if (session->policy == policy ||
-		(session->state != SESSION_OPEN && session->state != SESSION_DOWN))
+	if (session->policy == policy)
 		return false;
 	policy_decide(policy, &session->client->identity, POLICY_OPEN, session->channel, &decision);
-	if (!decision.allowed)
-		session_revoke(session, DSP_DENIED, "policy was changed, and rule %s denies it now",
-			decision.rule);
-	else if (!same_place(session, &decision))
-		session_revoke(session, DSP_DENIED,
-			"policy was changed, and rule %s wants it in another protection domain; "
-			"open it again",
-			decision.rule);
-	else if (move_account(session, &decision) < 0)
-		session_revoke(session, DSP_NO_RESOURCES, "out of memory");
-	else {
-		regrant(session, &decision);
-		return false;
+	if (session->state == SESSION_OPEN || session->state == SESSION_DOWN)
+		return review_open(session, &decision);
+	/* What is granted to it is settled when it is open; whether it may be is settled now. */
+	return session->state == SESSION_OPENING && objection(session, &decision) &&
+	       session_refuse(session, DSP_DENIED);
+}
+
+bool rights_allow_call(const struct session *session, enum dsp_op op, uint32_t method)
+{
+	switch (op) {
+	case DSP_OP_INVOKE:
+		return policy_allows_method(session->methods, session->n_methods, method);
+	case DSP_OP_SEND:
+		return session->direction != POLICY_RECEIVE;
+	case DSP_OP_RECEIVE:
+		return session->direction != POLICY_SEND;
+	default:
+		return true; /* the broker's own */
 	}
-	return true;
-}
-
-bool rights_allow_method(const struct session *session, uint32_t method)
-{
-	return policy_allows_method(session->methods, session->n_methods, method);
-}
-
-bool rights_allow_direction(const struct session *session, enum policy_direction direction)
-{
-	return session->direction == POLICY_BOTH || session->direction == direction;
 }
 
 enum dsp_limit rights_begin_call(struct session *session, uint32_t *limit)

@@ -11,6 +11,7 @@
 
 #include "daemon/quota.h"
 #include "policy/policy.h"
+#include "protocol/ring.h"
 #include "protocol/wire.h"
 
 struct account;
@@ -27,14 +28,14 @@ void rights_grant(struct session *session, const struct policy_decision *decisio
 /* Let go of the policy. */
 void rights_end(struct session *session);
 
-/* Another policy is in force: give the session what that grants. True: it grants nothing, or what
- * one that is open cannot be given, so the session is revoked. Does nothing with one that opens,
- * which has itself reviewed when it is open, or that ends. */
+/* Another policy is in force: give the session what that grants, and end what waits and is not
+ * allowed any more. True: it grants nothing, or what one that is open cannot be given, so the
+ * session is revoked, or not opened. One that is being opened is given what is granted when it is
+ * open. */
 bool rights_review(struct session *session);
 
-/* May its client call that method, send, receive? */
-bool rights_allow_method(const struct session *session, uint32_t method);
-bool rights_allow_direction(const struct session *session, enum policy_direction direction);
+/* May its client do that? */
+bool rights_allow_call(const struct session *session, enum dsp_op op, uint32_t method);
 /* A call begins, or a message is sent, at its rule's expense. Returns DSP_LIMIT_NONE, or which
  * limit it would break, with *@limit set to its value. */
 enum dsp_limit rights_begin_call(struct session *session, uint32_t *limit);

@@ -341,6 +341,36 @@ void session_revoke(struct session *session, enum dsp_status status, const char 
 		die(session, session->trouble);
 }
 
+bool session_refuse(struct session *session, enum dsp_status status)
+{
+	struct call *call = list_first(&session->waiting, struct call, link);
+	bool ended;
+
+	if (!call)
+		call = list_first(&session->submitted, struct call, link);
+	if (session->state != SESSION_OPENING || !call)
+		return false;
+	session->holds++;
+	ended = call_cancel(call, status);
+	unhold(session);
+	return ended;
+}
+
+static void end_if_denied(struct call *call, enum dsp_status status)
+{
+	if (!rights_allow_call(call->session, call->op, call->method))
+		call_cancel(call, status);
+}
+
+void session_end_denied(struct session *session)
+{
+	session->holds++;
+	end_calls(session, end_if_denied, DSP_DENIED);
+	if (!rights_allow_call(session, DSP_OP_RECEIVE, 0))
+		mailbox_empty(session);
+	unhold(session);
+}
+
 enum dsp_status session_status(const struct session *session)
 {
 	if (session->state == SESSION_OPEN)

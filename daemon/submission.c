@@ -239,29 +239,23 @@ static uint32_t receiving(const struct session *session, const struct dsp_entry 
 	return session->mailbox.n_receivers;
 }
 
-/* Does policy let it? If not, that is said where administrators look. */
-static bool may_invoke(struct session *session, const struct dsp_entry *entry)
+/* What policy does not allow is written down where administrators look; but not that our library
+ * asks for messages before anybody wants one. */
+static void audit_invoke(struct session *session, const struct dsp_entry *entry)
 {
-	if (rights_allow_method(session, entry->method))
-		return true;
 	audit_denied_call(session, entry->method);
-	return false;
 }
 
-static bool may_send(struct session *session, const struct dsp_entry *entry)
+static void audit_send(struct session *session, const struct dsp_entry *entry)
 {
 	(void)entry;
-	if (rights_allow_direction(session, POLICY_SEND))
-		return true;
 	audit_denied_direction(session, "send");
-	return false;
 }
 
-/* Not worth a line: our library asks for messages before anybody wants one. */
-static bool may_receive(struct session *session, const struct dsp_entry *entry)
+static void audit_nothing(struct session *session, const struct dsp_entry *entry)
 {
+	(void)session;
 	(void)entry;
-	return rights_allow_direction(session, POLICY_RECEIVE);
 }
 
 /* To wait for a message costs its rule nothing. */
@@ -276,25 +270,25 @@ static enum dsp_limit begin_receive(struct session *session, uint32_t *limit)
 static const struct {
 	enum dsp_channel_kind kind;
 	size_t (*fault)(const struct session *session, const struct dsp_entry *entry);
-	bool (*allowed)(struct session *session, const struct dsp_entry *entry);
-	size_t denied; /* what of the entry policy does not allow */
+	void (*denied)(struct session *session, const struct dsp_entry *entry);
+	size_t denied_field; /* what of the entry policy does not allow */
 	uint32_t (*pending)(const struct session *session, const struct dsp_entry *entry);
 	enum dsp_limit (*begin)(struct session *session, uint32_t *limit);
 	void (*start)(struct call *call);
 } ops[] = {
-	[DSP_OP_INVOKE] = {DSP_KIND_CALL, invoke_fault, may_invoke,
+	[DSP_OP_INVOKE] = {DSP_KIND_CALL, invoke_fault, audit_invoke,
 		offsetof(struct dsp_slot, method), in_flight, rights_begin_call, start_invoke},
-	[DSP_OP_SEND] = {DSP_KIND_MESSAGE, send_fault, may_send, offsetof(struct dsp_slot, op),
+	[DSP_OP_SEND] = {DSP_KIND_MESSAGE, send_fault, audit_send, offsetof(struct dsp_slot, op),
 		sending, rights_begin_call, start_send},
-	[DSP_OP_RECEIVE] = {DSP_KIND_MESSAGE, receive_fault, may_receive,
+	[DSP_OP_RECEIVE] = {DSP_KIND_MESSAGE, receive_fault, audit_nothing,
 		offsetof(struct dsp_slot, op), receiving, begin_receive, start_receive},
 };
 
-/* What had arrived when a session died is still its client's. */
+/* What had arrived when a session died is still its client's, unless policy took it away. */
 static bool has_left(const struct session *session, const struct dsp_entry *entry)
 {
 	return entry->op == DSP_OP_RECEIVE && session->state == SESSION_DEAD &&
-	       session->mailbox.n_queued;
+	       session->death != DSP_DENIED && session->mailbox.n_queued;
 }
 
 /* Charge for one more call. If that is too much, the entry is answered. */
@@ -323,6 +317,12 @@ static bool charge(struct session *session, const struct dsp_entry *entry)
 	return false;
 }
 
+static void deny(struct session *session, const struct dsp_entry *entry)
+{
+	answer(session->client, entry, DSP_DENIED, ops[entry->op].denied_field);
+	ops[entry->op].denied(session, entry);
+}
+
 static void handle_call(struct client *client, const struct dsp_entry *entry)
 {
 	struct session *session = idmap_get(&client->sessions, entry->session);
@@ -342,8 +342,8 @@ static void handle_call(struct client *client, const struct dsp_entry *entry)
 		answer(client, entry, DSP_SHUTTING_DOWN, 0);
 	else if (ops[entry->op].fault(session, entry))
 		answer(client, entry, DSP_INVALID, ops[entry->op].fault(session, entry));
-	else if (!ops[entry->op].allowed(session, entry))
-		answer(client, entry, DSP_DENIED, ops[entry->op].denied);
+	else if (!rights_allow_call(session, (enum dsp_op)entry->op, entry->method))
+		deny(session, entry);
 	else if (charge(session, entry) && (call = new_call(session, entry)))
 		ops[entry->op].start(call);
 }

@@ -13,7 +13,6 @@ static void forget(struct user *user)
 	audit_forgotten(user);
 	list_remove(&user->link);
 	account_forget_all(user);
-	free(user->unit);
 	free(user);
 }
 
@@ -28,12 +27,12 @@ static bool is_quiet(struct user *user, struct loop *loop)
 
 /* Users who left are kept while there is something to remember about them: else one who connects
  * again and again could cause log lines without end. */
-static struct user *find(struct broker *broker, uid_t uid, const char *unit)
+static struct user *find(struct broker *broker, uid_t uid)
 {
 	struct user *user, *following, *found = NULL;
 
 	list_for_each_safe (user, following, &broker->users, link) {
-		if (user->uid == uid && strcmp(user->unit, unit) == 0)
+		if (user->uid == uid)
 			found = user;
 		else if (is_quiet(user, broker->loop))
 			forget(user);
@@ -45,7 +44,7 @@ static void init_quota(struct user *user, struct quota *parent)
 {
 	user->quota = (struct quota){
 		.parent = parent,
-		.owner = *user->unit ? "unit" : "user",
+		.owner = "user",
 		.limit =
 			{
 				[QUOTA_CLIENTS] = LIMIT_USER_CLIENTS,
@@ -56,9 +55,9 @@ static void init_quota(struct user *user, struct quota *parent)
 	};
 }
 
-int user_get(struct user **out, struct broker *broker, uid_t uid, const char *unit)
+int user_get(struct user **out, struct broker *broker, uid_t uid)
 {
-	struct user *user = find(broker, uid, unit);
+	struct user *user = find(broker, uid);
 
 	if (user) {
 		*out = user_ref(user);
@@ -67,15 +66,11 @@ int user_get(struct user **out, struct broker *broker, uid_t uid, const char *un
 	user = calloc(1, sizeof(*user));
 	if (!user)
 		return -ENOMEM;
-	user->unit = strdup(unit);
-	if (!user->unit) {
-		free(user);
-		return -ENOMEM;
-	}
 	user->uid = uid;
 	user->refs = 1;
 	user->dsp_log = LOG_SHARED_INIT;
 	init_quota(user, &broker->quota);
+	list_init(&user->units);
 	list_init(&user->accounts);
 	list_init(&user->sessions);
 	list_append(&broker->users, &user->link);
@@ -104,45 +99,132 @@ void user_forget_all(struct broker *broker)
 		forget(user);
 }
 
-static uint64_t buffers_of(const struct policy_limits *budget)
+/* Units. */
+
+static struct unit *find_unit(struct user *user, const char *name)
 {
-	return budget->buffers ? (uint64_t)budget->buffers : LIMIT_USER_BUFFERS;
+	struct unit *unit;
+
+	list_for_each (unit, &user->units, link)
+		if (strcmp(unit->name, name) == 0)
+			return unit;
+	return NULL;
 }
 
-static uint64_t bytes_of(const struct policy_limits *budget)
+int unit_get(struct unit **out, struct user *user, const char *name)
 {
-	return budget->bytes ? budget->bytes : LIMIT_USER_BYTES;
+	struct unit *unit = find_unit(user, name);
+
+	if (!unit) {
+		unit = calloc(1, sizeof(*unit));
+		if (!unit)
+			return -ENOMEM;
+		unit->name = strdup(name);
+		if (!unit->name) {
+			free(unit);
+			return -ENOMEM;
+		}
+		unit->user = user;
+		unit->quota = (struct quota){.parent = &user->quota, .owner = "unit"};
+		for (int kind = 0; kind < QUOTA_KINDS; kind++)
+			if (kind != QUOTA_BUFFERS && kind != QUOTA_BYTES)
+				unit->quota.limit[kind] = UINT64_MAX;
+		list_append(&user->units, &unit->link);
+	}
+	unit->refs++;
+	*out = unit;
+	return 0;
 }
 
-void user_next_budget(struct user *user, const struct policy_limits *budget)
-{
-	user->next_buffers = MAX(user->next_buffers, buffers_of(budget));
-	user->next_bytes = MAX(user->next_bytes, bytes_of(budget));
-}
+/* Budgets. */
 
-void user_set_budget(struct user *user, const struct policy_limits *budget)
+/* A user may have what its units may have, besides its own. */
+static void update_limits(struct user *user)
 {
 	uint64_t *limit = user->quota.limit;
+	const struct unit *unit;
 
-	limit[QUOTA_BUFFERS] = MAX(limit[QUOTA_BUFFERS], buffers_of(budget));
-	limit[QUOTA_BYTES] = MAX(limit[QUOTA_BYTES], bytes_of(budget));
-	user_next_budget(user, budget);
+	limit[QUOTA_BUFFERS] = user->own.buffers;
+	limit[QUOTA_BYTES] = user->own.bytes;
+	list_for_each (unit, &user->units, link) {
+		limit[QUOTA_BUFFERS] += unit->quota.limit[QUOTA_BUFFERS];
+		limit[QUOTA_BYTES] += unit->quota.limit[QUOTA_BYTES];
+	}
+}
+
+struct unit *unit_put(struct unit *unit)
+{
+	struct user *user;
+
+	if (!unit || --unit->refs)
+		return NULL;
+	user = unit->user;
+	list_remove(&unit->link);
+	free(unit->name);
+	free(unit);
+	update_limits(user);
+	return NULL;
+}
+
+static void widen(struct budget *budget, const struct policy_limits *granted)
+{
+	budget->buffers = MAX(budget->buffers,
+		granted->buffers ? (uint64_t)granted->buffers : LIMIT_USER_BUFFERS);
+	budget->bytes = MAX(budget->bytes, granted->bytes ? granted->bytes : LIMIT_USER_BYTES);
+}
+
+static struct budget get_unit_budget(const struct unit *unit)
+{
+	return (struct budget){unit->quota.limit[QUOTA_BUFFERS], unit->quota.limit[QUOTA_BYTES]};
+}
+
+static void set_unit_budget(struct unit *unit, struct budget budget)
+{
+	unit->quota.limit[QUOTA_BUFFERS] = budget.buffers;
+	unit->quota.limit[QUOTA_BYTES] = budget.bytes;
+}
+
+void user_next_budget(struct user *user, struct unit *unit, const struct policy_limits *budget)
+{
+	widen(unit ? &unit->next : &user->next, budget);
+}
+
+void user_set_budget(struct user *user, struct unit *unit, const struct policy_limits *budget)
+{
+	struct budget now;
+
+	if (unit) {
+		now = get_unit_budget(unit);
+		widen(&now, budget);
+		set_unit_budget(unit, now);
+	} else {
+		widen(&user->own, budget);
+	}
+	user_next_budget(user, unit, budget);
+	update_limits(user);
 }
 
 void user_begin_budgets(struct broker *broker)
 {
 	struct user *user;
+	struct unit *unit;
 
-	list_for_each (user, &broker->users, link)
-		user->next_buffers = user->next_bytes = 0;
+	list_for_each (user, &broker->users, link) {
+		user->next = (struct budget){};
+		list_for_each (unit, &user->units, link)
+			unit->next = (struct budget){};
+	}
 }
 
 void user_end_budgets(struct broker *broker)
 {
 	struct user *user;
+	struct unit *unit;
 
 	list_for_each (user, &broker->users, link) {
-		user->quota.limit[QUOTA_BUFFERS] = user->next_buffers;
-		user->quota.limit[QUOTA_BYTES] = user->next_bytes;
+		user->own = user->next;
+		list_for_each (unit, &user->units, link)
+			set_unit_budget(unit, unit->next);
+		update_limits(user);
 	}
 }

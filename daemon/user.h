@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* One uid as the broker knows it, or, where policy counts so, one uid in one unit of the system's
- * systemd: what all of its connections use together. */
+/*
+ * One uid as the broker knows it: what all of its connections use together. Where policy counts by
+ * unit, what the programs of one user in one unit of the system's systemd use is counted between
+ * the connection and the user.
+ */
 #ifndef DSP_USER_H
 #define DSP_USER_H
 
@@ -12,32 +15,51 @@
 
 struct broker;
 
+/* What policy grants of buffers. */
+struct budget {
+	uint64_t buffers, bytes;
+};
+
 struct user {
 	struct list link; /* broker->users */
 	uid_t uid;
-	char *unit;        /* owned; "": the uid's connections that are not counted by unit */
-	unsigned int refs; /* connections, and protection domains */
-	struct quota quota;
+	unsigned int refs;       /* connections, and protection domains */
+	struct quota quota;      /* of buffers as much as its own budget and those of its units */
+	struct budget own, next; /* now, and under a policy that is taking over */
+	struct list units;       /* struct unit */
 	struct log_bucket log;
 	struct log_shared dsp_log; /* for what its protection domains say, in threads of theirs */
 	struct list accounts;      /* struct account: what it uses under each rule */
 	struct list sessions;      /* by number */
-	uint64_t next_buffers, next_bytes; /* limits under a policy that is taking over */
+};
+
+struct unit {
+	struct list link; /* user->units */
+	struct user *user;
+	char *name;         /* "player.service", owned */
+	unsigned int refs;  /* connections */
+	struct quota quota; /* limits buffers only */
+	struct budget next; /* as the user's */
 };
 
 /* Find or make the user and take a reference. Returns 0 or -ENOMEM. */
-int user_get(struct user **out, struct broker *broker, uid_t uid, const char *unit);
+int user_get(struct user **out, struct broker *broker, uid_t uid);
 struct user *user_ref(struct user *user);
 struct user *user_put(struct user *user);
 /* The broker ends; nobody holds a user any more. */
 void user_forget_all(struct broker *broker);
 
-/* What policy grants this user's connections; the most generous of them counts for all. */
-void user_set_budget(struct user *user, const struct policy_limits *budget);
+/* The same for a unit of a user, who must be held as long. */
+int unit_get(struct unit **out, struct user *user, const char *name);
+struct unit *unit_put(struct unit *unit);
+
+/* What policy grants a connection of this user, or (@unit is not NULL) one in that unit; the most
+ * generous of them counts for all. */
+void user_set_budget(struct user *user, struct unit *unit, const struct policy_limits *budget);
 
 /* Another policy takes over: what it grants is gathered beside what holds, and then holds. */
 void user_begin_budgets(struct broker *broker);
-void user_next_budget(struct user *user, const struct policy_limits *budget);
+void user_next_budget(struct user *user, struct unit *unit, const struct policy_limits *budget);
 void user_end_budgets(struct broker *broker);
 
 #endif

@@ -12,7 +12,8 @@
 #include "policy/policy.h"
 
 /* A file is complete when it is closed, or moved to its place. */
-#define FILE_EVENTS (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR)
+#define FILE_EVENTS \
+	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_MOVE_SELF | IN_ONLYDIR)
 
 struct watch {
 	struct broker *broker;
@@ -27,23 +28,6 @@ static void settled(struct deadline *deadline)
 
 	if (!watch->broker->stopping)
 		reload_begin(watch->broker, NULL, 0);
-}
-
-/* What changed is not asked: all is read again. */
-static void on_events(struct loop_source *source, uint32_t events)
-{
-	struct watch *watch = container_of(source, struct watch, source);
-	struct broker *broker = watch->broker;
-	char buffer[4096];
-	bool any = false;
-
-	(void)events;
-	while (read(watch->inotify, buffer, sizeof(buffer)) > 0)
-		any = true;
-	if (!any)
-		return;
-	deadline_clear(&broker->deadlines, &watch->settled);
-	broker_deadline(broker, &watch->settled, WATCH_SETTLE_US, settled);
 }
 
 static int add(struct watch *watch, const char *dir)
@@ -62,12 +46,37 @@ static int add(struct watch *watch, const char *dir)
 	return r == -ENOENT ? 0 : r;
 }
 
+static int add_all(struct watch *watch)
+{
+	const char *dir = watch->broker->options->policy_dir;
+	int r = add(watch, dir ? dir : POLICY_DIR_VENDOR);
+
+	return r == 0 && !dir ? add(watch, POLICY_DIR_ADMIN) : r;
+}
+
+/* What changed is not asked: all is read again. A directory may be another one by now. */
+static void on_events(struct loop_source *source, uint32_t events)
+{
+	struct watch *watch = container_of(source, struct watch, source);
+	struct broker *broker = watch->broker;
+	char buffer[4096];
+	bool any = false;
+
+	(void)events;
+	while (read(watch->inotify, buffer, sizeof(buffer)) > 0)
+		any = true;
+	if (!any)
+		return;
+	add_all(watch);
+	deadline_clear(&broker->deadlines, &watch->settled);
+	broker_deadline(broker, &watch->settled, WATCH_SETTLE_US, settled);
+}
+
 DEFINE_CLEANUP(struct watch *, watch_free);
 
 int watch_new(struct watch **out, struct broker *broker)
 {
 	_cleanup_(watch_freep) struct watch *watch = calloc(1, sizeof(*watch));
-	const char *dir = broker->options->policy_dir;
 	int r;
 
 	if (!watch)
@@ -76,9 +85,7 @@ int watch_new(struct watch **out, struct broker *broker)
 	watch->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (watch->inotify < 0)
 		return -errno;
-	r = add(watch, dir ? dir : POLICY_DIR_VENDOR);
-	if (r == 0 && !dir)
-		r = add(watch, POLICY_DIR_ADMIN);
+	r = add_all(watch);
 	if (r == 0)
 		r = loop_add(broker->loop, &watch->source, watch->inotify, EPOLLIN, on_events);
 	if (r < 0)

@@ -43,7 +43,7 @@ static struct account *open_account(const struct policy_decision *of)
 	struct account *account;
 	uint32_t limit;
 
-	ck_assert_int_eq(account_open(&account, &user, of, now, &limit), 0);
+	ck_assert_int_eq(account_open(&account, &user, NULL, of, now, &limit), 0);
 	return account;
 }
 
@@ -75,7 +75,7 @@ START_TEST(sessions_are_counted_by_rule_and_the_limit_is_told)
 	limits.sessions = 2;
 	account = open_account(&decision);
 	ck_assert_ptr_eq(open_account(&decision), account);
-	ck_assert_int_eq(account_open(&refused, &user, &decision, now, &limit), -EDQUOT);
+	ck_assert_int_eq(account_open(&refused, &user, NULL, &decision, now, &limit), -EDQUOT);
 	ck_assert_uint_eq(limit, 2);
 	account_close(open_account(&other_rule));
 	account_close(account);
@@ -92,7 +92,7 @@ START_TEST(a_rule_without_a_limit_has_the_usual_one)
 
 	for (int i = 1; i < LIMIT_RULE_SESSIONS; i++)
 		open_account(&decision);
-	ck_assert_int_eq(account_open(&refused, &user, &decision, now, &limit), -EDQUOT);
+	ck_assert_int_eq(account_open(&refused, &user, NULL, &decision, now, &limit), -EDQUOT);
 	ck_assert_uint_eq(limit, LIMIT_RULE_SESSIONS);
 	ck_assert_uint_eq(calls_now(account, 100000), 100000);
 	for (int i = 0; i < LIMIT_RULE_SESSIONS; i++)
@@ -180,9 +180,9 @@ START_TEST(limits_that_change_hold_from_then_on)
 	open_account(&decision);
 	limits.sessions = 1;
 	limits.calls_total = 1;
-	ck_assert_int_eq(account_move(&account, &user, &decision, now), 0);
+	ck_assert_int_eq(account_move(&account, &user, NULL, &decision, now), 0);
 	ck_assert_uint_eq(account->sessions, 3);
-	ck_assert_int_eq(account_open(&refused, &user, &decision, now, &limit), -EDQUOT);
+	ck_assert_int_eq(account_open(&refused, &user, NULL, &decision, now, &limit), -EDQUOT);
 	ck_assert_uint_eq(limit, 1);
 	ck_assert_int_eq(account_call(account, now, &limit), DSP_LIMIT_NONE);
 	ck_assert_int_eq(account_call(account, now, &limit), DSP_LIMIT_RULE_CALLS);
