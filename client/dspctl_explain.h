@@ -30,6 +30,13 @@ void dspctl_explain_json(const struct policy *policy, const struct question *que
 #define DSPCTL_REASON_SIZE 512
 void dspctl_explain_reason(char out[DSPCTL_REASON_SIZE], const struct question *question,
 	const struct policy_candidate *candidate);
+/* Why the broker may know more of who asks than is known here. */
+enum gaps {
+	GAPS_NONE,
+	GAPS_OF_USER,   /* it is a user, not a process */
+	GAPS_OF_RIGHTS, /* it is a process that this user may not look at */
+};
+enum gaps dspctl_explain_gaps(const struct identity *who);
 /* "2-5, 7"; "" when there are none. */
 #define DSPCTL_RANGES_SIZE 2048
 void dspctl_explain_ranges(char out[DSPCTL_RANGES_SIZE], const struct policy_decision *decision);

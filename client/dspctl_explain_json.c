@@ -108,6 +108,8 @@ void dspctl_explain_json(const struct policy *policy, const struct question *que
 	json_object_object_add(root, "grants",
 		decision->allowed && question->verb == POLICY_OPEN ? grant_json(decision) : NULL);
 	json_object_object_add(root, "who", who_json(question->who));
+	json_object_object_add(root, "broker_may_know_more",
+		json_object_new_boolean(dspctl_explain_gaps(question->who) != GAPS_NONE));
 	json_object_object_add(root, "candidates", telling.list);
 	dspctl_print_json(root);
 }

@@ -4,8 +4,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/dspctl_explain.h"
+#include "protocol/text.h"
 
 const char *const dspctl_direction_names[] = {
 	[POLICY_BOTH] = "both",
@@ -64,6 +66,20 @@ void dspctl_explain_reason(char out[DSPCTL_REASON_SIZE], const struct question *
 	}
 }
 
+/* Nobody knows a label where nothing gives labels, so that one says nothing. */
+enum gaps dspctl_explain_gaps(const struct identity *who)
+{
+	bool any = false;
+
+	for (int fact = 0; fact < IDENTITY_FACTS; fact++)
+		any |= fact != IDENTITY_LABEL && !who->facts[fact];
+	if (!any)
+		return GAPS_NONE;
+	if (!who->pid)
+		return GAPS_OF_USER;
+	return geteuid() == 0 ? GAPS_NONE : GAPS_OF_RIGHTS;
+}
+
 void dspctl_explain_ranges(char out[DSPCTL_RANGES_SIZE], const struct policy_decision *decision)
 {
 	*out = '\0';
@@ -96,11 +112,20 @@ bool dspctl_explain_limit(struct dspctl_limit *out, const struct policy_limits *
 	return true;
 }
 
-/* A path that a process has chosen may hold what a terminal would obey. */
-static void print_clean(const char *text)
+/* Once, whatever is not known. */
+static void print_gaps(const struct identity *who)
 {
-	for (; *text; text++)
-		putchar((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text);
+	switch (dspctl_explain_gaps(who)) {
+	case GAPS_NONE:
+		break;
+	case GAPS_OF_USER:
+		puts("These are of processes: of one that runs, named by --pid, the broker knows "
+		     "them.");
+		break;
+	case GAPS_OF_RIGHTS:
+		puts("The broker may know more of it than you may look at.");
+		break;
+	}
 }
 
 static void print_who(const struct identity *who)
@@ -113,9 +138,10 @@ static void print_who(const struct identity *who)
 		const char *value = who->facts[i];
 
 		printf("  %s: ", identity_fact_name((enum identity_fact)i));
-		print_clean(!value ? "(not known)" : *value ? value : "(none)");
+		text_print(stdout, !value ? "(not known)" : *value ? value : "(none)");
 		putchar('\n');
 	}
+	print_gaps(who);
 }
 
 static void print_candidate(const struct policy_candidate *candidate, void *userdata)
@@ -123,9 +149,10 @@ static void print_candidate(const struct policy_candidate *candidate, void *user
 	char reason[DSPCTL_REASON_SIZE];
 
 	dspctl_explain_reason(reason, userdata, candidate);
-	printf("%s:%u: %s %s: ", candidate->file, candidate->line,
-		candidate->allow ? "allow" : "deny", candidate->rule);
-	print_clean(*reason ? reason : "matches");
+	text_print(stdout, candidate->file);
+	printf(":%u: %s %s: ", candidate->line, candidate->allow ? "allow" : "deny",
+		candidate->rule);
+	text_print(stdout, *reason ? reason : "matches");
 	putchar('\n');
 }
 
@@ -171,6 +198,13 @@ static void print_question(const struct question *question)
 		printf(", method %" PRIu32, question->method);
 }
 
+static void print_rule(const struct policy_decision *decision, bool method_denied)
+{
+	printf("rule %s (", decision->rule);
+	text_print(stdout, decision->file);
+	printf(":%u)%s\n", decision->line, method_denied ? ", which allows other methods" : "");
+}
+
 static void print_decision(const struct question *question, const struct answer *answer)
 {
 	const struct policy_decision *decision = &answer->decision;
@@ -180,8 +214,7 @@ static void print_decision(const struct question *question, const struct answer 
 	if (answer->by_right)
 		puts("no rule: root may do that");
 	else if (decision->file)
-		printf("rule %s (%s:%u)%s\n", decision->rule, decision->file, decision->line,
-			answer->method_denied ? ", which allows other methods" : "");
+		print_rule(decision, answer->method_denied);
 	else
 		puts("default: no rule allows it");
 	if (decision->allowed && question->verb == POLICY_OPEN)

@@ -2,7 +2,6 @@
 /* `dspctl devices`, `channels` and `sessions`: each record becomes a JSON object, and the table
  * is made from these. */
 #include <assert.h>
-#include <ctype.h>
 #include <inttypes.h>
 #include <pwd.h>
 #include <stdarg.h>
@@ -12,6 +11,7 @@
 
 #include "client/dspctl.h"
 #include "client/dspctl_follow.h"
+#include "protocol/text.h"
 
 #define CELL_SIZE   160 /* bytes of a cell, NUL included; the longest is a channel's name */
 #define COLUMNS_MAX 16
@@ -316,23 +316,21 @@ static void add_max(char out[CELL_SIZE], const struct column *column, struct jso
 		snprintf(out + length, CELL_SIZE - length, "/%s", json_object_get_string(max));
 }
 
-/* Returns the cell's width in characters. What a terminal would obey is replaced. */
+/* Returns the cell's width in characters. What a terminal would obey is escaped. */
 static int format_cell(char out[CELL_SIZE], const struct column *column, struct json_object *row)
 {
 	struct json_object *value = json_object_object_get(row, column->key);
+	char raw[CELL_SIZE];
 
 	if (!value)
-		snprintf(out, CELL_SIZE, "-");
+		snprintf(raw, sizeof(raw), "-");
 	else if (column->show)
-		column->show(out, value);
+		column->show(raw, value);
 	else
-		snprintf(out, CELL_SIZE, "%s", json_object_get_string(value));
+		snprintf(raw, sizeof(raw), "%s", json_object_get_string(value));
 	if (column->how & OF_MAX)
-		add_max(out, column, row);
-	for (char *c = out; *c; c++)
-		if (iscntrl((unsigned char)*c))
-			*c = '?';
-	return (int)strlen(out);
+		add_max(raw, column, row);
+	return (int)strlen(text_show(out, CELL_SIZE, raw));
 }
 
 /* 0: it is left out. */

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "protocol/text.h"
+
 static struct json_object *note_json(const struct policy_note *note)
 {
 	struct json_object *object = json_object_new_object();
@@ -17,13 +19,15 @@ static struct json_object *note_json(const struct policy_note *note)
 	return object;
 }
 
-/* In the form that editors jump to. */
+/* In the form that editors jump to. Whoever makes a file has a say in what this is. */
 static void print_note(const struct policy_note *note, const char *kind)
 {
-	fputs(note->file, stderr);
+	text_print(stderr, note->file);
 	if (note->line > 0)
 		fprintf(stderr, ":%u:%u", note->line, note->column);
-	fprintf(stderr, "%s%s%s\n", *note->file ? ": " : "", kind, note->text);
+	fprintf(stderr, "%s%s", *note->file ? ": " : "", kind);
+	text_print(stderr, note->text);
+	fputc('\n', stderr);
 }
 
 void dspctl_policy_warn(const struct policy_note *note, void *userdata)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "client/dspctl.h"
+#include "protocol/text.h"
 
 /* Statuses with an exit code or a piece of advice of their own. */
 static const struct outcome {
@@ -81,7 +82,8 @@ static int finish(int status, const char *why)
 {
 	const struct outcome *outcome = outcome_find(status);
 
-	fprintf(stderr, ": %s", why);
+	fputs(": ", stderr);
+	text_print(stderr, why);
 	if (outcome->advice)
 		fprintf(stderr, " (%s)", outcome->advice);
 	fputc('\n', stderr);
@@ -107,7 +109,9 @@ int dspctl_fail_request(int status, const char *format, ...)
 	va_start(ap, format);
 	say(format, ap);
 	va_end(ap);
-	fprintf(stderr, ": %s\n", *why ? why : dspbroker_strerror(status));
+	fputs(": ", stderr);
+	text_print(stderr, *why ? why : dspbroker_strerror(status));
+	fputc('\n', stderr);
 	return (int)dspctl_exit_code(status);
 }
 
@@ -126,16 +130,21 @@ int dspctl_fail_call(int status, int32_t result, const char *format, ...)
 	return finish(status, why);
 }
 
+/* json-c leaves all from DEL on as it is, even what is no UTF-8. */
+static void print_json(struct json_object *object, int flags)
+{
+	text_print_json(stdout,
+		json_object_to_json_string_ext(object, flags | JSON_C_TO_STRING_NOSLASHESCAPE));
+	putchar('\n');
+}
+
 void dspctl_print_json(struct json_object *object)
 {
-	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
-							    JSON_C_TO_STRING_SPACED |
-							    JSON_C_TO_STRING_NOSLASHESCAPE));
+	print_json(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED);
 }
 
 void dspctl_print_json_line(struct json_object *object)
 {
-	puts(json_object_to_json_string_ext(object,
-		JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	print_json(object, JSON_C_TO_STRING_PLAIN);
 	fflush(stdout);
 }

@@ -91,7 +91,7 @@
 #define RELOAD_A_TURN 64
 
 /* What reads a policy beside the loop gives way so often. */
-#define POLITE_US 50
+#define POLITE_US 200
 
 /* After the last change of a policy file, until all are read again. */
 #define WATCH_SETTLE_US 200000

@@ -13,8 +13,8 @@
 #include <systemd/sd-journal.h>
 
 #include "daemon/limits.h"
-#include "daemon/log_text.h"
 #include "protocol/clock.h"
+#include "protocol/text.h"
 
 #define LINE_SIZE 768 /* of a message, its NUL included; what is longer is cut */
 #define NAME      "dspbrokerd: "
@@ -90,12 +90,12 @@ static char *make_json(int level, const char *message, const char *const *fields
 	fputs("{\"time\":", out);
 	put_time(out);
 	fprintf(out, ",\"priority\":%d,\"message\":", level);
-	log_text_json(out, message);
+	text_json(out, message);
 	for (size_t i = 0; i < n; i++) {
 		const char *value = strchrnul(fields[i], '=');
 
 		fprintf(out, ",\"%.*s\":", (int)(value - fields[i]), fields[i]);
-		log_text_json(out, *value ? value + 1 : value);
+		text_json(out, *value ? value + 1 : value);
 	}
 	fputs("}\n", out);
 	failed = ferror(out);
@@ -143,7 +143,7 @@ void log_fields(int level, const char *message, const char *const *fields, size_
 	char text[LINE_SIZE];
 	int saved = errno;
 
-	log_text_show(text, sizeof(text), message);
+	text_show(text, sizeof(text), message);
 	n = MIN(n, (size_t)LOG_FIELDS_MAX);
 	if (write_fields == to_journal || level < LOG_DEBUG)
 		(write_fields ? write_fields : to_people)(level, text, fields, n);

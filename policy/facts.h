@@ -25,8 +25,9 @@ struct facts {
  * What they are worth against the peer's own user: the unit and the slice are those of the system's
  * systemd, which only root arranges. The user unit is what that user calls it. The executable is
  * the file of that path as the caller sees it, not one that a mount namespace puts there; but who
- * is the same user can run it with code of his own (LD_PRELOAD), unless it runs with more rights
- * than he has. Whoever may make a user namespace can give himself a root with any .flatpak-info:
+ * is the same user can run it with code of his own (LD_PRELOAD, a debugger), or connect and then
+ * run it: that its ids are the same is all that is asked, and a program with file capabilities
+ * keeps these. Whoever may make a user namespace can give himself a root with any .flatpak-info:
  * what runs inside a Flatpak cannot claim to be another, but its user can.
  */
 void facts_read(struct facts *out, int proc, pid_t pid, int pidfd, uid_t uid, gid_t gid);

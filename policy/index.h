@@ -27,17 +27,23 @@ struct index_side {
 	size_t n_groups, groups_room;
 };
 
+/* The largest values among some rules, and how the rules that give them count. */
+struct index_budget {
+	uint64_t buffers, bytes; /* 0: none gives any */
+	enum policy_per buffers_per, bytes_per;
+};
+
 struct policy_index {
 	struct index_side sides[2][MATCH_KINDS]; /* [allow] */
 	/* For budgets: allows for POLICY_OPEN, filed under the peer's key alone. */
 	struct index_side budget;
-	struct policy_limits everyone; /* of those of them that match every peer, summed up */
+	struct index_budget everyone; /* of those of them that match every peer, summed up */
 	bool has_everyone;
 };
 
 /* Let a budget have what these limits give. */
-void index_add_limits(struct policy_limits *out, const struct policy_limits *limits);
-/* Has it that already? */
-bool index_has_limits(const struct policy_limits *budget, const struct policy_limits *limits);
+void index_add_limits(struct index_budget *out, const struct policy_limits *limits);
+/* Do these give a budget nothing that the others would not? */
+bool index_is_within(const struct policy_limits *limits, const struct policy_limits *other);
 
 #endif

@@ -391,7 +391,7 @@ static int file_budget(struct builder *builder, size_t number, struct keymap *be
 	if (!last)
 		return -ENOMEM;
 	if (*last && ask_the_same(builder->policy, &rules[*last - 1], &rules[number]) &&
-		index_has_limits(&rules[*last - 1].limits, &rules[number].limits))
+		index_is_within(&rules[number].limits, &rules[*last - 1].limits))
 		return 0;
 	*last = number + 1;
 	return file_rule(builder, &builder->index->budget, number);

@@ -255,7 +255,8 @@ void policy_explain(const struct policy *policy, const struct identity *who, enu
 	void *userdata);
 
 /* Find rules that never decide anything, since others before them match all that they match, and
- * say so. Takes time in the square of the number of rules: for tools. */
+ * say so. Takes time in the square of the number of rules, though no more than some seconds: what
+ * is not compared by then is not, which it says. For tools. */
 void policy_lint(const struct policy *policy,
 	void (*warn)(const struct policy_note *note, void *userdata), void *userdata);
 
@@ -274,10 +275,11 @@ bool policy_devices_equal(const struct policy *a, const struct policy *b);
 /* The devices that it speaks of, by index; NULL beyond the last. */
 const struct policy_device *policy_device_at(const struct policy *policy, size_t i);
 
-/* How much buffer memory may this peer hold at most? The largest value among the allow rules for
- * POLICY_OPEN that match the peer, whatever their channels; 0 where no such rule says; per unit if
- * one of them counts so. Returns false when no such rule matches the peer at all: it can open
- * nothing, so it needs no memory. */
+/* How much buffer memory may this peer hold at most? Only @out->buffers, bytes and per are set: the
+ * largest values among the allow rules for POLICY_OPEN that match the peer, whatever their
+ * channels; 0 where no such rule says. They are counted per unit if each rule that gives one of
+ * these values counts so; rules that give neither take no part. Returns false when no such rule
+ * matches the peer at all: it can open nothing, so it needs no memory. */
 bool policy_budget(const struct policy *policy, const struct identity *who,
 	struct policy_limits *out);
 

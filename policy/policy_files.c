@@ -93,23 +93,40 @@ static int compare_files(const void *a, const void *b)
 	return order ? order : (x->directory < y->directory) - (x->directory > y->directory);
 }
 
+static int refuse_irregular(const char *path, struct policy_note *error)
+{
+	policy_note(error, path, 0, 0, "not a regular file");
+	return -EINVAL;
+}
+
 /* Open a regular file; waits for nothing, whatever it is. Returns an fd or -errno. */
 static int open_regular(const char *path, struct stat *st, struct policy_note *error)
 {
-	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	_cleanup_(fd_closep) int fd = -1;
 
+	/* To open a device can do something, so nothing else is opened... */
+	if (stat(path, st) < 0)
+		return system_error(error, path, "open", -errno);
+	if (!S_ISREG(st->st_mode))
+		return refuse_irregular(path, error);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return system_error(error, path, "open", -errno);
+	/* ...unless it is put there just now. */
 	if (fstat(fd, st) < 0)
 		return system_error(error, path, "look at it", -errno);
-	if (!S_ISREG(st->st_mode)) {
-		policy_note(error, path, 0, 0, "not a regular file");
-		return -EINVAL;
-	}
+	if (!S_ISREG(st->st_mode))
+		return refuse_irregular(path, error);
 	return TAKE_FD(fd);
 }
 
-/* Half of what was and half of what comes could be a policy that nobody wrote. */
+static bool same_time(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+/* Half of what was and half of what comes could be a policy that nobody wrote. Who writes can set
+ * the time of modification back, but not that of the change. */
 static int check_unchanged(const char *path, int fd, const struct stat *before, size_t size,
 	struct policy_note *error)
 {
@@ -119,8 +136,8 @@ static int check_unchanged(const char *path, int fd, const struct stat *before, 
 		return system_error(error, path, "look at it", -errno);
 	if (size > POLICY_FILE_BYTES_MAX ||
 		(after.st_size == (off_t)size && before->st_size == after.st_size &&
-			before->st_mtim.tv_sec == after.st_mtim.tv_sec &&
-			before->st_mtim.tv_nsec == after.st_mtim.tv_nsec))
+			same_time(before->st_mtim, after.st_mtim) &&
+			same_time(before->st_ctim, after.st_ctim)))
 		return 0;
 	policy_note(error, path, 0, 0, "it changed while it was read");
 	return -EINVAL;

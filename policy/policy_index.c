@@ -6,27 +6,42 @@
 #define NO_RULE      UINT32_MAX
 #define GROUPS_A_FEW 64 /* are looked up one by one */
 
-void index_add_limits(struct policy_limits *out, const struct policy_limits *limits)
+/* Is it more to be given this much, counted so? One that gives nothing gives no way to count. */
+static bool is_more(uint64_t value, enum policy_per per, uint64_t than, enum policy_per than_per)
 {
-	out->per = MAX(out->per, limits->per);
-	out->sessions = MAX(out->sessions, limits->sessions);
-	out->calls = MAX(out->calls, limits->calls);
-	out->calls_total = MAX(out->calls_total, limits->calls_total);
-	out->calls_per_s = MAX(out->calls_per_s, limits->calls_per_s);
-	out->burst = MAX(out->burst, limits->burst);
-	out->timeout_ms = MAX(out->timeout_ms, limits->timeout_ms);
-	out->buffers = MAX(out->buffers, limits->buffers);
-	out->bytes = MAX(out->bytes, limits->bytes);
-	out->messages = MAX(out->messages, limits->messages);
+	return value > than || (value && value == than && per > than_per);
 }
 
-bool index_has_limits(const struct policy_limits *budget, const struct policy_limits *limits)
+void index_add_limits(struct index_budget *out, const struct policy_limits *limits)
 {
-	return budget->per >= limits->per && budget->sessions >= limits->sessions &&
-	       budget->calls >= limits->calls && budget->calls_total >= limits->calls_total &&
-	       budget->calls_per_s >= limits->calls_per_s && budget->burst >= limits->burst &&
-	       budget->timeout_ms >= limits->timeout_ms && budget->buffers >= limits->buffers &&
-	       budget->bytes >= limits->bytes && budget->messages >= limits->messages;
+	if (is_more(limits->buffers, limits->per, out->buffers, out->buffers_per)) {
+		out->buffers = limits->buffers;
+		out->buffers_per = limits->per;
+	}
+	if (is_more(limits->bytes, limits->per, out->bytes, out->bytes_per)) {
+		out->bytes = limits->bytes;
+		out->bytes_per = limits->per;
+	}
+}
+
+bool index_is_within(const struct policy_limits *limits, const struct policy_limits *other)
+{
+	return !is_more(limits->buffers, limits->per, other->buffers, other->per) &&
+	       !is_more(limits->bytes, limits->per, other->bytes, other->per);
+}
+
+/* Both are counted in one way: by unit if nothing that is given is counted by user. */
+static struct policy_limits limits_of(const struct index_budget *budget)
+{
+	const bool any = budget->buffers || budget->bytes;
+	const bool by_user = (budget->buffers && budget->buffers_per == POLICY_PER_USER) ||
+			     (budget->bytes && budget->bytes_per == POLICY_PER_USER);
+
+	return (struct policy_limits){
+		.per = any && !by_user ? POLICY_PER_UNIT : POLICY_PER_USER,
+		.buffers = budget->buffers,
+		.bytes = budget->bytes,
+	};
 }
 
 /* A search in progress. */
@@ -38,7 +53,7 @@ struct search {
 	void (*look)(struct search *search, const struct index_entry *entry,
 		const struct index_entry *end);
 	uint32_t found;                /* the lowest number of a rule that matches */
-	struct policy_limits *budget;  /* of all rules that match */
+	struct index_budget *budget;   /* of all rules that match */
 	uint64_t shapes;               /* that the object's keys have */
 	uint64_t objects[KEYS_SHAPES]; /* these keys, by shape */
 };
@@ -194,17 +209,18 @@ const struct policy_rule *policy_index_find(const struct match *match, bool allo
 bool policy_index_budget(const struct match *match, struct policy_limits *out)
 {
 	const struct policy_index *index = match->policy->index;
+	struct index_budget budget = index->everyone;
 	struct search search = {
 		.match = match,
 		.side = &index->budget,
 		.rules = match->policy->allows.items,
 		.look = look_for_limits,
 		.found = NO_RULE,
-		.budget = out,
+		.budget = &budget,
 	};
 
-	*out = index->everyone;
 	search.shapes = keys_of_text(KEYS_OBJECT, "", index->budget.objects, search.objects);
 	run(&search);
+	*out = limits_of(&budget);
 	return index->has_everyone || search.found != NO_RULE;
 }

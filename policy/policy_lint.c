@@ -2,7 +2,7 @@
 /*
  * What in a policy is legal but hardly meant. Only what is certain is said: that one rule covers
  * another is concluded from their lists, entry by entry, so what several rules cover only together
- * is not found.
+ * is not found. Comparing takes time in the square of what there is, so it has an end.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,10 +11,15 @@
 #include "policy/match.h"
 #include "policy/reader.h"
 
+/* Some seconds. Ten thousand rules take a small part of it, or a thousand entries in a list. */
+#define STEPS_MAX 400000000
+
 struct lint {
 	const struct policy *policy;
 	void (*warn)(const struct policy_note *note, void *userdata);
 	void *userdata;
+	uint64_t steps; /* that have been taken: about a comparison of two characters each */
+	bool said_so;   /* that these are too many */
 };
 
 static const char *text_at(const struct lint *lint, uint32_t offset)
@@ -22,60 +27,83 @@ static const char *text_at(const struct lint *lint, uint32_t offset)
 	return lint->policy->texts + offset;
 }
 
+/* From then on nothing is found to cover anything. */
+static bool is_tired(const struct lint *lint)
+{
+	return lint->steps > STEPS_MAX;
+}
+
 /* Does the wider rule match whatever the narrower one does? */
 
 /* Ids ascend, see match_seal(). */
-static bool ids_cover(const struct lint *lint, struct policy_span wide, struct policy_span narrow)
+static bool ids_cover(struct lint *lint, struct policy_span wide, struct policy_span narrow)
 {
 	const uint32_t *ids = lint->policy->ids;
 	uint32_t i = 0;
 
 	for (uint32_t k = 0; k < narrow.n; k++) {
-		while (i < wide.n && ids[wide.first + i] < ids[narrow.first + k])
-			i++;
+		for (; i < wide.n && ids[wide.first + i] < ids[narrow.first + k]; i++)
+			lint->steps++;
+		lint->steps++;
 		if (i == wide.n || ids[wide.first + i] != ids[narrow.first + k])
 			return false;
 	}
 	return true;
 }
 
-static bool users_cover(const struct lint *lint, const struct policy_rule *wide,
+static bool users_cover(struct lint *lint, const struct policy_rule *wide,
 	const struct policy_rule *narrow)
 {
 	return wide->any_user || (!narrow->any_user && ids_cover(lint, wide->users, narrow->users));
 }
 
-static bool groups_cover(const struct lint *lint, const struct policy_rule *wide,
+static bool groups_cover(struct lint *lint, const struct policy_rule *wide,
 	const struct policy_rule *narrow)
 {
 	return wide->any_group ||
 	       (!narrow->any_group && ids_cover(lint, wide->groups, narrow->groups));
 }
 
+/* Most pairs differ before the first wildcard, which is soon seen. */
+static bool glob_covers(struct lint *lint, const char *wide, const char *narrow)
+{
+	const size_t prefix = policy_glob_prefix(wide);
+
+	lint->steps += prefix + 1;
+	if (strncmp(wide, narrow, prefix) != 0)
+		return false;
+	if (!wide[prefix])
+		return !narrow[prefix];
+	lint->steps += strlen(wide) * strlen(narrow);
+	return policy_glob_covers(wide, narrow);
+}
+
 /* A glob, or of a channel's the part before its '/' alone. */
-static bool glob_covers(const char *wide, const char *narrow, enum match_kind kind)
+static bool part_covers(struct lint *lint, const char *wide, const char *narrow,
+	enum match_kind kind)
 {
 	char parts[2][POLICY_GLOB_MAX + 1] = {"", ""};
 
 	if (kind != MATCH_DEVICE)
-		return policy_glob_covers(wide, narrow);
+		return glob_covers(lint, wide, narrow);
+	lint->steps += sizeof(parts);
 	strncat(parts[0], wide, MIN(strcspn(wide, "/"), sizeof(parts[0]) - 1));
 	strncat(parts[1], narrow, MIN(strcspn(narrow, "/"), sizeof(parts[1]) - 1));
-	return policy_glob_covers(parts[0], parts[1]);
+	return glob_covers(lint, parts[0], parts[1]);
 }
 
-static bool some_glob_covers(const struct lint *lint, struct policy_span wide, const char *narrow,
+static bool some_glob_covers(struct lint *lint, struct policy_span wide, const char *narrow,
 	enum match_kind kind)
 {
 	const char *glob = text_at(lint, wide.first);
 
-	for (uint32_t i = 0; i < wide.n; i++, glob += strlen(glob) + 1)
-		if (glob_covers(glob, narrow, kind))
+	for (uint32_t i = 0; i < wide.n && !is_tired(lint); i++, glob += strlen(glob) + 1)
+		if (part_covers(lint, glob, narrow, kind))
 			return true;
 	return false;
 }
 
-static bool globs_cover(const struct lint *lint, struct policy_span wide, struct policy_span narrow,
+static bool globs_cover(struct lint *lint, struct policy_span wide, struct policy_span narrow,
 	enum match_kind kind)
 {
 	const char *glob = text_at(lint, narrow.first);
@@ -86,7 +114,7 @@ static bool globs_cover(const struct lint *lint, struct policy_span wide, struct
 	return true;
 }
 
-static bool facts_cover(const struct lint *lint, const struct policy_rule *wide,
+static bool facts_cover(struct lint *lint, const struct policy_rule *wide,
 	const struct policy_rule *narrow)
 {
 	for (int fact = 0; fact < IDENTITY_FACTS; fact++) {
@@ -101,7 +129,7 @@ static bool facts_cover(const struct lint *lint, const struct policy_rule *wide,
 }
 
 /* For each kind of object that the narrower rule is about. */
-static bool channels_cover(const struct lint *lint, const struct policy_rule *wide,
+static bool channels_cover(struct lint *lint, const struct policy_rule *wide,
 	const struct policy_rule *narrow)
 {
 	bool about[MATCH_KINDS] = {false};
@@ -116,9 +144,10 @@ static bool channels_cover(const struct lint *lint, const struct policy_rule *wi
 	return true;
 }
 
-static bool covers(const struct lint *lint, const struct policy_rule *wide,
+static bool covers(struct lint *lint, const struct policy_rule *wide,
 	const struct policy_rule *narrow)
 {
+	lint->steps++;
 	return !(narrow->verbs & ~wide->verbs) && users_cover(lint, wide, narrow) &&
 	       groups_cover(lint, wide, narrow) && facts_cover(lint, wide, narrow) &&
 	       channels_cover(lint, wide, narrow);
@@ -146,7 +175,7 @@ static bool is_for_nobody(const struct policy_rule *rule)
 	return (!rule->any_user && rule->users.n == 0) || (!rule->any_group && rule->groups.n == 0);
 }
 
-static void say_covered(const struct lint *lint, const struct policy_rule *rule,
+static void say_covered(struct lint *lint, const struct policy_rule *rule,
 	const struct policy_rule *by, bool by_deny, bool allow)
 {
 	say(lint, rule, "rule %s is never decisive: rule %s (%s:%u) %s all that it %s",
@@ -156,10 +185,10 @@ static void say_covered(const struct lint *lint, const struct policy_rule *rule,
 }
 
 /* The first of the first @n rules that covers it, or NULL. */
-static const struct policy_rule *covered_by(const struct lint *lint,
-	const struct policy_rules *rules, size_t n, const struct policy_rule *rule)
+static const struct policy_rule *covered_by(struct lint *lint, const struct policy_rules *rules,
+	size_t n, const struct policy_rule *rule)
 {
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && !is_tired(lint); i++)
 		if (covers(lint, &rules->items[i], rule))
 			return &rules->items[i];
 	return NULL;
@@ -167,7 +196,7 @@ static const struct policy_rule *covered_by(const struct lint *lint,
 
 /* Entries that change nothing. */
 
-static void lint_ids(const struct lint *lint, const struct policy_rule *rule, const char *key,
+static void lint_ids(struct lint *lint, const struct policy_rule *rule, const char *key,
 	struct policy_span span)
 {
 	const uint32_t *ids = lint->policy->ids;
@@ -184,18 +213,18 @@ static void lint_ids(const struct lint *lint, const struct policy_rule *rule, co
 
 /* Another entry of the list that matches all that this one does; of equal ones the first is no
  * other's. */
-static const char *redundant(const struct lint *lint, struct policy_span span, const char *glob)
+static const char *redundant(struct lint *lint, struct policy_span span, const char *glob)
 {
 	const char *other = text_at(lint, span.first);
 
-	for (uint32_t i = 0; i < span.n; i++, other += strlen(other) + 1)
-		if (other != glob && policy_glob_covers(other, glob) &&
-			(other < glob || !policy_glob_covers(glob, other)))
+	for (uint32_t i = 0; i < span.n && !is_tired(lint); i++, other += strlen(other) + 1)
+		if (other != glob && glob_covers(lint, other, glob) &&
+			(other < glob || !glob_covers(lint, glob, other)))
 			return other;
 	return NULL;
 }
 
-static void lint_globs(const struct lint *lint, const struct policy_rule *rule, const char *key,
+static void lint_globs(struct lint *lint, const struct policy_rule *rule, const char *key,
 	struct policy_span span)
 {
 	const char *glob = text_at(lint, span.first);
@@ -212,7 +241,17 @@ static void lint_globs(const struct lint *lint, const struct policy_rule *rule, 
 	}
 }
 
-static void lint_rule(const struct lint *lint, const struct policy_rule *rule)
+/* Said where it happens; what takes no comparing goes on. */
+static void say_tired(struct lint *lint, const struct policy_rule *rule)
+{
+	if (lint->said_so || !is_tired(lint))
+		return;
+	say(lint, rule, "too many rules to compare all of them: from rule %s on they are not",
+		text_at(lint, rule->name));
+	lint->said_so = true;
+}
+
+static void lint_rule(struct lint *lint, const struct policy_rule *rule)
 {
 	if (is_for_nobody(rule))
 		say(lint, rule, "rule %s matches nobody", text_at(lint, rule->name));
@@ -227,7 +266,7 @@ static void lint_rule(const struct lint *lint, const struct policy_rule *rule)
 void policy_lint(const struct policy *policy,
 	void (*warn)(const struct policy_note *note, void *userdata), void *userdata)
 {
-	const struct lint lint = {policy, warn, userdata};
+	struct lint lint = {.policy = policy, .warn = warn, .userdata = userdata};
 	const struct policy_rules *denies = &policy->denies, *allows = &policy->allows;
 	const struct policy_rule *by;
 
@@ -238,6 +277,7 @@ void policy_lint(const struct policy *policy,
 		by = is_for_nobody(rule) ? NULL : covered_by(&lint, denies, i, rule);
 		if (by)
 			say_covered(&lint, rule, by, true, false);
+		say_tired(&lint, rule);
 	}
 	for (size_t i = 0; i < allows->n; i++) {
 		const struct policy_rule *rule = &allows->items[i];
@@ -251,5 +291,6 @@ void policy_lint(const struct policy *policy,
 		}
 		if (by)
 			say_covered(&lint, rule, by, denied, true);
+		say_tired(&lint, rule);
 	}
 }

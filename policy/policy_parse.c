@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "policy/parser.h"
+#include "policy/value.h"
 
 #define POLICY_VERSION 1
 
@@ -16,12 +17,6 @@ static int parse_version(struct reader *reader, const struct field *field, struc
 	return r;
 }
 
-/* Which schema an editor is to use; nothing to us. */
-static int parse_schema(struct reader *reader, const struct field *field, struct value value)
-{
-	return reader_expect(reader, value, field->name, json_type_string);
-}
-
 static int parse_root(struct parser *parser)
 {
 	static const struct field fields[] = {
@@ -29,7 +24,7 @@ static int parse_root(struct parser *parser)
 		{.name = "rules", .parse = policy_parse_rules, .required = true},
 		{.name = "devices", .parse = policy_parse_devices},
 		{.name = "domains", .parse = policy_parse_domains},
-		{.name = "$schema", .parse = parse_schema},
+		{.name = "$schema", .parse = value_any_text},
 	};
 	struct reader *reader = &parser->reader;
 	struct value root = {reader->root, 0};

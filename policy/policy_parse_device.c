@@ -293,6 +293,8 @@ static int parse_device(struct reader *reader, const char *list, struct value va
 			.parse = parse_fastrpc_number,
 			.offset = offsetof(struct policy_device, domain_idle_ms),
 			.max = POLICY_DOMAIN_IDLE_MAX},
+		{.name = "file", .parse = value_any_text}, /* where it was found, see show.h */
+		{.name = "line", .parse = value_any_number},
 	};
 	struct parser *parser = parser_of(reader);
 	int r;

@@ -130,6 +130,8 @@ static int parse_keys(struct reader *reader, struct value value)
 			.parse = parse_bytes,
 			.offset = offsetof(struct policy_domain, memory),
 			.max = POLICY_DOMAIN_MEMORY_MAX},
+		{.name = "file", .parse = value_any_text}, /* where it was found, see show.h */
+		{.name = "line", .parse = value_any_number},
 	};
 
 	return reader_object(reader, value, "a domain", fields, ARRAY_SIZE(fields));

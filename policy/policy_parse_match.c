@@ -68,8 +68,10 @@ static int parse_user(struct reader *reader, const char *list, struct value valu
 {
 	static const struct account_kind kind = {"user", userdb_user};
 
+	/* By length as well: a NUL in a name is for reader_string() to refuse. */
 	if (json_object_get_type(value.json) == json_type_string &&
-		strcmp(json_object_get_string(value.json), "*") == 0) {
+		json_object_get_string_len(value.json) == 1 &&
+		*json_object_get_string(value.json) == '*') {
 		parser_of(reader)->rule.any_user = true;
 		return 0;
 	}
@@ -219,6 +221,21 @@ static int parse_facts(struct reader *reader, const struct field *field, struct 
 	return 0;
 }
 
+/* The same of a fact that is read from the process, which can see to it that there is none to read:
+ * its child connects for it, and ends. */
+static int parse_process(struct reader *reader, const struct field *field, struct value value,
+	entry_fn *parse)
+{
+	if (!parser_of(reader)->allow)
+		reader_warn(reader, value.place - 1,
+			"a rule that denies by %s keeps nobody out who wants in: a program can see "
+			"to it that they are not known, and then it does not match; allow by them "
+			"instead",
+			field->name);
+	return parse_facts(reader, field, value, parse);
+}
+
+/* Labels come with the connection itself. */
 static int parse_labels(struct reader *reader, const struct field *field, struct value value)
 {
 	return parse_facts(reader, field, value, parse_label);
@@ -226,22 +243,22 @@ static int parse_labels(struct reader *reader, const struct field *field, struct
 
 static int parse_units(struct reader *reader, const struct field *field, struct value value)
 {
-	return parse_facts(reader, field, value, parse_unit);
+	return parse_process(reader, field, value, parse_unit);
 }
 
 static int parse_slices(struct reader *reader, const struct field *field, struct value value)
 {
-	return parse_facts(reader, field, value, parse_slice);
+	return parse_process(reader, field, value, parse_slice);
 }
 
 static int parse_executables(struct reader *reader, const struct field *field, struct value value)
 {
-	return parse_facts(reader, field, value, parse_executable);
+	return parse_process(reader, field, value, parse_executable);
 }
 
 static int parse_apps(struct reader *reader, const struct field *field, struct value value)
 {
-	return parse_facts(reader, field, value, parse_app);
+	return parse_process(reader, field, value, parse_app);
 }
 
 int policy_parse_match(struct reader *reader, const struct field *field, struct value value)

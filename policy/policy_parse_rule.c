@@ -238,6 +238,8 @@ static int parse_keys(struct reader *reader, struct value value)
 			.min = 1,
 			.max = POLICY_WEIGHT_MAX},
 		{.name = "limits", .parse = parse_limits},
+		{.name = "file", .parse = value_any_text}, /* where it was found, see show.h */
+		{.name = "line", .parse = value_any_number},
 	};
 
 	return reader_object(reader, value, "a rule", fields, ARRAY_SIZE(fields));

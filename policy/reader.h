@@ -12,7 +12,7 @@
 #include "policy/locate.h"
 #include "policy/policy.h"
 
-#define READER_FIELDS_MAX 16 /* keys that one kind of object may have */
+#define READER_FIELDS_MAX 24 /* keys that one kind of object may have */
 #define READER_SHOWN_SIZE 48 /* how much of a file's own text a note repeats, NUL included */
 
 struct reader {

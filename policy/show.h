@@ -20,7 +20,8 @@ struct json_object *show_append(struct show *show, struct json_object *list,
 	struct json_object *child);
 /* A text at that offset. */
 void show_text(struct show *show, struct json_object *parent, const char *key, uint32_t offset);
-/* Where it stands: the one thing that no file says. */
+/* Where it stands: the one thing that a file need not say. Who reads what is shown passes it over.
+ */
 void show_place(struct show *show, struct json_object *parent, uint32_t file, uint32_t line);
 
 void show_rule(struct show *show, struct json_object *list, const struct policy_rule *rule,

@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <json-c/json.h>
 #include <pwd.h>
+#include <signal.h>
 
 #include "protocol/util.h"
 
@@ -37,6 +38,21 @@ static int ask_group(const char *name, char *buffer, size_t size, uint32_t *id)
 	return e;
 }
 
+/* Modules of the database talk to servers, and may not expect that a signal interrupts them; one
+ * comes all the time while the broker reads its policy again. */
+static int ask_undisturbed(userdb_fn *ask, const char *name, char *buffer, size_t size,
+	uint32_t *id)
+{
+	sigset_t all, before;
+	int e;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	e = ask(name, buffer, size, id);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return e;
+}
+
 static int ask_database(userdb_fn *ask, const char *name, uint32_t *id)
 {
 	_cleanup_(freep) char *buffer = NULL;
@@ -47,7 +63,7 @@ static int ask_database(userdb_fn *ask, const char *name, uint32_t *id)
 		buffer = malloc(size);
 		if (!buffer)
 			return -ENOMEM;
-		e = ask(name, buffer, size, id);
+		e = ask_undisturbed(ask, name, buffer, size, id);
 	}
 	/* getpwnam(3): each of these has been seen to mean that there is no such name. */
 	if (e == ESRCH || e == EBADF || e == EPERM)

@@ -214,6 +214,18 @@ int value_choice(struct reader *reader, const struct field *field, struct value 
 	return refuse_choice(reader, field, value, words, n);
 }
 
+/* For others than us. */
+
+int value_any_text(struct reader *reader, const struct field *field, struct value value)
+{
+	return reader_expect(reader, value, field->name, json_type_string);
+}
+
+int value_any_number(struct reader *reader, const struct field *field, struct value value)
+{
+	return reader_expect(reader, value, field->name, json_type_int);
+}
+
 /* Objects whose keys no table knows. */
 
 static int parse_named(struct reader *reader, const struct field *field, struct value object,

@@ -40,6 +40,10 @@ int value_bool(struct reader *reader, const struct field *field, struct value va
 int value_choice(struct reader *reader, const struct field *field, struct value value,
 	const char *const *words, size_t n, size_t *out);
 
+/* A string, or a whole number, that means nothing to us. */
+int value_any_text(struct reader *reader, const struct field *field, struct value value);
+int value_any_number(struct reader *reader, const struct field *field, struct value value);
+
 /* An object of at most @max entries, whose keys are labels that the file makes up, of at most
  * POLICY_SERVICE_NAME_MAX bytes. That none is there twice is for @parse to see. */
 int value_names(struct reader *reader, const struct field *field, struct value value, size_t max,

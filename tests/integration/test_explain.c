@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What dspctl says of policy files, which it reads as the broker does. */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "tests/integration/harness.h"
@@ -69,6 +70,68 @@ START_TEST(dspctl_explains_what_a_process_may)
 }
 END_TEST
 
+/* A name that clears the screen, in two spellings, and one that turns the line around. */
+#define STEERING "a\033[2J\302\2332J\342\200\256.json"
+#define HARMLESS "a\\x1b[2J\\xc2\\x9b2J\\xe2\\x80\\xae.json"
+
+static void require_harmless(const char *output)
+{
+	require(!harness_contains(output, "\033"));
+	require(!harness_contains(output, "\302\233"));
+	require(!harness_contains(output, "\342\200\256"));
+}
+
+START_TEST(no_file_name_steers_the_terminal)
+{
+	char from[256], to[256];
+	const char *output;
+
+	harness_start(&harness, EXPLAINED);
+	snprintf(from, sizeof(from), "%s/test.json", harness.policy);
+	snprintf(to, sizeof(to), "%s/" STEERING, harness.policy);
+	require(rename(from, to) == 0);
+	require_eq(policy_of_files("check"), 0);
+	require_text(output, HARMLESS ":5:1: warning: rule never");
+	require_harmless(output);
+	require_eq(explain("--uid", "60711", "--channel", EXAMPLE), 0);
+	require_text(output, HARMLESS ":4: allow some: matches\n");
+	require_text(output, "allowed by rule some (");
+	require_text(output, HARMLESS ":4)\n");
+	require_harmless(output);
+	require_eq(explain("--uid", "60711", "--channel", EXAMPLE, "--json"), 0);
+	require_text(output, "a\\u001b[2J\\u009b2J\\u202e.json\"");
+	require_harmless(output);
+	require_eq(policy_of_files("show"), 0);
+	require_harmless(output);
+	require_eq(policy_of_files("check", "--json"), 0);
+	require_harmless(output);
+
+	harness_set_policy(&harness, BROKEN);
+	require(rename(from, to) == 0);
+	require_eq(policy_of_files("check"), 1);
+	require_text(output, HARMLESS ":2:");
+	require_harmless(output);
+}
+END_TEST
+
+#define MORE_IS_KNOWN "The broker may know more of it than you may look at."
+
+START_TEST(dspctl_says_once_that_the_broker_may_know_more)
+{
+	const char *output;
+
+	harness_start(&harness, EXPLAINED);
+	require_eq(explain("--uid", "60711", "--channel", EXAMPLE), 0);
+	require_text(output, "named by --pid, the broker knows them.\n");
+	require(!harness_contains(output, MORE_IS_KNOWN));
+	require_eq(explain("--pid", "1", "--channel", EXAMPLE), 0); /* ALICE may not look there */
+	require_text(output, MORE_IS_KNOWN "\n");
+	require(!strstr(strstr(output, MORE_IS_KNOWN) + 1, MORE_IS_KNOWN));
+	require_eq(explain("--pid", "1", "--channel", EXAMPLE, "--json"), 0);
+	require_text(output, "\"broker_may_know_more\": true");
+}
+END_TEST
+
 START_TEST(dspctl_refuses_questions_that_make_no_sense)
 {
 	const char *output;
@@ -117,6 +180,8 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(tcase, NULL, tear_down);
 	tcase_add_test(tcase, dspctl_explains_each_rule_and_the_one_that_decides);
 	tcase_add_test(tcase, dspctl_explains_what_a_process_may);
+	tcase_add_test(tcase, no_file_name_steers_the_terminal);
+	tcase_add_test(tcase, dspctl_says_once_that_the_broker_may_know_more);
 	tcase_add_test(tcase, dspctl_refuses_questions_that_make_no_sense);
 	tcase_add_test(tcase, dspctl_shows_the_merged_policy_and_its_weak_spots);
 	suite_add_tcase(suite, tcase);

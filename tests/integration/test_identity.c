@@ -16,6 +16,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "tests/integration/cgroup.h"
 #include "tests/integration/process.h"
 #include "tests/integration/raw.h"
 
@@ -74,49 +75,6 @@ static void may_not_open(void *data)
 	dspbroker_free(broker);
 }
 
-/* Cgroups. */
-
-/* Of a folder of the hierarchy that systemd would manage; static. NULL: there is none. */
-static const char *cgroup_path(const char *path)
-{
-	static char all[256];
-	static const char *const roots[] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
-		snprintf(all, sizeof(all), "%s/cgroup.procs", roots[i]);
-		if (access(all, W_OK) < 0)
-			continue;
-		snprintf(all, sizeof(all), "%s/%s", roots[i], path);
-		return all;
-	}
-	return NULL;
-}
-
-static bool make_cgroup(void)
-{
-	const char *slice = cgroup_path("dsptest.slice");
-
-	if (!slice || (mkdir(slice, 0755) < 0 && errno != EEXIST)) {
-		fprintf(stderr, "SKIPPED: no cgroup can be made here\n");
-		return false;
-	}
-	require(mkdir(cgroup_path("dsptest.slice/" UNIT), 0755) == 0 || errno == EEXIST);
-	return true;
-}
-
-static void remove_cgroup(void)
-{
-	require_soon(rmdir(cgroup_path("dsptest.slice/" UNIT)) == 0 || errno == ENOENT);
-	rmdir(cgroup_path("dsptest.slice"));
-}
-
-static void enter_cgroup(pid_t pid)
-{
-	FILE *procs = fopen(cgroup_path("dsptest.slice/" UNIT "/cgroup.procs"), "we");
-
-	require(procs && fprintf(procs, "%d", pid) > 0 && fclose(procs) == 0);
-}
-
 static void may_open_once_told(void *data)
 {
 	step_await('g');
@@ -128,7 +86,7 @@ static void run_in_unit(uid_t uid)
 	struct client client;
 
 	client_start(&client, uid, may_open_once_told, NULL);
-	enter_cgroup(client.pid);
+	cgroup_enter(UNIT, client.pid);
 	client_go(&client, 'g');
 	client_end(&client);
 }
@@ -139,13 +97,13 @@ START_TEST(a_unit_and_its_slice_are_told_by_the_cgroup)
 		ONLY("\"slices\": [\"dsptest.slice\"]"),
 		ONLY("\"users\": [60711], \"units\": [\"" UNIT "\"]")};
 
-	if (!harness_has_users() || !make_cgroup())
+	if (!harness_has_users() || !cgroup_make(UNIT))
 		return;
 	start_broker(policies[_i]);
 	run_in_unit(ALICE);
 	client_run(ALICE, may_not_open, NULL);
 	harness_stop(&harness);
-	remove_cgroup();
+	cgroup_remove(UNIT);
 }
 END_TEST
 
@@ -386,7 +344,7 @@ static pid_t take_pid(pid_t pid)
 		return 0;
 	}
 	require_eq(is, pid);
-	enter_cgroup(pid);
+	cgroup_enter(UNIT, pid);
 	return pid;
 }
 
@@ -397,7 +355,7 @@ START_TEST(who_gets_the_pid_of_one_that_connected_is_not_taken_for_it)
 	pid_t first, second;
 	struct raw raw;
 
-	if (!harness_has_users() || !make_cgroup())
+	if (!harness_has_users() || !cgroup_make(UNIT))
 		return;
 	start_broker(ONLY("\"users\": [60711], \"units\": [\"" UNIT "\"]"));
 	must(kill(harness.pid, SIGSTOP));
@@ -413,7 +371,28 @@ START_TEST(who_gets_the_pid_of_one_that_connected_is_not_taken_for_it)
 	}
 	raw_close(&raw);
 	harness_stop(&harness);
-	remove_cgroup();
+	cgroup_remove(UNIT);
+}
+END_TEST
+
+/* The program that looks at peers is kept from it. */
+START_TEST(a_broker_stops_while_it_is_not_known_who_has_connected)
+{
+	struct raw raw;
+	pid_t who = 0;
+	size_t fds;
+
+	if (!harness_has_users())
+		return;
+	start_broker(ALLOW_ALL);
+	fds = harness_fds(&harness);
+	require_eq(process_count_children(harness.pid, "dspbroker-who", &who), 1);
+	must(kill(who, SIGSTOP));
+	raw_connect(&raw, &harness);
+	require_soon(harness_fds(&harness) > fds); /* it was let in */
+	harness_stop(&harness);
+	raw_expect_end(&raw);
+	raw_close(&raw);
 }
 END_TEST
 
@@ -434,6 +413,7 @@ int main(void)
 	tcase_add_test(races, a_connection_that_was_passed_on_carries_who_connected);
 	tcase_add_test(races, who_runs_another_program_after_it_connected_is_still_the_first);
 	tcase_add_test(races, who_gets_the_pid_of_one_that_connected_is_not_taken_for_it);
+	tcase_add_test(races, a_broker_stops_while_it_is_not_known_who_has_connected);
 	suite_add_tcase(suite, races);
 	return harness_main(suite);
 }

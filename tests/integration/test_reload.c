@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 /* Another policy takes the place of the one in force: the real broker, and clients that are
  * connected. */
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
-#include "tests/integration/harness.h"
+#include "tests/integration/process.h"
 
 #define NOBODY     POLICY("")
 #define ONLY_ALICE POLICY(ALLOW("alice", "\"users\": [60711]", "\"*/*\"", ""))
@@ -223,6 +227,176 @@ START_TEST(a_broken_policy_changes_nothing_and_is_told_with_file_line_and_column
 }
 END_TEST
 
+/* Many reloads in a row, to whose service manager somebody listens. */
+static int reload_again(struct dspbroker *broker)
+{
+	char heard[256];
+
+	while (recv(harness.notify, heard, sizeof(heard), MSG_DONTWAIT) > 0)
+		;
+	return dspbroker_reload(broker, NULL, NULL);
+}
+
+/* Broken files, one after the other, at a broker that runs. Who breaks them is the one who asks for
+ * the reload. */
+
+#define WHOLE         LIMITED("\"sessions\": 4, \"bytes\": \"64M\", \"calls\": 8, \"timeout_ms\": 5000")
+#define HUGE_BYTES    (100l << 20)
+#define MEMORY_KIB    (96 * 1024) /* that it may grow by */
+#define TORN_AT_LEAST 10
+
+struct victim {
+	struct dspbroker *broker;
+	struct dspbroker_session *session;
+	char path[160]; /* of the policy file */
+	size_t rss_kib;
+};
+
+/* The file is its own from here on. */
+static void begin_to_break(struct victim *victim)
+{
+	harness_set_policy(&harness, WHOLE);
+	victim->broker = connect_to(&harness);
+	victim->session = open_channel(victim->broker, EXAMPLE);
+	snprintf(victim->path, sizeof(victim->path), "%s/test.json", harness.policy);
+	victim->rss_kib = harness_rss_kib(&harness);
+}
+
+/* What was in force still is, and the broker is no larger. */
+static void nothing_has_changed(const struct victim *victim)
+{
+	require_eq(invoke_plain(victim->session, EXAMPLE_NOP), 0);
+	require_eq(open_example(victim->broker), 0);
+	require(harness_rss_kib(&harness) < victim->rss_kib + MEMORY_KIB);
+}
+
+static void is_refused(const struct victim *victim)
+{
+	require_eq(reload_again(victim->broker), DSPBROKER_BAD_POLICY);
+	require_text(dspbroker_message(), "test.json");
+	nothing_has_changed(victim);
+}
+
+static void end_to_break(struct victim *victim)
+{
+	unlink(victim->path);
+	harness_set_policy(&harness, WHOLE);
+	require_eq(reload_again(victim->broker), 0);
+	nothing_has_changed(victim);
+	dspbroker_free(victim->broker);
+}
+
+static void truncates_it(void *data)
+{
+	struct victim victim;
+	char part[sizeof(WHOLE)] = WHOLE;
+
+	(void)data;
+	begin_to_break(&victim);
+	for (size_t size = sizeof(WHOLE) - 1; size-- > 0;) {
+		part[size] = '\0';
+		harness_set_policy(&harness, part);
+		is_refused(&victim);
+	}
+	end_to_break(&victim);
+}
+
+static void makes_it_a_loop(void *data)
+{
+	struct victim victim;
+
+	(void)data;
+	begin_to_break(&victim);
+	must(unlink(victim.path));
+	must(symlink("test.json", victim.path));
+	is_refused(&victim);
+	end_to_break(&victim);
+}
+
+static void makes_it_huge(void *data)
+{
+	struct victim victim;
+
+	(void)data;
+	begin_to_break(&victim);
+	must(truncate(victim.path, HUGE_BYTES));
+	is_refused(&victim);
+	end_to_break(&victim);
+}
+
+static void makes_it_unreadable(void *data)
+{
+	struct victim victim;
+
+	(void)data;
+	begin_to_break(&victim);
+	must(chmod(victim.path, 0));
+	is_refused(&victim);
+	end_to_break(&victim);
+}
+
+static void makes_it_a_device(void *data)
+{
+	struct victim victim;
+
+	(void)data;
+	begin_to_break(&victim);
+	must(unlink(victim.path));
+	must(symlink("/dev/zero", victim.path));
+	is_refused(&victim);
+	end_to_break(&victim);
+}
+
+/* In place, in pieces, again and again. */
+static void rewrites_it(const char *path)
+{
+	for (;;) {
+		int fd = must(open(path, O_WRONLY | O_TRUNC | O_CLOEXEC));
+
+		for (size_t i = 0; i < sizeof(WHOLE) - 1; i += 16)
+			must(write(fd, &WHOLE[i], MIN(sizeof(WHOLE) - 1 - i, (size_t)16)));
+		close(fd);
+	}
+}
+
+static void has_it_rewritten(void *data)
+{
+	unsigned int torn = 0;
+	struct victim victim;
+	pid_t writer;
+
+	(void)data;
+	begin_to_break(&victim);
+	writer = must(fork());
+	if (writer == 0) {
+		must(prctl(PR_SET_PDEATHSIG, SIGKILL));
+		rewrites_it(victim.path);
+	}
+	while (torn < TORN_AT_LEAST) {
+		int r = reload_again(victim.broker);
+
+		require(r == 0 || r == DSPBROKER_BAD_POLICY);
+		if (r)
+			require_text(dspbroker_message(), "test.json");
+		torn += r != 0;
+		nothing_has_changed(&victim);
+	}
+	must(kill(writer, SIGKILL));
+	must(waitpid(writer, NULL, 0));
+	end_to_break(&victim);
+}
+
+START_TEST(a_file_that_cannot_be_used_changes_nothing_costs_nothing_and_is_named)
+{
+	static void (*const who[])(void *data) = {truncates_it, makes_it_a_loop, makes_it_huge,
+		makes_it_unreadable, makes_it_a_device, has_it_rewritten};
+
+	must(chmod(harness.policy, 0777));
+	for (size_t i = 0; i < ARRAY_SIZE(who); i++)
+		client_run(BROKER_UID, who[i], NULL);
+}
+END_TEST
+
 /* Who asks. */
 
 static void may_not_reload(void *data)
@@ -278,12 +452,10 @@ END_TEST
 
 #define CROWD 100
 
-static void opens_and_closes_until_it_has_seen_both(void *data)
+static void opens_and_closes_until_it_has_seen_both(struct dspbroker *broker)
 {
-	struct dspbroker *broker = connect_to(&harness);
 	unsigned int opened = 0, denied = 0;
 
-	(void)data;
 	while (opened < 20 || !denied) {
 		struct dspbroker_session *session;
 		struct dspbroker_event event;
@@ -300,7 +472,37 @@ static void opens_and_closes_until_it_has_seen_both(void *data)
 		while (dspbroker_next_event(broker, &event) > 0)
 			require(event.type == DSPBROKER_EVENT_SESSION);
 	}
+}
+
+/* Through all the reloads, and then through the last one with a session that is open. */
+static void is_one_of_many(void *data)
+{
+	struct dspbroker *broker = connect_to(&harness);
+	struct dspbroker_session *session;
+
+	(void)data;
+	opens_and_closes_until_it_has_seen_both(broker);
+	step_reached('s');
+	step_await('o');
+	session = open_channel(broker, EXAMPLE);
+	step_reached('o');
+	step_await('l');
+	require_eq(invoke_plain(session, EXAMPLE_NOP), DSPBROKER_DENIED);
+	require_eq(open_example(broker), DSPBROKER_DENIED);
+	dspbroker_session_close(session);
 	dspbroker_free(broker);
+}
+
+static void all_go(struct client crowd[CROWD], char step)
+{
+	for (int i = 0; i < CROWD; i++)
+		client_go(&crowd[i], step);
+}
+
+static void await_all(struct client crowd[CROWD], char step)
+{
+	for (int i = 0; i < CROWD; i++)
+		client_await(&crowd[i], step);
 }
 
 /* Data: whether all are done. */
@@ -308,37 +510,50 @@ static void reloads_until_all_are_done(void *data)
 {
 	struct dspbroker *broker = connect_to(&harness);
 	_Atomic bool *done = data;
-	char heard[256];
 
 	while (!*done) {
-		/* A service manager listens. */
-		while (recv(harness.notify, heard, sizeof(heard), MSG_DONTWAIT) > 0)
-			;
 		harness_set_policy(&harness, NOBODY);
-		require_eq(dspbroker_reload(broker, NULL, NULL), 0);
+		require_eq(reload_again(broker), 0);
 		harness_set_policy(&harness, SHARED);
-		require_eq(dspbroker_reload(broker, NULL, NULL), 0);
+		require_eq(reload_again(broker), 0);
 	}
 	dspbroker_free(broker);
 }
 
-START_TEST(a_crowd_that_opens_and_closes_survives_one_reload_after_the_other)
+static void sees_no_session(void *data)
+{
+	struct dspbroker *broker = connect_to(&harness);
+	struct dspbroker_session_record record;
+
+	(void)data;
+	require_soon(dspbroker_next_session(broker, 0, &record) == 0);
+	dspbroker_free(broker);
+}
+
+START_TEST(a_crowd_that_opens_and_closes_has_what_the_last_of_many_reloads_grants)
 {
 	_Atomic bool *done = mmap(NULL, sizeof(*done), PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct client crowd[CROWD], administrator;
 
 	require(done != MAP_FAILED);
-	require_eq(chmod(harness.policy, 0777), 0);
+	must(chmod(harness.policy, 0777));
 	reload(SHARED);
 	client_start(&administrator, BROKER_UID, reloads_until_all_are_done, (void *)done);
 	for (int i = 0; i < CROWD; i++)
-		client_start(&crowd[i], ALICE + (uid_t)i % 3,
-			opens_and_closes_until_it_has_seen_both, NULL);
-	for (int i = 0; i < CROWD; i++)
-		client_end(&crowd[i]);
+		client_start(&crowd[i], ALICE + (uid_t)i % 3, is_one_of_many, NULL);
+	await_all(crowd, 's');
 	*done = true;
 	client_end(&administrator);
+	all_go(crowd, 'o');
+	await_all(crowd, 'o');
+	require_eq(harness_domains(&harness), 1);
+	reload(NOBODY);
+	require_soon(harness_domains(&harness) == 0);
+	all_go(crowd, 'l');
+	for (int i = 0; i < CROWD; i++)
+		client_end(&crowd[i]);
+	client_run(BROKER_UID, sees_no_session, NULL);
 	munmap((void *)done, sizeof(*done));
 }
 END_TEST
@@ -358,10 +573,13 @@ static Suite *suite(void)
 		a_session_that_policy_wants_in_another_domain_ends_and_can_be_opened_there);
 	tcase_add_test(tcase,
 		a_broken_policy_changes_nothing_and_is_told_with_file_line_and_column);
+	tcase_add_test(tcase,
+		a_file_that_cannot_be_used_changes_nothing_costs_nothing_and_is_named);
 	tcase_add_test(tcase, a_reload_is_a_right_of_its_own);
 	tcase_add_test(tcase, a_hangup_signal_reloads_and_the_service_manager_is_told);
 	tcase_add_test(tcase, a_watching_broker_reloads_when_a_file_changes);
-	tcase_add_test(tcase, a_crowd_that_opens_and_closes_survives_one_reload_after_the_other);
+	tcase_add_test(tcase,
+		a_crowd_that_opens_and_closes_has_what_the_last_of_many_reloads_grants);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

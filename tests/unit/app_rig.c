@@ -116,7 +116,22 @@ void app_nothing_completes(void)
 
 /* The connection. */
 
-void app_start(uint32_t sq_slots)
+static struct client *last_client(void)
+{
+	struct client *client, *last = NULL;
+
+	list_for_each (client, &broker.clients, link)
+		last = client;
+	return last;
+}
+
+void app_connect(void)
+{
+	app = (struct app){.sock = daemon_connect(), .doorbell = -1, .notify = -1};
+	app.client = last_client();
+}
+
+void app_hello(uint32_t sq_slots)
 {
 	struct dsp_hello request = {
 		.magic = DSP_WIRE_MAGIC,
@@ -127,7 +142,6 @@ void app_start(uint32_t sq_slots)
 	_cleanup_(sock_fds_close) struct sock_fds fds = {};
 	struct dsp_hello_reply reply;
 
-	app = (struct app){.sock = daemon_connect()};
 	reply = app_exchange(DSP_HELLO, &request, sizeof(request), &fds).hello;
 	ck_assert_uint_eq(reply.header.opcode, DSP_HELLO | DSP_REPLY);
 	ck_assert_uint_eq(fds.n, DSP_HELLO_REPLY_FDS);
@@ -140,9 +154,20 @@ void app_start(uint32_t sq_slots)
 	app.notify = sock_fds_take(&fds, 3);
 }
 
+void app_start(uint32_t sq_slots)
+{
+	app_connect();
+	app_hello(sq_slots);
+}
+
 static bool is_connected(void)
 {
-	return daemon_client() && !daemon_client()->dead;
+	const struct client *client;
+
+	list_for_each (client, &broker.clients, link)
+		if (client == app.client)
+			return !client->dead;
+	return false;
 }
 
 void app_hang_up(void)
@@ -160,4 +185,19 @@ void app_stop(void)
 	ring_unmap(&app.ring);
 	app.doorbell = fd_close(app.doorbell);
 	app.notify = fd_close(app.notify);
+}
+
+unsigned int app_reload(const char *policy)
+{
+	struct app before = app;
+	struct dsp_reload request = {};
+	union app_packet reply;
+
+	daemon_write_policy(policy);
+	app_start(0);
+	reply = app_exchange(DSP_RELOAD, &request, sizeof(request), NULL);
+	ck_assert_uint_eq(reply.header.opcode, DSP_RELOAD | DSP_REPLY);
+	app_stop();
+	app = before;
+	return reply.reload.revoked;
 }

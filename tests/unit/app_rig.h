@@ -8,6 +8,7 @@
 #include "tests/unit/daemon_rig.h"
 
 struct app {
+	struct client *client; /* to the broker; gone when that has forgotten it */
 	int sock, doorbell, notify;
 	struct dsp_ring ring;
 	char *area;
@@ -24,11 +25,15 @@ union app_packet {
 	struct dsp_open_reply open;
 	struct dsp_buffer_reply buffer;
 	struct dsp_event_session session;
+	struct dsp_reload_reply reload;
 	char bytes[DSP_MESSAGE_MAX];
 };
 
 /* Connect and say HELLO; @sq_slots: as there. */
 void app_start(uint32_t sq_slots);
+/* The same in two steps. */
+void app_connect(void);
+void app_hello(uint32_t sq_slots);
 /* Hang up, and let the broker see to it. */
 void app_hang_up(void);
 /* The same, and forget all that there is on this side. */
@@ -45,6 +50,10 @@ union app_packet app_try_open(const char *channel);
 /* What must succeed. */
 struct dsp_open_reply app_open(const char *channel);
 void app_close(uint32_t session);
+
+/* Of a broker that has its policy in a file: change that, and have it read again by somebody else
+ * who connects for that. Returns how many sessions lost their right, by the answer. */
+unsigned int app_reload(const char *policy);
 
 /* Submit an entry, ring if need be, and let the broker see to it. Returns its user_data. */
 uint64_t app_push(struct dsp_entry entry);

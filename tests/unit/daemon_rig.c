@@ -2,21 +2,27 @@
 #include "tests/unit/daemon_rig.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "daemon/limits.h"
 #include "daemon/memory.h"
+#include "daemon/reload.h"
 #include "daemon/user.h"
+#include "daemon/who.h"
 #include "daemon/worker.h"
+#include "tests/unit/tree.h"
+
+#define POLICY_FILE "test.json"
 
 struct broker broker;
+static struct broker_options options;
+static bool has_clock;
 
-void daemon_start(const char *policy)
+static void start(void)
 {
-	static const struct broker_options options;
-	struct policy_note error;
-
+	has_clock = false;
 	broker = (struct broker){.options = &options, .quota = {.owner = "broker"}};
 	for (int kind = 0; kind < QUOTA_KINDS; kind++)
 		broker.quota.limit[kind] = UINT64_MAX;
@@ -29,10 +35,46 @@ void daemon_start(const char *policy)
 	call_pool_init(&broker.calls);
 	ck_assert_int_eq(loop_new(&broker.loop), 0);
 	broker.event = loop_event(broker.loop);
-	ck_assert_int_eq(policy_parse(&broker.policy, "test.json", policy, strlen(policy), &error,
+}
+
+void daemon_start(const char *policy)
+{
+	struct policy_note error;
+
+	start();
+	ck_assert_int_eq(policy_parse(&broker.policy, POLICY_FILE, policy, strlen(policy), &error,
 				 NULL, NULL),
 		0);
 	broker.device_policy = policy_ref(broker.policy);
+}
+
+void daemon_write_policy(const char *policy)
+{
+	tree_write(POLICY_FILE, policy);
+}
+
+void daemon_start_with_file(const char *policy)
+{
+	static char dir[512];
+
+	start();
+	tree_start();
+	daemon_write_policy(policy);
+	snprintf(dir, sizeof(dir), "%s", tree_path(""));
+	options.policy_dir = dir;
+	ck_assert_int_eq(reload_new(&broker.reload, &broker), 0);
+}
+
+static void on_timer(void *data)
+{
+	(void)data;
+	deadline_run(&broker.deadlines, broker_now(&broker));
+}
+
+void daemon_start_clock(void)
+{
+	has_clock = true;
+	loop_on_timer(broker.loop, on_timer, NULL);
 }
 
 void daemon_start_workers(void)
@@ -55,6 +97,10 @@ void daemon_stop(void)
 		ck_assert_uint_eq(device->in_flight, 0);
 	}
 	ck_assert_uint_eq(deadline_next(&broker.deadlines), UINT64_MAX);
+	if (broker.reload)
+		tree_stop();
+	broker.reload = reload_free(broker.reload);
+	broker.who = who_free(broker.who);
 	device_remove_all(&broker);
 	user_forget_all(&broker);
 	call_pool_deinit(&broker.calls);
@@ -100,6 +146,8 @@ void daemon_turn(bool wait)
 {
 	struct client *client;
 
+	if (has_clock)
+		ck_assert_int_eq(loop_set_timer(broker.loop, deadline_next(&broker.deadlines)), 0);
 	ck_assert_int_eq(loop_turn(broker.loop, wait), 0);
 	while ((client = list_first(&broker.dirty, struct client, dirty))) {
 		list_remove(&client->dirty);

@@ -18,10 +18,15 @@ extern struct broker broker;
 
 /* A broker with that policy, and nothing else. */
 void daemon_start(const char *policy);
+/* The same with the policy in a file, which can be changed, and read again. */
+void daemon_start_with_file(const char *policy);
+void daemon_write_policy(const char *policy);
 /* Nothing may be left of clients, sessions and what they used; its devices go. */
 void daemon_stop(void);
 /* Threads for what takes long, and memory that can be asked for. */
 void daemon_start_workers(void);
+/* From now on deadlines end by themselves in a turn of the loop; else that is the test's to do. */
+void daemon_start_clock(void);
 
 /* The device is the test's, and up. */
 void daemon_add_device(struct device *device, const struct transport_ops *ops, const char *name);

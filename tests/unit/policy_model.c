@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "tests/unit/policy_model.h"
 
+#include <check.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,9 +53,19 @@ unsigned int model_random(uint64_t *state, unsigned int n)
 	return (unsigned int)((*state >> 16) % n);
 }
 
+/* So many that a rule with two such lists has more pairs of their entries than are indexed. */
+static void lengthen(struct model_list *list, uint64_t *state)
+{
+	const size_t few = list->n;
+
+	list->n = 20 + model_random(state, MODEL_MANY - 20);
+	for (size_t i = few; i < list->n; i++)
+		list->items[i] = list->items[model_random(state, (unsigned int)few)];
+}
+
 static void make_list(struct model_list *out, const char *const *words, size_t n, uint64_t *state)
 {
-	out->n = 1 + model_random(state, MODEL_LIST - 1);
+	out->n = 1 + model_random(state, MODEL_FEW);
 	for (size_t i = 0; i < out->n; i++)
 		out->items[i] = words[model_random(state, (unsigned int)n)];
 }
@@ -75,7 +86,7 @@ static void make_channels(struct model_list *out, uint64_t *state)
 {
 	static char texts[ARRAY_SIZE(device_words) * ARRAY_SIZE(service_words)][64];
 
-	out->n = 1 + model_random(state, MODEL_LIST - 1);
+	out->n = 1 + model_random(state, MODEL_FEW);
 	for (size_t i = 0; i < out->n; i++)
 		out->items[i] = channel_text(device_words, ARRAY_SIZE(device_words), service_words,
 			ARRAY_SIZE(service_words), texts, state);
@@ -86,7 +97,7 @@ static void make_verbs(struct model_list *out, uint64_t *state)
 {
 	const unsigned int mask = 1 + model_random(state, (1 << POLICY_VERBS) - 1);
 
-	for (size_t i = 0; i < ARRAY_SIZE(verb_words) && out->n < MODEL_LIST; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(verb_words); i++)
 		if (mask & 1u << i)
 			out->items[out->n++] = verb_words[i];
 }
@@ -125,28 +136,45 @@ static void make_match(struct model_rule *rule, bool plain, uint64_t *state)
 	} while (model_random(state, 4) == 0);
 }
 
-static void make_rule(struct model_rule *rule, bool plain, uint64_t *state)
+static void make_long(struct model_rule *rule, uint64_t *state)
 {
+	struct model_list *lists[3 + IDENTITY_FACTS] = {
+		&rule->users, &rule->groups, &rule->channels};
+
+	for (int fact = 0; fact < IDENTITY_FACTS; fact++)
+		lists[3 + fact] = &rule->facts[fact];
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		if (lists[i]->n)
+			lengthen(lists[i], state);
+}
+
+static void make_rule(struct model_rule *rule, enum model_kind kind, uint64_t *state)
+{
+	const bool plain = kind == MODEL_PLAIN;
+
 	*rule = (struct model_rule){.allow = model_random(state, plain ? 5 : 4) != 0};
 	make_match(rule, plain, state);
 	make_channels(&rule->channels, state);
+	if (kind == MODEL_LONG)
+		make_long(rule, state);
 	if (model_random(state, 2) == 0)
 		make_verbs(&rule->verbs, state);
 	if (!rule->allow || !has_verb(rule, POLICY_OPEN))
 		return;
 	rule->sessions = model_random(state, 3);
-	rule->buffers = model_random(state, 9);
-	rule->per_unit = model_random(state, 8) == 0;
+	rule->buffers = model_random(state, 4);
+	rule->bytes = model_random(state, 4);
+	rule->per_unit = model_random(state, 2) == 0;
 	rule->methods = model_random(state, 4);
 	if (model_random(state, 2) == 0)
 		rule->direction = CHOOSE(direction_words, state);
 }
 
-void model_make_policy(struct model_policy *out, size_t n, bool plain, uint64_t *state)
+void model_make_policy(struct model_policy *out, size_t n, enum model_kind kind, uint64_t *state)
 {
 	out->n = n;
 	for (size_t i = 0; i < n; i++)
-		make_rule(&out->rules[i], plain, state);
+		make_rule(&out->rules[i], kind, state);
 }
 
 /* Few groups in any order, or thousands that ascend, or as many that do not. */
@@ -254,6 +282,8 @@ static void write_limits(FILE *file, const struct model_rule *rule)
 		fprintf(file, ", \"sessions\": %u", rule->sessions);
 	if (rule->buffers)
 		fprintf(file, ", \"buffers\": %u", rule->buffers);
+	if (rule->bytes)
+		fprintf(file, ", \"bytes\": %u", rule->bytes);
 	fputs("}", file);
 }
 
@@ -264,7 +294,7 @@ static void write_rule(FILE *file, const struct model_rule *rule, size_t number)
 	write_match(file, rule);
 	write_list(file, ", ", "channels", &rule->channels, false);
 	write_list(file, ", ", "verbs", &rule->verbs, false);
-	if (rule->sessions || rule->buffers || rule->per_unit)
+	if (rule->sessions || rule->buffers || rule->bytes || rule->per_unit)
 		write_limits(file, rule);
 	if (rule->methods)
 		fprintf(file, ", \"methods\": [%u, \"%u-%u\"]", rule->methods, rule->methods + 2,
@@ -290,6 +320,23 @@ char *model_text(const struct model_policy *policy)
 	fputs("]}\n", file);
 	fclose(file);
 	return text;
+}
+
+static void expect_warning(const struct policy_note *note, void *userdata)
+{
+	(void)userdata;
+	ck_assert_msg(strstr(note->text, "keeps nobody out who wants in") != NULL, "%s",
+		note->text);
+}
+
+struct policy *model_parse(const char *text)
+{
+	struct policy *policy = NULL;
+	struct policy_note error;
+	int r = policy_parse(&policy, "t.json", text, strlen(text), &error, expect_warning, NULL);
+
+	ck_assert_msg(r == 0, "%u:%u: %s", error.line, error.column, error.text);
+	return policy;
 }
 
 /* What it means. */
@@ -390,21 +437,34 @@ int model_decide(const struct model_policy *policy, const struct model_peer *pee
 	return -1;
 }
 
-bool model_budget(const struct model_policy *policy, const struct model_peer *peer,
-	unsigned int *buffers, bool *per_unit)
+/* The largest value; *@by_unit: does a rule that gives it count by unit? */
+static void take_larger(unsigned int *most, bool *by_unit, unsigned int value, bool per_unit)
 {
-	bool any = false;
+	if (value > *most)
+		*by_unit = per_unit;
+	else if (value == *most)
+		*by_unit = *by_unit || per_unit;
+	*most = MAX(*most, value);
+}
 
-	*buffers = 0;
-	*per_unit = false;
+bool model_budget(const struct model_policy *policy, const struct model_peer *peer,
+	struct model_budget *out)
+{
+	bool any = false, buffers_by_unit = false, bytes_by_unit = false;
+
+	*out = (struct model_budget){.buffers = 0};
 	for (size_t i = 0; i < policy->n; i++) {
 		const struct model_rule *rule = &policy->rules[i];
 
 		if (!rule->allow || !has_verb(rule, POLICY_OPEN) || !peer_matches(rule, peer))
 			continue;
 		any = true;
-		*buffers = MAX(*buffers, rule->buffers);
-		*per_unit = *per_unit || rule->per_unit;
+		take_larger(&out->buffers, &buffers_by_unit, rule->buffers, rule->per_unit);
+		take_larger(&out->bytes, &bytes_by_unit, rule->bytes, rule->per_unit);
 	}
+	if (out->buffers && out->bytes)
+		out->per_unit = buffers_by_unit && bytes_by_unit;
+	else
+		out->per_unit = (out->buffers && buffers_by_unit) || (out->bytes && bytes_by_unit);
 	return any;
 }

@@ -9,19 +9,20 @@
 
 #include "policy/policy.h"
 
-#define MODEL_LIST  4   /* entries of a list */
+#define MODEL_FEW   3   /* different entries of a list */
+#define MODEL_MANY  32  /* entries of a list, where they are repeated */
 #define MODEL_RULES 512 /* of a policy */
 
 /* Entries as they stand in the file, without quotes; n 0: the rule has no such key. */
 struct model_list {
-	const char *items[MODEL_LIST];
+	const char *items[MODEL_MANY];
 	size_t n;
 };
 
 struct model_rule {
 	bool allow;
 	struct model_list users, groups, facts[IDENTITY_FACTS], verbs, channels;
-	unsigned int sessions, buffers; /* 0: does not say */
+	unsigned int sessions, buffers, bytes; /* 0: does not say */
 	bool per_unit;
 	unsigned int methods;  /* 0: does not say; else "methods": [N, "N+2-N+5"] */
 	const char *direction; /* NULL: does not say */
@@ -43,9 +44,15 @@ struct model_peer {
 /* Pseudo-random numbers below @n. */
 unsigned int model_random(uint64_t *state, unsigned int n);
 
-/* @n rules. With @plain, each has few conditions, so that rules often match and cover each other.
- */
-void model_make_policy(struct model_policy *out, size_t n, bool plain, uint64_t *state);
+enum model_kind {
+	MODEL_MIXED,
+	MODEL_PLAIN, /* few conditions, so that rules often match and cover each other */
+	MODEL_LONG,  /* long lists, of the same entries again and again */
+	MODEL_KINDS,
+};
+
+/* @n rules. */
+void model_make_policy(struct model_policy *out, size_t n, enum model_kind kind, uint64_t *state);
 void model_make_peer(struct model_peer *out, uint64_t *state);
 /* For that verb: NULL for POLICY_RELOAD. Sometimes nothing that exists. */
 const char *model_make_object(enum policy_verb verb, uint64_t *state);
@@ -55,6 +62,8 @@ struct identity model_identity(const struct model_peer *peer);
 
 /* As a file. The caller frees it. */
 char *model_text(const struct model_policy *policy);
+/* Parse such a file. A rule that denies by what is read of processes gives a warning. */
+struct policy *model_parse(const char *text);
 
 /* Does the rule match? */
 bool model_matches(const struct model_rule *rule, const struct model_peer *peer,
@@ -62,8 +71,12 @@ bool model_matches(const struct model_rule *rule, const struct model_peer *peer,
 /* The number of the rule that decides, or -1. */
 int model_decide(const struct model_policy *policy, const struct model_peer *peer,
 	enum policy_verb verb, const char *object);
-/* Can it open anything, and with how many buffers? @per_unit: is that counted by unit? */
+/* Can it open anything, and with how much memory? */
+struct model_budget {
+	unsigned int buffers, bytes;
+	bool per_unit;
+};
 bool model_budget(const struct model_policy *policy, const struct model_peer *peer,
-	unsigned int *buffers, bool *per_unit);
+	struct model_budget *out);
 
 #endif

@@ -334,13 +334,13 @@ START_TEST(a_budget_is_the_largest_among_the_allows_that_match_the_peer)
 		uid_t uid;
 		bool allowed;
 		uint64_t bytes;
-		uint32_t buffers, calls, messages;
+		uint32_t buffers;
 	} cases[] = {
-		{1, true, 3 << 20, 3, 7, 5},
-		{2, true, 2 << 20, 3, 0, 0},
-		{3, true, 0, 0, 0, 0},
-		{4, false, 0, 0, 0, 0},
-		{5, false, 0, 0, 0, 0},
+		{1, true, 3 << 20, 3},
+		{2, true, 2 << 20, 3},
+		{3, true, 0, 0},
+		{4, false, 0, 0},
+		{5, false, 0, 0},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -350,8 +350,6 @@ START_TEST(a_budget_is_the_largest_among_the_allows_that_match_the_peer)
 		ck_assert(policy_budget(policy, &who, &limits) == cases[i].allowed);
 		ck_assert_uint_eq(limits.bytes, cases[i].bytes);
 		ck_assert_uint_eq(limits.buffers, cases[i].buffers);
-		ck_assert_uint_eq(limits.calls, cases[i].calls);
-		ck_assert_uint_eq(limits.messages, cases[i].messages);
 	}
 }
 END_TEST
@@ -533,33 +531,69 @@ START_TEST(a_policy_lives_until_its_last_reference_is_gone)
 }
 END_TEST
 
-START_TEST(a_budget_is_of_rules_that_open_and_by_unit_if_one_of_them_is)
+START_TEST(a_budget_is_of_rules_that_open)
 {
 	_cleanup_(policy_unrefp) struct policy *policy =
 		parse("{\"version\": 1, \"rules\": ["
 		      "{\"name\": \"a\", \"action\": \"allow\", \"match\": {\"users\": [\"*\"]},"
 		      " \"channels\": [\"d/s\"], \"verbs\": [\"list\"]},"
 		      "{\"name\": \"b\", \"action\": \"allow\", \"match\": {\"users\": [1]},"
-		      " \"channels\": [\"d/s\"], \"limits\": {\"per\": \"unit\", \"buffers\": 1}},"
-		      "{\"name\": \"c\", \"action\": \"allow\", \"match\": {\"users\": [1, 2]},"
-		      " \"channels\": [\"d/t\"], \"limits\": {\"buffers\": 2}},"
+		      " \"channels\": [\"d/s\"], \"limits\": {\"buffers\": 1}},"
 		      "{\"name\": \"d\", \"action\": \"allow\", \"match\": {\"snaps\": [\"s\"]},"
 		      " \"channels\": [\"d/t\"], \"limits\": {\"buffers\": 7}}]}");
 	struct policy_limits limits;
 	struct identity who = {.uid = 1};
 
 	ck_assert(policy_budget(policy, &who, &limits));
-	ck_assert_int_eq(limits.per, POLICY_PER_UNIT);
-	ck_assert_uint_eq(limits.buffers, 2);
-	who.uid = 2;
-	ck_assert(policy_budget(policy, &who, &limits));
-	ck_assert_int_eq(limits.per, POLICY_PER_USER);
+	ck_assert_uint_eq(limits.buffers, 1);
 	who.uid = 3;
 	ck_assert(!policy_budget(policy, &who, &limits));
 	ck_assert_uint_eq(limits.buffers, 0);
 	who.facts[IDENTITY_SNAP] = (char[]){"s"};
 	ck_assert(policy_budget(policy, &who, &limits));
 	ck_assert_uint_eq(limits.buffers, 7);
+}
+END_TEST
+
+/* Two rules that match, in either order, for everybody or for a user. */
+START_TEST(a_budget_is_counted_as_the_rules_count_that_give_it)
+{
+	static const struct {
+		const char *one, *other;
+		enum policy_per per;
+	} cases[] = {
+		{"\"per\": \"unit\", \"buffers\": 2", "\"buffers\": 1", POLICY_PER_UNIT},
+		{"\"per\": \"unit\", \"buffers\": 1", "\"buffers\": 2", POLICY_PER_USER},
+		{"\"per\": \"unit\", \"buffers\": 2", "\"buffers\": 2", POLICY_PER_UNIT},
+		{"\"per\": \"unit\", \"sessions\": 9", "\"buffers\": 1", POLICY_PER_USER},
+		{"\"per\": \"unit\", \"sessions\": 9", "\"sessions\": 1", POLICY_PER_USER},
+		{"\"per\": \"unit\", \"bytes\": 9", "\"sessions\": 1", POLICY_PER_UNIT},
+		{"\"per\": \"unit\", \"bytes\": 9", "\"buffers\": 1", POLICY_PER_USER},
+		{"\"per\": \"unit\", \"bytes\": 9", "\"per\": \"unit\", \"buffers\": 1",
+			POLICY_PER_UNIT},
+	};
+	static const char *const users[] = {"\"*\"", "1"};
+
+	for (size_t i = 0; i < 4 * ARRAY_SIZE(cases); i++) {
+		const bool swap = i & 1;
+		const char *user = users[i / 2 % 2];
+		const char *one = cases[i / 4].one, *other = cases[i / 4].other;
+		_cleanup_(policy_unrefp) struct policy *policy = NULL;
+		struct identity who = {.uid = 1};
+		struct policy_limits limits;
+		char text[512];
+
+		snprintf(text, sizeof(text),
+			"{\"version\": 1, \"rules\": ["
+			"{\"name\": \"a\", \"action\": \"allow\", \"match\": {\"users\": [%s]},"
+			" \"channels\": [\"d/s\"], \"limits\": {%s}},"
+			"{\"name\": \"b\", \"action\": \"allow\", \"match\": {\"users\": [%s]},"
+			" \"channels\": [\"d/t\"], \"limits\": {%s}}]}",
+			user, swap ? other : one, user, swap ? one : other);
+		policy = parse(text);
+		ck_assert(policy_budget(policy, &who, &limits));
+		ck_assert_msg(limits.per == cases[i / 4].per, "%s", text);
+	}
 }
 END_TEST
 
@@ -585,7 +619,8 @@ int main(void)
 	tcase_add_test(tcase, an_explanation_gives_the_first_thing_that_is_not_so);
 	tcase_add_test(tcase, the_names_of_verbs_go_both_ways);
 	tcase_add_test(tcase, a_policy_lives_until_its_last_reference_is_gone);
-	tcase_add_test(tcase, a_budget_is_of_rules_that_open_and_by_unit_if_one_of_them_is);
+	tcase_add_test(tcase, a_budget_is_of_rules_that_open);
+	tcase_add_test(tcase, a_budget_is_counted_as_the_rules_count_that_give_it);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }

@@ -46,7 +46,8 @@ static const struct {
 	{DOMAINS("^7"), "a domain must be an object, not a whole number"},
 	{DOMAINS("^{}"), "a domain must have \"name\""},
 	{DOMAINS("{\"name\": \"a\"},\n  ^{\"files\": 1}"), "a domain must have \"name\""},
-	{DOMAIN(", ^\"file\": 1"), "unknown key \"file\"; did you mean \"files\"?"},
+	{DOMAIN(", ^\"file_s\": 1"), "unknown key \"file_s\"; did you mean \"files\"?"},
+	{DOMAIN(", \"file\": ^1"), "file must be a string, not a whole number"},
 	{DOMAIN(", ^\"x\": 1"), "unknown key \"x\"; a domain may have name, kind, signed, "
 				"own_modules, device_memory, on_hang, "
 				"read, write, files, file_bytes, memory"},

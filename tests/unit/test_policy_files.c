@@ -5,6 +5,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 
 #include "policy/compiled.h"
@@ -303,6 +304,22 @@ START_TEST(what_cannot_be_read_is_an_error_and_never_skipped)
 }
 END_TEST
 
+/* Opening a device can set it going. */
+START_TEST(what_is_no_regular_file_is_not_even_opened)
+{
+	_cleanup_(policy_unrefp) struct policy *policy = NULL;
+	_cleanup_(fd_closep) int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	char event[sizeof(struct inotify_event) + 256];
+	struct policy_note error;
+
+	make_fifo();
+	ck_assert_int_ge(inotify_add_watch(watch, path_of(admin, "x.json"), IN_OPEN), 0);
+	ck_assert_int_eq(load(&policy, &error), -EINVAL);
+	ck_assert_int_eq(read(watch, event, sizeof(event)), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+}
+END_TEST
+
 START_TEST(a_file_in_place_of_a_directory_is_an_error)
 {
 	_cleanup_(policy_unrefp) struct policy *policy = NULL;
@@ -410,6 +427,7 @@ int main(void)
 	tcase_add_test(tcase, one_bad_file_spoils_the_whole);
 	tcase_add_loop_test(tcase, what_cannot_be_read_is_an_error_and_never_skipped, 0,
 		ARRAY_SIZE(unreadable));
+	tcase_add_test(tcase, what_is_no_regular_file_is_not_even_opened);
 	tcase_add_test(tcase, a_file_in_place_of_a_directory_is_an_error);
 	tcase_add_test(tcase, a_file_may_have_a_mebibyte_and_not_a_byte_more);
 	tcase_add_test(tcase, the_number_of_files_is_bounded);

@@ -133,6 +133,70 @@ START_TEST(a_rule_whose_names_are_nobodys_is_reported_to_match_nobody)
 }
 END_TEST
 
+/* @rules rules with @globs globs each, no two alike. With a star in front only a comparison to the
+ * end tells. */
+static char *many_globs(size_t rules, size_t globs, const char *front)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	ck_assert_ptr_nonnull(file);
+	fputs("{\"version\": 1, \"rules\": [", file);
+	for (size_t i = 0; i < rules; i++) {
+		fprintf(file,
+			"%s\n{\"name\": \"r%zu\", \"action\": \"allow\", \"match\": {\"users\": "
+			"[7, 7]},"
+			" \"channels\": [",
+			i ? "," : "", i);
+		for (size_t k = 0; k < globs; k++)
+			fprintf(file, "%s\"%s%027zu/*%027zu\"", k ? "," : "", front, i, k);
+		fputs("]}", file);
+	}
+	fputs("]}", file);
+	ck_assert_int_eq(fclose(file), 0);
+	return text;
+}
+
+static size_t count(const struct notes *notes, const char *says)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < MIN(notes->n, (size_t)NOTES); i++)
+		n += strstr(notes->items[i].text, says) != NULL;
+	return n;
+}
+
+/* Comparing them all would take minutes, see the timeout. What needs no comparing is said of all.
+ */
+START_TEST(what_would_take_too_long_to_compare_is_left_and_that_is_said_once)
+{
+	static struct notes notes;
+	_cleanup_(policy_unrefp) struct policy *policy = NULL;
+	_cleanup_(freep) char *text = many_globs(12, 1024, "*");
+
+	notes.n = 0;
+	policy = parse(text);
+	policy_lint(policy, keep, &notes);
+	ck_assert_uint_eq(count(&notes, "too many rules to compare all of them"), 1);
+	ck_assert_uint_eq(count(&notes, "users has 7 more than once"), 12);
+	ck_assert_uint_eq(notes.n, 13);
+}
+END_TEST
+
+START_TEST(a_thousand_rules_or_entries_are_all_compared)
+{
+	static struct notes notes;
+	_cleanup_(policy_unrefp) struct policy *policy = NULL;
+	_cleanup_(freep) char *text = many_globs(1000, 2, "");
+
+	notes.n = 0;
+	policy = parse(text);
+	policy_lint(policy, keep, &notes);
+	ck_assert_uint_eq(notes.n, 1000); /* of the user */
+}
+END_TEST
+
 /* The numbers of the rules that are said to be never decisive. */
 static size_t unreachable(const struct policy *policy, bool *out, size_t n_rules)
 {
@@ -164,9 +228,9 @@ START_TEST(no_rule_that_is_said_to_be_never_decisive_ever_decides)
 		_cleanup_(policy_unrefp) struct policy *policy = NULL;
 		_cleanup_(freep) char *text = NULL;
 
-		model_make_policy(&model, 2 + model_random(&state, 14), true, &state);
+		model_make_policy(&model, 2 + model_random(&state, 14), MODEL_PLAIN, &state);
 		text = model_text(&model);
-		policy = parse(text);
+		policy = model_parse(text);
 		n += unreachable(policy, is_unreachable, model.n);
 		for (size_t k = 0; k < PEERS * OBJECTS; k++) {
 			const enum policy_verb verb =
@@ -192,6 +256,8 @@ int main(void)
 	TCase *tcase = tcase_create("lint");
 
 	tcase_set_timeout(tcase, 120);
+	tcase_add_test(tcase, what_would_take_too_long_to_compare_is_left_and_that_is_said_once);
+	tcase_add_test(tcase, a_thousand_rules_or_entries_are_all_compared);
 	tcase_add_test(tcase, a_rule_that_another_covers_is_reported_with_that_rule);
 	tcase_add_test(tcase, entries_that_change_nothing_are_reported);
 	tcase_add_test(tcase, a_rule_whose_names_are_nobodys_is_reported_to_match_nobody);

@@ -111,7 +111,7 @@ static const struct {
 	struct policy_range ranges[4];
 } methods[] = {
 	{MORE("\"methods\": [7]"), 1, {{7, 7}}},
-	{MORE("\"methods\": [4294967295, 0]"), 2, {{0, 0}, {UINT32_MAX, UINT32_MAX}}},
+	{MORE("\"methods\": [30, 0]"), 2, {{0, 0}, {30, 30}}},
 	{MORE("\"methods\": [\"0-4294967295\", 5, \"3-4294967295\"]"), 1, {{0, UINT32_MAX}}},
 	{MORE("\"methods\": [3, \"2-5\", 4]"), 1, {{2, 5}}},
 	{MORE("\"methods\": [\"6-9\", \"2-5\"]"), 1, {{2, 9}}},
@@ -150,6 +150,48 @@ START_TEST(limits_and_direction_are_those_that_the_rule_names)
 	ck_assert_uint_eq(rule->limits.calls_per_s, 3);
 	ck_assert_uint_eq(rule->limits.burst, 4);
 	ck_assert_uint_eq(rule->limits.calls, 0);
+}
+END_TEST
+
+/* Of what is read from its process a program can see to it that it is not known; its users, groups
+ * and label come with the connection. */
+START_TEST(to_deny_by_what_a_program_can_hide_gives_a_warning_and_to_allow_by_it_none)
+{
+	static const struct {
+		const char *key, *entry;
+		size_t warnings;
+	} cases[] = {
+		{"users", "1", 0},
+		{"groups", "1", 0},
+		{"labels", "\"a\"", 0},
+		{"units", "\"a.service\"", 1},
+		{"user_units", "\"a.service\"", 1},
+		{"slices", "\"a.slice\"", 1},
+		{"executables", "\"/a\"", 1},
+		{"flatpaks", "\"a\"", 1},
+		{"snaps", "\"a\"", 1},
+		{"labels\": [\"a\"], \"units", "\"a.service\"", 1},
+	};
+
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
+		_cleanup_(policy_unrefp) struct policy *policy = NULL;
+		const bool allow = i % 2;
+		struct warnings warnings = {.n = 0};
+		struct policy_note error;
+		char text[256];
+
+		snprintf(text, sizeof(text), POLICY(NAMED("r", "%s", "\n\"%s\": [%s]", "\"d/s\"")),
+			allow ? "allow" : "deny", cases[i / 2].key, cases[i / 2].entry);
+		ck_assert_int_eq(policy_parse(&policy, "t.json", text, strlen(text), &error,
+					 count_warning, &warnings),
+			0);
+		ck_assert_msg(warnings.n == (allow ? 0 : cases[i / 2].warnings), "%s", text);
+		if (!warnings.n)
+			continue;
+		ck_assert_ptr_nonnull(strstr(warnings.last.text, "keeps nobody out who wants in"));
+		ck_assert_ptr_nonnull(strstr(warnings.last.text, "allow by them instead"));
+		ck_assert_uint_eq(warnings.last.line, 2);
+	}
 }
 END_TEST
 
@@ -226,6 +268,8 @@ int main(void)
 	tcase_add_loop_test(tcase, methods_become_ascending_ranges_apart_from_each_other, 0,
 		ARRAY_SIZE(methods));
 	tcase_add_test(tcase, limits_and_direction_are_those_that_the_rule_names);
+	tcase_add_test(tcase,
+		to_deny_by_what_a_program_can_hide_gives_a_warning_and_to_allow_by_it_none);
 	tcase_add_test(tcase, a_name_is_looked_up_once_however_often_it_is_mentioned);
 	tcase_add_test(tcase, a_slip_is_told_from_another_word);
 	suite_add_tcase(suite, tcase);

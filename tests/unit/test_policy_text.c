@@ -177,6 +177,7 @@ static const struct {
 	{MATCH("^\"pid\": [1]"),
 		"match may have users, groups, labels, units, user_units, slices, executables, "
 		"flatpaks, snaps"},
+	{MATCH("\"users\": [^\"*\\u0000nobody\"]"), "users must not hold a NUL byte"},
 	{MATCH("\"labels\": ^\"x\""), "labels must be a list, not a string"},
 	{MATCH("\"labels\": ^[]"), "labels must not be empty"},
 	{MATCH("\"labels\": [^1]"), "labels must be a string, not a whole number"},

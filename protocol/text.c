@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "daemon/log_text.h"
+#include "protocol/text.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -44,29 +44,47 @@ static bool is_treacherous(uint32_t character)
 	return false;
 }
 
-char *log_text_show(char *out, size_t size, const char *text)
+/* What becomes of the character that @text begins with: as it is, or "\\xNN" for its first byte.
+ * Returns its size there; *@taken is that in the text. */
+static size_t show_one(char out[ESCAPE_SIZE + 1], const char *text, size_t *taken)
 {
-	size_t used = 0;
+	uint32_t character;
+	const size_t n = decode(text, &character);
+	const bool plain = n && !is_treacherous(character);
 
-	while (*text) {
-		uint32_t character;
-		size_t n = decode(text, &character);
-		bool plain = n && !is_treacherous(character);
+	*taken = plain ? n : 1;
+	if (plain)
+		memcpy(out, text, n);
+	else
+		snprintf(out, ESCAPE_SIZE + 1, "\\x%02x", (uint8_t)*text);
+	return plain ? n : ESCAPE_SIZE;
+}
 
-		if (used + (plain ? n : ESCAPE_SIZE) >= size)
+char *text_show(char *out, size_t size, const char *text)
+{
+	char one[ESCAPE_SIZE + 1];
+	size_t used = 0, n, taken;
+
+	for (; *text; text += taken, used += n) {
+		n = show_one(one, text, &taken);
+		if (used + n >= size)
 			break;
-		if (plain)
-			memcpy(out + used, text, n);
-		else
-			snprintf(out + used, ESCAPE_SIZE + 1, "\\x%02x", (uint8_t)*text);
-		used += plain ? n : ESCAPE_SIZE;
-		text += plain ? n : 1;
+		memcpy(out + used, one, n);
 	}
 	out[used] = '\0';
 	return out;
 }
 
-void log_text_json(FILE *out, const char *text)
+void text_print(FILE *out, const char *text)
+{
+	char one[ESCAPE_SIZE + 1];
+	size_t taken;
+
+	for (; *text; text += taken)
+		fwrite(one, show_one(one, text, &taken), 1, out);
+}
+
+void text_json(FILE *out, const char *text)
 {
 	putc('"', out);
 	while (*text) {
@@ -84,4 +102,20 @@ void log_text_json(FILE *out, const char *text)
 		text += n ? n : 1;
 	}
 	putc('"', out);
+}
+
+void text_print_json(FILE *out, const char *json)
+{
+	while (*json) {
+		uint32_t character = 0;
+		size_t n = decode(json, &character);
+
+		if (!n)
+			fputs("\\ufffd", out);
+		else if (character > '~' && is_treacherous(character))
+			fprintf(out, "\\u%04x", character);
+		else
+			fwrite(json, n, 1, out);
+		json += n ? n : 1;
+	}
 }

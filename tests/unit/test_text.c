@@ -4,7 +4,7 @@
 #include <json-c/json.h>
 #include <string.h>
 
-#include "daemon/log_text.h"
+#include "protocol/text.h"
 #include "protocol/util.h"
 #include "tests/suite.h"
 
@@ -12,18 +12,18 @@ static const char *show(const char *text)
 {
 	static char out[256];
 
-	return log_text_show(out, sizeof(out), text);
+	return text_show(out, sizeof(out), text);
 }
 
 /* To be freed. */
-static char *json(const char *text)
+static char *printed(void (*print)(FILE *out, const char *text), const char *text)
 {
 	size_t size;
 	char *out = NULL;
 	FILE *file = open_memstream(&out, &size);
 
 	ck_assert_ptr_nonnull(file);
-	log_text_json(file, text);
+	print(file, text);
 	ck_assert_int_eq(fclose(file), 0);
 	return out;
 }
@@ -63,8 +63,10 @@ static const struct {
 START_TEST(what_can_be_shown_stays_and_the_rest_is_escaped)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(examples); i++) {
-		_cleanup_(freep) char *text = json(examples[i].text);
+		_cleanup_(freep) char *text = printed(text_json, examples[i].text);
+		_cleanup_(freep) char *shown = printed(text_print, examples[i].text);
 
+		ck_assert_str_eq(shown, examples[i].shown);
 		ck_assert_str_eq(show(examples[i].text), examples[i].shown);
 		ck_assert_str_eq(text, examples[i].json);
 	}
@@ -74,7 +76,7 @@ END_TEST
 /* What json-c reads in a text as JSON. */
 static struct json_object *parse(const char *text)
 {
-	_cleanup_(freep) char *quoted = json(text);
+	_cleanup_(freep) char *quoted = printed(text_json, text);
 	struct json_tokener *tokener = json_tokener_new();
 	struct json_object *value;
 
@@ -98,6 +100,28 @@ START_TEST(a_parser_of_json_gets_back_what_was_utf_8)
 }
 END_TEST
 
+/* json-c escapes what is below a space, and nothing else. */
+START_TEST(json_of_json_c_is_printed_so_that_it_steers_no_terminal_and_says_the_same)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(examples); i++) {
+		struct json_object *value = json_object_new_string(examples[i].text);
+		_cleanup_(freep) char *text = printed(text_print_json,
+			json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN));
+		struct json_object *again = json_tokener_parse(text);
+
+		ck_assert_ptr_nonnull(again);
+		if (!strstr(examples[i].json, "ufffd"))
+			ck_assert_str_eq(json_object_get_string(again), examples[i].text);
+		ck_assert_ptr_null(strpbrk(text, "\x1b\x7f\n"));
+		ck_assert_ptr_null(strstr(text, "\xc2\x9b"));
+		ck_assert_ptr_null(strstr(text, "\xe2\x80\xae"));
+		ck_assert_ptr_null(strchr(text, '\xff'));
+		json_object_put(again);
+		json_object_put(value);
+	}
+}
+END_TEST
+
 START_TEST(no_three_bytes_break_out_of_their_line_or_string)
 {
 	char text[4] = "";
@@ -108,7 +132,7 @@ START_TEST(no_three_bytes_break_out_of_their_line_or_string)
 		text[0] = (char)(bytes >> 8);
 		text[1] = (char)bytes;
 		text[2] = (char)(bytes * 31 >> 4);
-		quoted = json(text);
+		quoted = printed(text_json, text);
 		for (const char *c = show(text); *c; c++)
 			ck_assert_int_ge((unsigned char)*c, ' ');
 		for (const char *c = quoted; *c; c++)
@@ -122,23 +146,25 @@ START_TEST(what_is_too_long_is_cut_between_two_characters)
 {
 	char out[8];
 
-	ck_assert_str_eq(log_text_show(out, 8, "1234567"), "1234567");
-	ck_assert_str_eq(log_text_show(out, 8, "12345678"), "1234567");
-	ck_assert_str_eq(log_text_show(out, 8, "123456\xc3\xb6"), "123456");
-	ck_assert_str_eq(log_text_show(out, 8, "12345\xc3\xb6"), "12345\xc3\xb6");
-	ck_assert_str_eq(log_text_show(out, 8, "1234\n5"), "1234");
-	ck_assert_str_eq(log_text_show(out, 8, "123\n5"), "123\\x0a");
-	ck_assert_str_eq(log_text_show(out, 1, "1"), "");
+	ck_assert_str_eq(text_show(out, 8, "1234567"), "1234567");
+	ck_assert_str_eq(text_show(out, 8, "12345678"), "1234567");
+	ck_assert_str_eq(text_show(out, 8, "123456\xc3\xb6"), "123456");
+	ck_assert_str_eq(text_show(out, 8, "12345\xc3\xb6"), "12345\xc3\xb6");
+	ck_assert_str_eq(text_show(out, 8, "1234\n5"), "1234");
+	ck_assert_str_eq(text_show(out, 8, "123\n5"), "123\\x0a");
+	ck_assert_str_eq(text_show(out, 1, "1"), "");
 }
 END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("log_text");
-	TCase *tcase = tcase_create("log_text");
+	Suite *suite = suite_create("text");
+	TCase *tcase = tcase_create("text");
 
 	tcase_add_test(tcase, what_can_be_shown_stays_and_the_rest_is_escaped);
 	tcase_add_test(tcase, a_parser_of_json_gets_back_what_was_utf_8);
+	tcase_add_test(tcase,
+		json_of_json_c_is_printed_so_that_it_steers_no_terminal_and_says_the_same);
 	tcase_add_test(tcase, no_three_bytes_break_out_of_their_line_or_string);
 	tcase_add_test(tcase, what_is_too_long_is_cut_between_two_characters);
 	suite_add_tcase(suite, tcase);
