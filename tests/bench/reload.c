@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a reload of many rules costs those who make calls meanwhile: a client that makes so many calls
- * a second, each counted from when it was due, so that one that is held up does not hide those
- * that were to come after it. Beside it the same in times of the same length in which nothing is
- * reloaded.
+ * What a reload of many rules costs those who make calls meanwhile: a client that makes so many
+ * calls a second, each counted from when it was due, so that one that is held up does not hide
+ * those that were to come after it. Beside it the same in times of the same length in which nothing
+ * is reloaded.
  */
 #include <stdatomic.h>
 #include <sys/eventfd.h>
