@@ -115,6 +115,8 @@ UNIT_TESTS        := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 MODELS            := $(BUILD)/tests/unit/test_ring_sleep $(BUILD)/tests/unit/test_client_wait
 UNIT_HELP         := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
 INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/test_*.c))
+# Those that keep the broker's threads busiest.
+THREAD_TESTS      := $(patsubst %,$(BUILD)/tests/integration/test_%,reload administration limits calls)
 INTEGRATION_HELP  := $(filter-out tests/integration/test_%,$(wildcard tests/integration/*.c))
 SCRIPT_TESTS      := $(wildcard tests/integration/test_*.sh)
 KERNEL_TESTS      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/kernel/test_*.c))
@@ -136,8 +138,8 @@ all: $(PROGRAMS) $(LIBRARIES) $(SKELETONS) $(GENERATED) ## build everything (the
 
 # The rest installs what it needs first, where that is allowed; then it calls make again, because
 # only then can pkg-config be asked. $(WAV), $(TIME) and $(BUILD) reach it by themselves.
-.PHONY: demo check check-unit check-integration check-asan check-kernel kernel-shell bench \
-	bench-kernel fuzz lint format
+.PHONY: demo check check-unit check-integration check-asan check-tsan check-kernel kernel-shell \
+	bench bench-kernel fuzz lint format
 demo: ## send a voice recording through the software DSP [WAV=file]
 	@tests/deps demo
 	@$(MAKE) all $(BUILD)/tests/demo/reference
@@ -166,6 +168,17 @@ check-asan: ## unit and integration tests on the sanitized build
 	@$(MAKE) SANITIZE=1 all tests
 	@tests/run $(patsubst $(BUILD)/%,$(BUILD)/asan/%, \
 		$(filter-out $(MODELS),$(UNIT_TESTS)) $(INTEGRATION_TESTS))
+
+check-tsan: ## some of them on a broker that finds races between its threads
+	@tests/deps check
+	@tests/deps fuzz
+	@$(MAKE) all tests
+	@$(MAKE) BUILD=$(BUILD)/tsan CC=clang CFLAGS="-O1 -g" HARDEN=-fsanitize=thread \
+		$(BUILD)/tsan/dspbrokerd
+	@mkdir -p $(BUILD)/tsan/tests/integration
+	@cp -r $(filter-out %/dspbrokerd,$(PROGRAMS)) $(BUILD)/modules $(BUILD)/tsan
+	@cp $(THREAD_TESTS) $(BUILD)/tsan/tests/integration
+	@tests/run $(THREAD_TESTS:$(BUILD)/%=$(BUILD)/tsan/%)
 
 check-kernel: ## tests on real kernel drivers, in a guest [TEST=name]
 	@tests/deps kernel

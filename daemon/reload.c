@@ -235,10 +235,10 @@ static bool review_sessions(struct reload *reload)
 
 static bool review_clients(struct reload *reload)
 {
-	struct client *client;
+	struct client *client, *following;
 	unsigned int n = 0;
 
-	list_for_each (client, &reload->broker->clients, link) {
+	list_for_each_safe (client, following, &reload->broker->clients, link) {
 		if (client->reviewed == reload->round)
 			continue;
 		if (n++ == RELOAD_A_TURN)

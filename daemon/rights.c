@@ -190,6 +190,10 @@ bool rights_review(struct session *session)
 	policy_decide(policy, &session->client->identity, POLICY_OPEN, session->channel, &decision);
 	if (session->state == SESSION_OPEN || session->state == SESSION_DOWN)
 		return review_open(session, &decision);
+	/* Of one that is dead there is nothing left but what it has not read. */
+	if (session->state == SESSION_DEAD &&
+		(!decision.allowed || decision.direction == POLICY_SEND))
+		mailbox_empty(session);
 	/* What is granted to it is settled when it is open; whether it may be is settled now. */
 	return session->state == SESSION_OPENING && objection(session, &decision) &&
 	       session_refuse(session, DSP_DENIED);

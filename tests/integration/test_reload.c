@@ -240,8 +240,8 @@ static int reload_again(struct dspbroker *broker)
 /* Broken files, one after the other, at a broker that runs. Who breaks them is the one who asks for
  * the reload. */
 
-#define WHOLE         LIMITED("\"sessions\": 4, \"bytes\": \"64M\", \"calls\": 8, \"timeout_ms\": 5000")
-#define HUGE_BYTES    (100l << 20)
+#define WHOLE         LIMITED("\"sessions\": 4, \"bytes\": \"64M\", \"calls\": 8")
+#define HUGE_BYTES    (100L << 20)
 #define MEMORY_KIB    (96 * 1024) /* that it may grow by */
 #define TORN_AT_LEAST 10
 

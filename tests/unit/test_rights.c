@@ -13,6 +13,7 @@
 #include "tests/unit/app_rig.h"
 
 #define MTU         64
+#define LANES       4
 #define SUBMITS     16
 #define PATIENCE_US (20ull * 1000 * 1000)
 
@@ -26,9 +27,13 @@
 
 static struct {
 	struct device device;
+	struct lane lanes[LANES]; /* one a session */
+	unsigned int n_lanes;
 	struct session *session; /* the one opened last */
 	bool slow;               /* what opens has to wait */
 	bool full;
+	bool busy;            /* it takes its time to open a module, and can be kept from nothing */
+	struct call *opening; /* then */
 	unsigned int n_opens;
 	unsigned int n_submits;
 	uint32_t methods[SUBMITS]; /* of those */
@@ -36,9 +41,9 @@ static struct {
 
 static int end_open(struct session *session)
 {
-	struct lane *lane = calloc(1, sizeof(*lane));
+	struct lane *lane = &end.lanes[end.n_lanes++];
 
-	ck_assert_ptr_nonnull(lane);
+	ck_assert_uint_le(end.n_lanes, LANES);
 	lane_init(lane, session->device, SUBMITS);
 	lane->attached = 1;
 	lane->ready = !end.slow;
@@ -51,11 +56,8 @@ static int end_open(struct session *session)
 
 static void end_close(struct session *session)
 {
-	struct lane *lane = session->lane;
-
 	session_end_calls(session, DSP_CANCELLED);
 	session_closed(session);
-	free(lane);
 }
 
 static int end_submit(struct call *call)
@@ -64,7 +66,8 @@ static int end_submit(struct call *call)
 		return 1;
 	if (call->op == DSP_OP_MODULE_OPEN) {
 		end.n_opens++;
-		return 1;
+		end.opening = end.busy ? call : NULL;
+		return !end.busy;
 	}
 	if (end.full)
 		return -EAGAIN;
@@ -86,14 +89,6 @@ static const struct transport_ops end_ops = {
 	.submit = end_submit,
 	.cancel = end_cancel,
 };
-
-static void end_loses(struct session *session)
-{
-	struct lane *lane = session->lane;
-
-	session_lost(session, DSP_DEVICE_DOWN, "it crashed");
-	free(lane);
-}
 
 static void arrives(const char *text)
 {
@@ -218,6 +213,26 @@ START_TEST(what_is_being_opened_has_what_the_newer_policy_grants_when_it_is_open
 	ck_assert_uint_eq(end.n_opens, 1);
 	app_completes(call_method(reply.open.session, 7), DSP_DENIED);
 	app_completes(call_method(reply.open.session, 5), DSP_OK);
+}
+END_TEST
+
+START_TEST(what_the_dsp_is_opening_already_when_its_right_goes_is_taken_away_when_it_is_open)
+{
+	union app_packet reply;
+	uint32_t serial;
+
+	end.busy = true;
+	serial = begin_to_open("test/calls");
+	app_reload(NOTHING);
+	ck_assert_uint_eq(end.n_opens, 1);
+	call_done(end.opening, &(struct dsp_completion){.status = DSP_OK});
+	daemon_settle();
+	reply = app_next(NULL);
+	ck_assert_uint_eq(reply.header.opcode, DSP_OPEN | DSP_REPLY);
+	ck_assert_uint_eq(reply.header.serial, serial);
+	is_revoked(reply.open.session);
+	app_completes(call_method(reply.open.session, 5), DSP_DENIED);
+	ck_assert_uint_eq(end.n_submits, 0);
 }
 END_TEST
 
@@ -369,7 +384,7 @@ START_TEST(what_had_arrived_is_still_there_when_the_dsp_has_gone)
 	uint32_t session = app_open("test/messages").session;
 
 	arrives("news");
-	end_loses(end.session);
+	session_lost(end.session, DSP_DEVICE_DOWN, "it crashed");
 	app_completes(receive(session), DSP_OK);
 	ck_assert_str_eq(app.area, "news");
 	app_completes(receive(session), DSP_DEVICE_DOWN);
@@ -383,6 +398,8 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, what_is_being_opened_when_its_right_goes_is_never_opened);
+	tcase_add_test(tcase,
+		what_the_dsp_is_opening_already_when_its_right_goes_is_taken_away_when_it_is_open);
 	tcase_add_test(tcase,
 		what_is_being_opened_has_what_the_newer_policy_grants_when_it_is_open);
 	tcase_add_test(tcase,
