@@ -8,58 +8,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "daemon/transport/remoteproc_private.h"
 #include "tests/fds.h"
 #include "tests/suite.h"
-#include "tests/unit/machine.h"
-
-#define DSP "platform/dsp"
+#include "tests/unit/remoteproc_rig.h"
 
 static const struct policy_device external = {.lifecycle = POLICY_EXTERNAL},
 				  always = {.lifecycle = POLICY_ALWAYS},
 				  on_demand = {.lifecycle = POLICY_ON_DEMAND},
 				  lasting = {.lifecycle = POLICY_ON_DEMAND, .idle_ms = 3600000};
-
-static struct machine machine;
-static struct machine_device device;
-
-static void set_up(void)
-{
-	machine_start(&machine);
-	device = (struct machine_device){};
-}
-
-static void tear_down(void)
-{
-	machine_stop(&machine);
-}
-
-/* One remote processor in that state, and a device with that policy on it. */
-static struct remoteproc *begin(const char *state, const struct policy_device *policy)
-{
-	machine_add_remoteproc(&machine, 0, "cdsp\n", DSP, state);
-	ck_assert_int_eq(remoteprocs_init(&machine.broker), 0);
-	machine_bind(&machine, &device, "dsp0", policy, "cdsp");
-	return device.device.remoteproc;
-}
-
-static void set_state(const char *state)
-{
-	machine_write(&machine, machine_attribute(0, "state").text, state);
-	remoteproc_refresh(device.device.remoteproc);
-}
-
-/* What was written to the character device last, on top of the word that was there. */
-static bool was_told(const char *command)
-{
-	return strncmp(machine_read(&machine, "dev/remoteproc0"), command, strlen(command)) == 0;
-}
-
-/* The word has arrived, and the broker knows. */
-static void await_command(const struct remoteproc *remoteproc, const char *command)
-{
-	machine_await(&machine, was_told(command) && !remoteproc->life.busy);
-}
 
 static void await_trouble(const struct remoteproc *remoteproc, const char *text)
 {
@@ -615,7 +571,7 @@ static Suite *suite(void)
 	TCase *tcase = tcase_create("remoteproc");
 
 	tcase_set_timeout(tcase, 60);
-	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_checked_fixture(tcase, rig_set_up, rig_tear_down);
 	tcase_add_test(tcase, a_machine_without_remote_processors_has_none);
 	tcase_add_test(tcase, one_is_found_by_its_name_its_number_and_what_lies_below_it);
 	tcase_add_test(tcase, a_state_is_told_whatever_the_kernels_word_for_it);

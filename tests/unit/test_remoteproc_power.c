@@ -7,54 +7,14 @@
 #include <check.h>
 #include <string.h>
 
-#include "daemon/transport/remoteproc_private.h"
 #include "tests/suite.h"
-#include "tests/unit/machine.h"
+#include "tests/unit/remoteproc_rig.h"
 
 static const struct policy_device external = {.lifecycle = POLICY_EXTERNAL},
 				  always = {.lifecycle = POLICY_ALWAYS},
 				  on_demand = {.lifecycle = POLICY_ON_DEMAND},
 				  lasting = {.lifecycle = POLICY_ON_DEMAND, .idle_ms = 3600000};
 static const char stopped[] = "an administrator has stopped remoteproc0 and must start it again";
-
-static struct machine machine;
-static struct machine_device device;
-
-static void set_up(void)
-{
-	machine_start(&machine);
-	device = (struct machine_device){};
-}
-
-static void tear_down(void)
-{
-	machine_stop(&machine);
-}
-
-static struct remoteproc *begin(const char *state, const struct policy_device *policy)
-{
-	machine_add_remoteproc(&machine, 0, "cdsp\n", "platform/dsp", state);
-	ck_assert_int_eq(remoteprocs_init(&machine.broker), 0);
-	machine_bind(&machine, &device, "dsp0", policy, "cdsp");
-	return device.device.remoteproc;
-}
-
-static void set_state(const char *state)
-{
-	machine_write(&machine, machine_attribute(0, "state").text, state);
-	remoteproc_refresh(device.device.remoteproc);
-}
-
-/* What was written to the character device last, on top of the word that was there. */
-static bool was_told(const char *command)
-{
-	return strncmp(machine_read(&machine, "dev/remoteproc0"), command, strlen(command)) == 0;
-}
-
-static void await_command(const struct remoteproc *remoteproc, const char *command)
-{
-	machine_await(&machine, was_told(command) && !remoteproc->life.busy);
-}
 
 /* It was told that word, and did what it says. */
 static void await_done(const struct remoteproc *remoteproc, const char *command, const char *state)
@@ -215,7 +175,7 @@ static Suite *suite(void)
 	Suite *suite = suite_create("remoteproc power");
 	TCase *tcase = tcase_create("power");
 
-	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_checked_fixture(tcase, rig_set_up, rig_tear_down);
 	tcase_add_test(tcase, what_somebody_else_controls_is_started_and_stopped_by_that_alone);
 	tcase_add_test(tcase, what_somebody_else_started_is_stopped_on_that_word);
 	tcase_add_test(tcase, on_demand_it_stays_stopped_until_it_is_started);
