@@ -220,41 +220,41 @@ static void set_budget(struct client *client, const struct policy_limits *budget
 	limit[QUOTA_BYTES] = budget->bytes ? budget->bytes : LIMIT_USER_BYTES;
 }
 
-/* Who pays, by what policy says now: the unit that it is in, or its user alone. Returns 0 or
- * -ENOMEM. */
-static int choose_payer(struct client *client, enum policy_per per)
+/* What its buffers are counted with, by what policy says now. Returns 0 or -ENOMEM. */
+static int choose_unit(struct client *client, enum policy_per per)
 {
 	const char *name = client->identity.facts[IDENTITY_UNIT];
-	struct unit *unit = NULL;
-	int r;
+	struct unit *unit;
+	int r = unit_get(&unit, client->user, per == POLICY_PER_UNIT && name ? name : "");
 
-	if (per == POLICY_PER_UNIT && name && *name) {
-		r = unit_get(&unit, client->user, name);
-		if (r < 0)
-			return r;
-	}
-	quota_move(&client->quota, unit ? &unit->quota : &client->user->quota);
+	if (r < 0)
+		return r;
+	quota_move(&client->quota, &unit->quota);
 	unit_put(client->unit);
 	client->unit = unit;
 	return 0;
 }
 
-/* What policy says now, but for what its user may have. Returns 0 or -ENOMEM. */
-static int apply_policy(struct client *client, struct policy_limits *budget)
+/* Give it what policy says now. Returns 0 or -ENOMEM. */
+static int apply_policy(struct client *client)
 {
-	client->has_rights = policy_budget(client->broker->policy, &client->identity, budget);
-	set_budget(client, budget);
-	return client->has_rights ? choose_payer(client, budget->per) : 0;
+	struct policy_limits budget;
+	int r;
+
+	client->has_rights = policy_budget(client->broker->policy, &client->identity, &budget);
+	set_budget(client, &budget);
+	if (!client->has_rights)
+		return 0;
+	r = choose_unit(client, budget.per);
+	if (r == 0)
+		unit_grant(client->unit, &budget);
+	return r;
 }
 
 void client_review(struct client *client)
 {
-	struct policy_limits budget;
-
-	if (apply_policy(client, &budget) < 0)
+	if (apply_policy(client) < 0)
 		client_kill(client, "out of memory");
-	else if (client->has_rights)
-		user_next_budget(client->user, client->unit, &budget);
 }
 
 static void init_quota(struct client *client)
@@ -345,19 +345,16 @@ static void discharge(struct client *client)
 static void identified(struct who_question *question)
 {
 	struct client *client = container_of(question, struct client, question);
-	struct policy_limits budget;
 	int r;
 
 	/* Its facts stay, and it may go. */
 	client->identity.pidfd = fd_close(client->identity.pidfd);
-	r = apply_policy(client, &budget);
+	r = apply_policy(client);
 	if (r >= 0)
 		r = loop_add(client->broker->loop, &client->sock_source, client->sock, EPOLLIN,
 			on_socket);
 	if (r < 0)
 		client_kill(client, NULL);
-	else if (client->has_rights)
-		user_set_budget(client->user, client->unit, &budget);
 }
 
 /* Charge it to its user, whoever else it turns out to be. */

@@ -31,7 +31,7 @@ struct client {
 	struct identity identity;
 	struct who_question question; /* who it is; nothing is read from it until that is known */
 	struct user *user;
-	struct unit *unit; /* that pays for its buffers before its user does; NULL: none */
+	struct unit *unit; /* that its buffers are counted with; NULL: it has no right to any */
 	struct quota quota;
 	bool has_rights;   /* some rule lets it open something */
 	uint32_t reviewed; /* under the policy of that round */

@@ -235,16 +235,22 @@ static bool review_sessions(struct reload *reload)
 
 static bool review_clients(struct reload *reload)
 {
-	struct client *client, *following;
+	struct client *client;
 	unsigned int n = 0;
 
-	list_for_each_safe (client, following, &reload->broker->clients, link) {
-		if (client->reviewed == reload->round)
+	list_for_each (client, &reload->broker->clients, link) {
+		if (client->reviewed == reload->round || client->dead)
 			continue;
 		if (n++ == RELOAD_A_TURN)
 			return true;
 		client->reviewed = reload->round;
+		client->holds++;
 		client_review(client);
+		client->holds--;
+		if (client->dead) {
+			client_collect(client);
+			return true;
+		}
 	}
 	return false;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/rights.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/account.h"
@@ -165,19 +166,45 @@ static const char *objection(const struct session *session, const struct policy_
 	return NULL;
 }
 
-/* Returns whether it is revoked. */
+/* Returns whether it is revoked; then it may be gone. */
 static bool review_open(struct session *session, const struct policy_decision *decision)
 {
 	const char *why = objection(session, decision);
 
+	if (!why && move_account(session, decision) >= 0) {
+		regrant(session, decision);
+		return false;
+	}
 	if (why)
 		session_revoke(session, DSP_DENIED, "policy was changed, and rule %s %s",
 			decision->rule, why);
-	else if (move_account(session, decision) < 0)
-		session_revoke(session, DSP_NO_RESOURCES, "out of memory");
 	else
-		regrant(session, decision);
-	return session->revoked;
+		session_revoke(session, DSP_NO_RESOURCES, "out of memory");
+	return true;
+}
+
+/* What is granted to it is settled when it is open; whether it may be is settled now. */
+static bool review_opening(struct session *session, const struct policy_decision *decision)
+{
+	struct client *client = session->client;
+	const char *why = objection(session, decision);
+	char channel[DSP_CHANNEL_SIZE], text[DSP_TEXT_SIZE];
+
+	if (!why)
+		return false;
+	wire_string_set(channel, sizeof(channel), session->channel);
+	snprintf(text, sizeof(text), "policy was changed, and rule %s %s", decision->rule, why);
+	if (!session_refuse(session, DSP_DENIED, decision->rule, text))
+		return false;
+	audit_denied(client, POLICY_OPEN, channel, decision);
+	return true;
+}
+
+/* Of one that ends there is nothing left but what it has not read. */
+static void review_ending(struct session *session, const struct policy_decision *decision)
+{
+	if (!decision->allowed || decision->direction == POLICY_SEND)
+		mailbox_empty(session);
 }
 
 bool rights_review(struct session *session)
@@ -188,15 +215,12 @@ bool rights_review(struct session *session)
 	if (session->policy == policy)
 		return false;
 	policy_decide(policy, &session->client->identity, POLICY_OPEN, session->channel, &decision);
+	if (session->state == SESSION_OPENING)
+		return review_opening(session, &decision);
 	if (session->state == SESSION_OPEN || session->state == SESSION_DOWN)
 		return review_open(session, &decision);
-	/* Of one that is dead there is nothing left but what it has not read. */
-	if (session->state == SESSION_DEAD &&
-		(!decision.allowed || decision.direction == POLICY_SEND))
-		mailbox_empty(session);
-	/* What is granted to it is settled when it is open; whether it may be is settled now. */
-	return session->state == SESSION_OPENING && objection(session, &decision) &&
-	       session_refuse(session, DSP_DENIED);
+	review_ending(session, &decision);
+	return false;
 }
 
 bool rights_allow_call(const struct session *session, enum dsp_op op, uint32_t method)

@@ -341,17 +341,26 @@ void session_revoke(struct session *session, enum dsp_status status, const char 
 		die(session, session->trouble);
 }
 
-bool session_refuse(struct session *session, enum dsp_status status)
+bool session_refuse(struct session *session, enum dsp_status status, const char *rule,
+	const char *text)
 {
 	struct call *call = list_first(&session->waiting, struct call, link);
+	char former[DSP_RULE_SIZE];
 	bool ended;
 
 	if (!call)
 		call = list_first(&session->submitted, struct call, link);
 	if (session->state != SESSION_OPENING || !call)
 		return false;
+	memcpy(former, session->rule, sizeof(former));
 	session->holds++;
+	wire_string_set(session->rule, sizeof(session->rule), rule);
+	wire_string_set(session->trouble, sizeof(session->trouble), text);
 	ended = call_cancel(call, status);
+	if (!ended) {
+		memcpy(session->rule, former, sizeof(former));
+		*session->trouble = '\0';
+	}
 	unhold(session);
 	return ended;
 }

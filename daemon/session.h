@@ -99,8 +99,10 @@ void session_abandon(struct session *session);
 /* Take it away from its client, who is told why. */
 void session_revoke(struct session *session, enum dsp_status status, const char *format, ...)
 	_printf_(3, 4);
-/* It is being opened: end that, unless its module has begun to. Returns whether. */
-bool session_refuse(struct session *session, enum dsp_status status);
+/* It is being opened: end that, unless its module has begun to, and give its client the rule and
+ * the reason. Returns whether; then it may be gone. */
+bool session_refuse(struct session *session, enum dsp_status status, const char *rule,
+	const char *text);
 /* What it may do has changed: end what waits and is not allowed any more, if it has not begun. */
 void session_end_denied(struct session *session);
 /* If its DSP stopped and is back: open its module again. What is called meanwhile waits for that.

@@ -51,6 +51,8 @@ static void init_quota(struct user *user, struct quota *parent)
 				[QUOTA_SESSIONS] = LIMIT_USER_SESSIONS,
 				[QUOTA_FDS] = MIN(LIMIT_USER_FDS, parent->limit[QUOTA_FDS] / 2),
 				[QUOTA_CALLS] = LIMIT_USER_CALLS,
+				[QUOTA_BUFFERS] = UINT64_MAX,
+				[QUOTA_BYTES] = UINT64_MAX,
 			},
 	};
 }
@@ -125,7 +127,8 @@ int unit_get(struct unit **out, struct user *user, const char *name)
 			return -ENOMEM;
 		}
 		unit->user = user;
-		unit->quota = (struct quota){.parent = &user->quota, .owner = "unit"};
+		unit->quota =
+			(struct quota){.parent = &user->quota, .owner = *name ? "unit" : "user"};
 		for (int kind = 0; kind < QUOTA_KINDS; kind++)
 			if (kind != QUOTA_BUFFERS && kind != QUOTA_BYTES)
 				unit->quota.limit[kind] = UINT64_MAX;
@@ -136,35 +139,17 @@ int unit_get(struct unit **out, struct user *user, const char *name)
 	return 0;
 }
 
-/* Budgets. */
-
-/* A user may have what its units may have, besides its own. */
-static void update_limits(struct user *user)
-{
-	uint64_t *limit = user->quota.limit;
-	const struct unit *unit;
-
-	limit[QUOTA_BUFFERS] = user->own.buffers;
-	limit[QUOTA_BYTES] = user->own.bytes;
-	list_for_each (unit, &user->units, link) {
-		limit[QUOTA_BUFFERS] += unit->quota.limit[QUOTA_BUFFERS];
-		limit[QUOTA_BYTES] += unit->quota.limit[QUOTA_BYTES];
-	}
-}
-
 struct unit *unit_put(struct unit *unit)
 {
-	struct user *user;
-
 	if (!unit || --unit->refs)
 		return NULL;
-	user = unit->user;
 	list_remove(&unit->link);
 	free(unit->name);
 	free(unit);
-	update_limits(user);
 	return NULL;
 }
+
+/* Budgets. */
 
 static void widen(struct budget *budget, const struct policy_limits *granted)
 {
@@ -173,35 +158,19 @@ static void widen(struct budget *budget, const struct policy_limits *granted)
 	budget->bytes = MAX(budget->bytes, granted->bytes ? granted->bytes : LIMIT_USER_BYTES);
 }
 
-static struct budget get_unit_budget(const struct unit *unit)
-{
-	return (struct budget){unit->quota.limit[QUOTA_BUFFERS], unit->quota.limit[QUOTA_BYTES]};
-}
-
-static void set_unit_budget(struct unit *unit, struct budget budget)
+static void set_budget(struct unit *unit, struct budget budget)
 {
 	unit->quota.limit[QUOTA_BUFFERS] = budget.buffers;
 	unit->quota.limit[QUOTA_BYTES] = budget.bytes;
 }
 
-void user_next_budget(struct user *user, struct unit *unit, const struct policy_limits *budget)
+void unit_grant(struct unit *unit, const struct policy_limits *budget)
 {
-	widen(unit ? &unit->next : &user->next, budget);
-}
+	struct budget now = {unit->quota.limit[QUOTA_BUFFERS], unit->quota.limit[QUOTA_BYTES]};
 
-void user_set_budget(struct user *user, struct unit *unit, const struct policy_limits *budget)
-{
-	struct budget now;
-
-	if (unit) {
-		now = get_unit_budget(unit);
-		widen(&now, budget);
-		set_unit_budget(unit, now);
-	} else {
-		widen(&user->own, budget);
-	}
-	user_next_budget(user, unit, budget);
-	update_limits(user);
+	widen(&now, budget);
+	set_budget(unit, now);
+	widen(&unit->next, budget);
 }
 
 void user_begin_budgets(struct broker *broker)
@@ -209,11 +178,9 @@ void user_begin_budgets(struct broker *broker)
 	struct user *user;
 	struct unit *unit;
 
-	list_for_each (user, &broker->users, link) {
-		user->next = (struct budget){};
+	list_for_each (user, &broker->users, link)
 		list_for_each (unit, &user->units, link)
 			unit->next = (struct budget){};
-	}
 }
 
 void user_end_budgets(struct broker *broker)
@@ -221,10 +188,7 @@ void user_end_budgets(struct broker *broker)
 	struct user *user;
 	struct unit *unit;
 
-	list_for_each (user, &broker->users, link) {
-		user->own = user->next;
+	list_for_each (user, &broker->users, link)
 		list_for_each (unit, &user->units, link)
-			set_unit_budget(unit, unit->next);
-		update_limits(user);
-	}
+			set_budget(unit, unit->next);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * One uid as the broker knows it: what all of its connections use together. Where policy counts by
- * unit, what the programs of one user in one unit of the system's systemd use is counted between
- * the connection and the user.
+ * One uid as the broker knows it: what all of its connections use together. Buffers are counted in
+ * between: where policy counts by unit, those of the user's programs in one unit of the system's
+ * systemd, else those of all its other programs.
  */
 #ifndef DSP_USER_H
 #define DSP_USER_H
@@ -36,10 +36,10 @@ struct user {
 struct unit {
 	struct list link; /* user->units */
 	struct user *user;
-	char *name;         /* "player.service", owned */
+	char *name;         /* "player.service", owned; "": counted by user */
 	unsigned int refs;  /* connections */
 	struct quota quota; /* limits buffers only */
-	struct budget next; /* as the user's */
+	struct budget next; /* under a policy that is taking over */
 };
 
 /* Find or make the user and take a reference. Returns 0 or -ENOMEM. */
@@ -53,13 +53,11 @@ void user_forget_all(struct broker *broker);
 int unit_get(struct unit **out, struct user *user, const char *name);
 struct unit *unit_put(struct unit *unit);
 
-/* What policy grants a connection of this user, or (@unit is not NULL) one in that unit; the most
- * generous of them counts for all. */
-void user_set_budget(struct user *user, struct unit *unit, const struct policy_limits *budget);
+/* What policy grants a connection in that unit; the most generous of them counts for all. */
+void unit_grant(struct unit *unit, const struct policy_limits *budget);
 
-/* Another policy takes over: what it grants is gathered beside what holds, and then holds. */
+/* Another policy takes over: what is granted in between holds from the end on, and nothing else. */
 void user_begin_budgets(struct broker *broker);
-void user_next_budget(struct user *user, struct unit *unit, const struct policy_limits *budget);
 void user_end_budgets(struct broker *broker);
 
 #endif

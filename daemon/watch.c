@@ -22,14 +22,6 @@ struct watch {
 	struct deadline settled; /* editors and packages change more than one file */
 };
 
-static void settled(struct deadline *deadline)
-{
-	struct watch *watch = container_of(deadline, struct watch, settled);
-
-	if (!watch->broker->stopping)
-		reload_begin(watch->broker, NULL, 0);
-}
-
 static int add(struct watch *watch, const char *dir)
 {
 	int r;
@@ -54,7 +46,17 @@ static int add_all(struct watch *watch)
 	return r == 0 && !dir ? add(watch, POLICY_DIR_ADMIN) : r;
 }
 
-/* What changed is not asked: all is read again. A directory may be another one by now. */
+static void settled(struct deadline *deadline)
+{
+	struct watch *watch = container_of(deadline, struct watch, settled);
+
+	if (watch->broker->stopping)
+		return;
+	add_all(watch); /* a directory may be another one by now */
+	reload_begin(watch->broker, NULL, 0);
+}
+
+/* What changed is not asked: all is read again. */
 static void on_events(struct loop_source *source, uint32_t events)
 {
 	struct watch *watch = container_of(source, struct watch, source);
@@ -67,7 +69,6 @@ static void on_events(struct loop_source *source, uint32_t events)
 		any = true;
 	if (!any)
 		return;
-	add_all(watch);
 	deadline_clear(&broker->deadlines, &watch->settled);
 	broker_deadline(broker, &watch->settled, WATCH_SETTLE_US, settled);
 }

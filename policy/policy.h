@@ -205,7 +205,10 @@ struct policy_note {
  * all is a policy that denies everything. Returns 0 and a policy for policy_unref(), or -EINVAL
  * (with *@error filled), -ENOMEM, or another -errno from reading (also with *@error filled).
  * @warn, if given, is called for each thing that is legal but hardly meant.
+ * POLICY_LOAD_SIGNAL may interrupt the thread: it is held off the modules of the user database,
+ * which may not expect that.
  */
+#define POLICY_LOAD_SIGNAL SIGUSR2
 int policy_load(struct policy **out, const char *const *dirs, size_t n_dirs,
 	struct policy_note *error, void (*warn)(const struct policy_note *note, void *userdata),
 	void *userdata);

@@ -126,7 +126,8 @@ static bool same_time(struct timespec a, struct timespec b)
 }
 
 /* Half of what was and half of what comes could be a policy that nobody wrote. Who writes can set
- * the time of modification back, but not that of the change. */
+ * the time of modification back, but not that of the change; which also changes when another file
+ * takes its name, but then it has a name less, and is what it was. */
 static int check_unchanged(const char *path, int fd, const struct stat *before, size_t size,
 	struct policy_note *error)
 {
@@ -137,7 +138,8 @@ static int check_unchanged(const char *path, int fd, const struct stat *before, 
 	if (size > POLICY_FILE_BYTES_MAX ||
 		(after.st_size == (off_t)size && before->st_size == after.st_size &&
 			same_time(before->st_mtim, after.st_mtim) &&
-			same_time(before->st_ctim, after.st_ctim)))
+			(same_time(before->st_ctim, after.st_ctim) ||
+				after.st_nlink < before->st_nlink)))
 		return 0;
 	policy_note(error, path, 0, 0, "it changed while it was read");
 	return -EINVAL;

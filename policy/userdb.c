@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <signal.h>
 
+#include "policy/policy.h"
 #include "protocol/util.h"
 
 #define USERDB_BYTES_MIN 1024
@@ -43,11 +44,12 @@ static int ask_group(const char *name, char *buffer, size_t size, uint32_t *id)
 static int ask_undisturbed(userdb_fn *ask, const char *name, char *buffer, size_t size,
 	uint32_t *id)
 {
-	sigset_t all, before;
+	sigset_t ticks, before;
 	int e;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
+	sigemptyset(&ticks);
+	sigaddset(&ticks, POLICY_LOAD_SIGNAL);
+	pthread_sigmask(SIG_BLOCK, &ticks, &before);
 	e = ask(name, buffer, size, id);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return e;

@@ -204,6 +204,33 @@ START_TEST(each_unit_of_a_user_has_its_buffers)
 }
 END_TEST
 
+/* One unit has much, by a rule of its own; whoever else the user is has little. */
+#define MUCH_FOR_ONE                                                                      \
+	POLICY(ALLOW("one", "\"units\": [\"" ONE "\"]", "\"*/*\"",                        \
+		", \"limits\": {\"bytes\": \"64M\", \"per\": \"unit\"}") "," ALLOW("all", \
+		EVERYBODY, "\"*/*\"", LIMITS("")))
+
+START_TEST(what_a_unit_may_have_is_not_its_user_s)
+{
+	struct dspbroker *one, *plain, *other;
+
+	if (!usable)
+		return;
+	start_broker(MUCH_FOR_ONE);
+	one = connect_in(ONE);
+	plain = connect_in(NULL);
+	other = connect_in(NULL);
+	alloc_buffer(one, 100 * BYTES);
+	alloc_buffer(plain, BYTES);
+	may_have_no_more(plain, "65536 bytes");
+	may_have_no_more(other, "65536 bytes");
+	alloc_buffer(one, 100 * BYTES);
+	dspbroker_free(one);
+	dspbroker_free(plain);
+	dspbroker_free(other);
+}
+END_TEST
+
 START_TEST(a_reload_that_counts_by_unit_does_so_with_who_is_connected)
 {
 	struct dspbroker *one, *two;
@@ -278,6 +305,7 @@ int main(void)
 	tcase_add_test(tcase, a_rule_that_counts_by_unit_grants_each_unit_of_a_user_its_sessions);
 	tcase_add_test(tcase, another_rule_counts_the_same_connections_by_their_user);
 	tcase_add_test(tcase, each_unit_of_a_user_has_its_buffers);
+	tcase_add_test(tcase, what_a_unit_may_have_is_not_its_user_s);
 	tcase_add_test(tcase, a_reload_that_counts_by_unit_does_so_with_who_is_connected);
 	tcase_add_test(tcase,
 		a_reload_that_counts_by_user_again_counts_what_all_units_have_together);
