@@ -18,7 +18,7 @@ void rig_tear_down(void)
 	machine_stop(&machine);
 }
 
-struct remoteproc *begin(const char *state, const struct policy_device *policy)
+struct remoteproc *rig_begin(const char *state, const struct policy_device *policy)
 {
 	machine_add_remoteproc(&machine, 0, "cdsp\n", DSP, state);
 	ck_assert_int_eq(remoteprocs_init(&machine.broker), 0);
@@ -26,18 +26,18 @@ struct remoteproc *begin(const char *state, const struct policy_device *policy)
 	return device.device.remoteproc;
 }
 
-void set_state(const char *state)
+void rig_set_state(const char *state)
 {
 	machine_write(&machine, machine_attribute(0, "state").text, state);
 	remoteproc_refresh(device.device.remoteproc);
 }
 
-bool was_told(const char *command)
+bool rig_was_told(const char *command)
 {
 	return strncmp(machine_read(&machine, "dev/remoteproc0"), command, strlen(command)) == 0;
 }
 
-void await_command(const struct remoteproc *remoteproc, const char *command)
+void rig_await_command(const struct remoteproc *remoteproc, const char *command)
 {
-	machine_await(&machine, was_told(command) && !remoteproc->life.busy);
+	machine_await(&machine, rig_was_told(command) && !remoteproc->life.busy);
 }

@@ -15,12 +15,12 @@ void rig_set_up(void);
 void rig_tear_down(void);
 
 /* It is in that state, and a device with that policy is bound to it. */
-struct remoteproc *begin(const char *state, const struct policy_device *policy);
+struct remoteproc *rig_begin(const char *state, const struct policy_device *policy);
 /* It is in another state, and the broker has looked. */
-void set_state(const char *state);
+void rig_set_state(const char *state);
 /* What was written to the character device last, on top of the word that was there. */
-bool was_told(const char *command);
+bool rig_was_told(const char *command);
 /* The word has arrived, and the broker knows. */
-void await_command(const struct remoteproc *remoteproc, const char *command);
+void rig_await_command(const struct remoteproc *remoteproc, const char *command);
 
 #endif

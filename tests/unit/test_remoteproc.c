@@ -105,14 +105,14 @@ START_TEST(a_state_is_told_whatever_the_kernels_word_for_it)
 	};
 	unsigned int told;
 
-	begin("offline\n", &external);
+	rig_begin("offline\n", &external);
 	ck_assert_uint_eq(device.device.state, DSP_STATE_OFFLINE);
 	ck_assert_uint_gt(device.told, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		enum dsp_device_state before = device.device.state;
 
 		told = device.told;
-		set_state(words[i].word);
+		rig_set_state(words[i].word);
 		ck_assert_uint_eq(device.device.state, words[i].state);
 		ck_assert_uint_eq(device.told - told, before != words[i].state);
 	}
@@ -122,7 +122,7 @@ END_TEST
 START_TEST(a_state_that_cannot_be_read_is_unknown_and_nothing_is_done)
 {
 	struct path state = machine_attribute(0, "state");
-	struct remoteproc *remoteproc = begin("running\n", &always);
+	struct remoteproc *remoteproc = rig_begin("running\n", &always);
 
 	ck_assert_int_eq(chmod(machine_path(&machine, state.text).text, 0), 0);
 	remoteproc_refresh(remoteproc);
@@ -133,7 +133,7 @@ END_TEST
 
 START_TEST(one_that_vanishes_is_offline_and_is_the_same_when_it_comes_again)
 {
-	struct remoteproc *remoteproc = begin("running\n", &external);
+	struct remoteproc *remoteproc = rig_begin("running\n", &external);
 
 	ck_assert_uint_eq(device.device.state, DSP_STATE_RUNNING);
 	machine_remove_remoteproc(&machine, 0, DSP);
@@ -172,11 +172,11 @@ END_TEST
 
 START_TEST(an_instance_that_came_for_another_owes_us_nothing)
 {
-	struct remoteproc *remoteproc = begin("offline\n", &always);
+	struct remoteproc *remoteproc = rig_begin("offline\n", &always);
 	struct path folder = path_join("sys/devices/%s/remoteproc/remoteproc0", DSP);
 
-	await_command(remoteproc, "start");
-	set_state("running\n");
+	rig_await_command(remoteproc, "start");
+	rig_set_state("running\n");
 	ck_assert(remoteproc->life.job.counted);
 	machine_write(&machine, machine_attribute(0, "state").text, "offline\n");
 	machine_link(&machine, "sys/class/new", folder.text);
@@ -184,13 +184,13 @@ START_TEST(an_instance_that_came_for_another_owes_us_nothing)
 				 machine_path(&machine, "sys/class/remoteproc/remoteproc0").text),
 		0);
 	remoteprocs_wake(&machine.broker);
-	await_command(remoteproc, "start");
+	rig_await_command(remoteproc, "start");
 }
 END_TEST
 
 START_TEST(one_that_vanishes_in_the_middle_of_its_start_is_started_when_it_comes_again)
 {
-	struct remoteproc *remoteproc = begin("offline\n", &always);
+	struct remoteproc *remoteproc = rig_begin("offline\n", &always);
 
 	ck_assert(remoteproc->life.busy);
 	machine_remove_remoteproc(&machine, 0, DSP);
@@ -198,18 +198,18 @@ START_TEST(one_that_vanishes_in_the_middle_of_its_start_is_started_when_it_comes
 	ck_assert(!remoteproc->present);
 	machine_await(&machine, !remoteproc->life.busy && !remoteproc->life.replaced);
 	machine_add_remoteproc(&machine, 0, "cdsp\n", DSP, "offline\n");
-	await_command(remoteproc, "start");
+	rig_await_command(remoteproc, "start");
 }
 END_TEST
 
 START_TEST(what_somebody_else_controls_is_never_told_anything)
 {
 	static const char *const states[] = {"detached\n", "offline\n", "running\n", "crashed\n"};
-	struct remoteproc *remoteproc = begin("offline\n", &external);
+	struct remoteproc *remoteproc = rig_begin("offline\n", &external);
 
 	remoteproc_use(remoteproc);
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
-		set_state(states[i]);
+		rig_set_state(states[i]);
 		ck_assert(!remoteproc->life.busy);
 	}
 	remoteproc_unuse(remoteproc);
@@ -221,86 +221,86 @@ END_TEST
 START_TEST(one_that_is_always_to_run_is_started_whenever_it_is_found_down)
 {
 	static const char *const others[] = {"crashed\n", "suspended\n", "invalid\n", "running\n"};
-	struct remoteproc *remoteproc = begin("offline\n", &always);
+	struct remoteproc *remoteproc = rig_begin("offline\n", &always);
 
-	await_command(remoteproc, "start");
-	set_state("running\n");
+	rig_await_command(remoteproc, "start");
+	rig_set_state("running\n");
 	ck_assert_uint_eq(device.device.state, DSP_STATE_RUNNING);
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
-		set_state(others[i]);
+		rig_set_state(others[i]);
 		ck_assert(!remoteproc->life.busy);
 	}
 	/* Whether a start of ours still counts is asked first. */
-	set_state("offline\n");
-	await_command(remoteproc, "detach");
-	set_state("offline\n");
-	await_command(remoteproc, "start");
+	rig_set_state("offline\n");
+	rig_await_command(remoteproc, "detach");
+	rig_set_state("offline\n");
+	rig_await_command(remoteproc, "start");
 }
 END_TEST
 
 START_TEST(one_that_is_detached_is_attached)
 {
-	struct remoteproc *remoteproc = begin("detached\n", &always);
+	struct remoteproc *remoteproc = rig_begin("detached\n", &always);
 
-	await_command(remoteproc, "start");
+	rig_await_command(remoteproc, "start");
 }
 END_TEST
 
 START_TEST(the_first_use_starts_it_and_the_end_of_the_last_stops_it)
 {
-	struct remoteproc *remoteproc = begin("offline\n", &on_demand);
+	struct remoteproc *remoteproc = rig_begin("offline\n", &on_demand);
 
 	ck_assert(!remoteproc->life.busy);
 	remoteproc_use(remoteproc);
 	remoteproc_use(remoteproc);
-	await_command(remoteproc, "start");
-	set_state("running\n");
+	rig_await_command(remoteproc, "start");
+	rig_set_state("running\n");
 	remoteproc_unuse(remoteproc);
 	ck_assert(!remoteproc->life.busy);
 	remoteproc_unuse(remoteproc);
-	await_command(remoteproc, "stop");
-	set_state("offline\n");
+	rig_await_command(remoteproc, "stop");
+	rig_set_state("offline\n");
 	remoteproc_use(remoteproc);
-	await_command(remoteproc, "start");
+	rig_await_command(remoteproc, "start");
 }
 END_TEST
 
 START_TEST(what_was_attached_is_detached_in_the_end)
 {
-	struct remoteproc *remoteproc = begin("detached\n", &on_demand);
+	struct remoteproc *remoteproc = rig_begin("detached\n", &on_demand);
 
 	remoteproc_use(remoteproc);
-	await_command(remoteproc, "start");
-	set_state("attached\n");
+	rig_await_command(remoteproc, "start");
+	rig_set_state("attached\n");
 	remoteproc_unuse(remoteproc);
-	await_command(remoteproc, "detached\n");
+	rig_await_command(remoteproc, "detached\n");
 	ck_assert_uint_eq(device.device.state, DSP_STATE_DETACHED);
 }
 END_TEST
 
 START_TEST(a_stop_that_fails_is_tried_again_and_is_no_trouble_for_anybody)
 {
-	struct remoteproc *remoteproc = begin("offline\n", &on_demand);
+	struct remoteproc *remoteproc = rig_begin("offline\n", &on_demand);
 
 	remoteproc_use(remoteproc);
-	await_command(remoteproc, "start");
-	set_state("running\n");
+	rig_await_command(remoteproc, "start");
+	rig_set_state("running\n");
 	machine_remove(&machine, "dev/remoteproc0");
 	remoteproc_unuse(remoteproc);
 	machine_await(&machine, remoteproc->life.delay_us);
 	ck_assert_str_eq(remoteproc_trouble(remoteproc), "");
 	machine_link(&machine, "dev/remoteproc0", machine_attribute(0, "state").text);
-	await_command(remoteproc, "stop");
+	rig_await_command(remoteproc, "stop");
 }
 END_TEST
 
 START_TEST(it_is_not_stopped_while_it_is_used_again_or_not_long_enough_idle)
 {
-	struct remoteproc *remoteproc = begin("offline\n", &lasting);
+	struct remoteproc *remoteproc = rig_begin("offline\n", &lasting);
 
 	remoteproc_use(remoteproc);
-	await_command(remoteproc, "start");
-	set_state("running\n");
+	rig_await_command(remoteproc, "start");
+	rig_set_state("running\n");
 	remoteproc_unuse(remoteproc);
 	ck_assert(!remoteproc->life.busy);
 	ck_assert(!is_asleep());
@@ -313,10 +313,10 @@ END_TEST
 START_TEST(what_somebody_else_has_started_is_not_stopped)
 {
 	static const char *const states[] = {"running\n", "attached\n"};
-	struct remoteproc *remoteproc = begin("offline\n", &on_demand);
+	struct remoteproc *remoteproc = rig_begin("offline\n", &on_demand);
 
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
-		set_state(states[i]);
+		rig_set_state(states[i]);
 		remoteproc_use(remoteproc);
 		remoteproc_unuse(remoteproc);
 		ck_assert(!remoteproc->life.busy);
@@ -327,31 +327,31 @@ END_TEST
 
 START_TEST(a_start_that_the_kernel_refuses_is_told_with_the_firmwares_name)
 {
-	struct remoteproc *remoteproc = begin("running\n", &on_demand);
+	struct remoteproc *remoteproc = rig_begin("running\n", &on_demand);
 	unsigned int told;
 
 	machine_remove(&machine, "dev/remoteproc0");
 	ck_assert_int_eq(symlink("/dev/full", machine_path(&machine, "dev/remoteproc0").text), 0);
-	set_state("offline\n");
+	rig_set_state("offline\n");
 	told = device.told;
 	remoteproc_use(remoteproc);
 	await_trouble(remoteproc,
 		"cannot start remoteproc0: No space left on device (firmware some.fw)");
 	ck_assert_uint_gt(device.told, told);
-	set_state("running\n");
+	rig_set_state("running\n");
 	ck_assert_str_eq(remoteproc_trouble(remoteproc), "");
 }
 END_TEST
 
 START_TEST(rights_that_are_missing_are_told)
 {
-	struct remoteproc *remoteproc = begin("running\n", &always);
+	struct remoteproc *remoteproc = rig_begin("running\n", &always);
 	struct path node = machine_path(&machine, "dev/remoteproc0");
 
 	machine_remove(&machine, "dev/remoteproc0");
 	machine_write(&machine, "dev/remoteproc0", "");
 	ck_assert_int_eq(chmod(node.text, 0), 0);
-	set_state("offline\n");
+	rig_set_state("offline\n");
 	await_trouble(remoteproc,
 		path_join("cannot start remoteproc0: Permission denied (a udev rule must let the "
 			  "broker open %s)",
@@ -362,10 +362,10 @@ END_TEST
 
 START_TEST(a_character_device_that_is_missing_is_told)
 {
-	struct remoteproc *remoteproc = begin("running\n", &always);
+	struct remoteproc *remoteproc = rig_begin("running\n", &always);
 
 	machine_remove(&machine, "dev/remoteproc0");
-	set_state("offline\n");
+	rig_set_state("offline\n");
 	machine_await(&machine, *remoteproc_trouble(remoteproc));
 	ck_assert_ptr_nonnull(strstr(remoteproc_trouble(remoteproc), "CONFIG_REMOTEPROC_CDEV"));
 }
@@ -377,7 +377,7 @@ START_TEST(one_that_would_not_stop_with_the_broker_is_not_started)
 		.lifecycle = POLICY_ALWAYS,
 		.stop_with_broker = true,
 	};
-	struct remoteproc *remoteproc = begin("offline\n", &stopping);
+	struct remoteproc *remoteproc = rig_begin("offline\n", &stopping);
 
 	/* A file does not promise anything. */
 	machine_await(&machine, *remoteproc_trouble(remoteproc));
@@ -388,11 +388,11 @@ END_TEST
 
 START_TEST(one_that_does_not_run_although_it_was_started_is_told)
 {
-	struct remoteproc *remoteproc = begin("running\n", &on_demand);
+	struct remoteproc *remoteproc = rig_begin("running\n", &on_demand);
 
 	machine_remove(&machine, "dev/remoteproc0");
 	ck_assert_int_eq(symlink("/dev/null", machine_path(&machine, "dev/remoteproc0").text), 0);
-	set_state("offline\n");
+	rig_set_state("offline\n");
 	remoteproc_use(remoteproc);
 	await_trouble(remoteproc,
 		"cannot start remoteproc0: the kernel did, and still it does not run");
@@ -401,11 +401,11 @@ END_TEST
 
 START_TEST(after_a_start_that_failed_the_next_use_tries_again_and_nothing_else)
 {
-	struct remoteproc *remoteproc = begin("running\n", &on_demand);
+	struct remoteproc *remoteproc = rig_begin("running\n", &on_demand);
 	unsigned int told;
 
 	machine_remove(&machine, "dev/remoteproc0");
-	set_state("offline\n");
+	rig_set_state("offline\n");
 	remoteproc_use(remoteproc);
 	machine_await(&machine, *remoteproc_trouble(remoteproc) && !remoteproc->life.busy);
 	told = device.told;
@@ -417,23 +417,23 @@ START_TEST(after_a_start_that_failed_the_next_use_tries_again_and_nothing_else)
 	machine_await(&machine, device.told > told);
 	machine_link(&machine, "dev/remoteproc0", machine_attribute(0, "state").text);
 	remoteproc_use(remoteproc);
-	await_command(remoteproc, "start");
+	rig_await_command(remoteproc, "start");
 }
 END_TEST
 
 START_TEST(one_that_is_always_to_run_is_tried_again_by_itself_and_ever_less_often)
 {
-	struct remoteproc *remoteproc = begin("running\n", &always);
+	struct remoteproc *remoteproc = rig_begin("running\n", &always);
 	uint64_t delay;
 
 	machine_remove(&machine, "dev/remoteproc0");
-	set_state("offline\n");
+	rig_set_state("offline\n");
 	machine_await(&machine, remoteproc->life.delay_us);
 	delay = remoteproc->life.delay_us;
 	machine_await(&machine, remoteproc->life.delay_us > delay);
 	machine_link(&machine, "dev/remoteproc0", machine_attribute(0, "state").text);
-	await_command(remoteproc, "start");
-	set_state("running\n");
+	rig_await_command(remoteproc, "start");
+	rig_set_state("running\n");
 	ck_assert_uint_eq(remoteproc->life.delay_us, 0);
 }
 END_TEST
@@ -446,7 +446,7 @@ START_TEST(one_that_nothing_isolates_is_never_started)
 	unsigned int told;
 
 	device.device.isolation = DSP_ISOLATION_REFUSED;
-	remoteproc = begin("offline\n", policy);
+	remoteproc = rig_begin("offline\n", policy);
 	told = device.told;
 	remoteproc_use(remoteproc);
 	/* Later, not within that call. */
@@ -467,20 +467,20 @@ END_TEST
 START_TEST(of_two_devices_the_one_that_wants_most_decides)
 {
 	struct machine_device second = {};
-	struct remoteproc *remoteproc = begin("offline\n", &external);
+	struct remoteproc *remoteproc = rig_begin("offline\n", &external);
 
 	machine_bind(&machine, &second, "dsp1", &on_demand, "cdsp");
 	ck_assert(!remoteproc->life.busy);
 	ck_assert_uint_eq(second.device.state, DSP_STATE_OFFLINE);
 	remoteproc_use(remoteproc);
-	await_command(remoteproc, "start");
-	set_state("running\n");
+	rig_await_command(remoteproc, "start");
+	rig_set_state("running\n");
 	ck_assert_uint_eq(second.device.state, DSP_STATE_RUNNING);
 	remoteproc_unbind(&second.device);
 	ck_assert_ptr_null(second.device.remoteproc);
 	remoteproc_unuse(remoteproc);
 	ck_assert(!remoteproc->life.busy);
-	set_state("offline\n");
+	rig_set_state("offline\n");
 	ck_assert_uint_eq(second.device.state, DSP_STATE_RUNNING);
 	list_remove(&second.device.link);
 }
@@ -490,7 +490,7 @@ START_TEST(it_is_watched_as_long_as_a_client_is_there_and_not_a_moment_longer)
 {
 	struct list client;
 
-	begin("offline\n", &external);
+	rig_begin("offline\n", &external);
 	fall_asleep();
 	list_append(&machine.broker.clients, &client);
 	remoteprocs_wake(&machine.broker);
@@ -548,7 +548,7 @@ START_TEST(core_dumps_that_cannot_be_enabled_do_no_harm)
 	ck_assert_int_eq(chmod(machine_path(&machine, attribute.text).text, 0444), 0);
 	ck_assert_int_eq(remoteprocs_init(&machine.broker), 0);
 	machine_bind(&machine, &device, "dsp0", &dumping, "cdsp");
-	await_command(device.device.remoteproc, "start");
+	rig_await_command(device.device.remoteproc, "start");
 	ck_assert_str_eq(machine_read(&machine, attribute.text), "disabled\n");
 }
 END_TEST
@@ -556,7 +556,7 @@ END_TEST
 START_TEST(the_broker_may_end_in_the_middle_of_a_step)
 {
 	size_t before = count_fds(getpid());
-	struct remoteproc *remoteproc = begin("offline\n", &always);
+	struct remoteproc *remoteproc = rig_begin("offline\n", &always);
 
 	ck_assert(remoteproc->life.busy);
 	machine_end_broker(&machine, _i);

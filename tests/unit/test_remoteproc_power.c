@@ -19,13 +19,13 @@ static const char stopped[] = "an administrator has stopped remoteproc0 and must
 /* It was told that word, and did what it says. */
 static void await_done(const struct remoteproc *remoteproc, const char *command, const char *state)
 {
-	await_command(remoteproc, command);
-	set_state(state);
+	rig_await_command(remoteproc, command);
+	rig_set_state(state);
 }
 
 START_TEST(what_somebody_else_controls_is_started_and_stopped_by_that_alone)
 {
-	struct remoteproc *remoteproc = begin("offline\n", &external);
+	struct remoteproc *remoteproc = rig_begin("offline\n", &external);
 
 	remoteproc_power(remoteproc, true);
 	await_done(remoteproc, "start", "running\n");
@@ -34,7 +34,7 @@ START_TEST(what_somebody_else_controls_is_started_and_stopped_by_that_alone)
 	remoteproc_use(remoteproc);
 	ck_assert(!remoteproc->life.busy);
 	/* Somebody else may start it now as ever. */
-	set_state("running\n");
+	rig_set_state("running\n");
 	ck_assert(!remoteproc->life.busy);
 	ck_assert_str_eq(remoteproc_trouble(remoteproc), "");
 }
@@ -42,7 +42,7 @@ END_TEST
 
 START_TEST(what_somebody_else_started_is_stopped_on_that_word)
 {
-	struct remoteproc *remoteproc = begin("running\n", &external);
+	struct remoteproc *remoteproc = rig_begin("running\n", &external);
 
 	remoteproc_power(remoteproc, false);
 	await_done(remoteproc, "stop", "offline\n");
@@ -52,7 +52,7 @@ END_TEST
 
 START_TEST(on_demand_it_stays_stopped_until_it_is_started)
 {
-	struct remoteproc *remoteproc = begin("offline\n", &on_demand);
+	struct remoteproc *remoteproc = rig_begin("offline\n", &on_demand);
 	unsigned int told;
 
 	remoteproc_use(remoteproc);
@@ -73,7 +73,7 @@ END_TEST
 
 START_TEST(one_that_is_always_to_run_stays_stopped_until_it_is_started)
 {
-	struct remoteproc *remoteproc = begin("offline\n", &always);
+	struct remoteproc *remoteproc = rig_begin("offline\n", &always);
 
 	await_done(remoteproc, "start", "running\n");
 	remoteproc_power(remoteproc, false);
@@ -87,26 +87,26 @@ START_TEST(one_that_is_always_to_run_stays_stopped_until_it_is_started)
 	remoteproc_power(remoteproc, true);
 	await_done(remoteproc, "start", "running\n");
 	/* From now on as policy says. */
-	set_state("offline\n");
+	rig_set_state("offline\n");
 	await_done(remoteproc, "detach", "offline\n");
-	await_command(remoteproc, "start");
+	rig_await_command(remoteproc, "start");
 }
 END_TEST
 
 START_TEST(an_order_that_comes_during_a_step_is_obeyed_after_it)
 {
-	struct remoteproc *remoteproc = begin("offline\n", &external);
+	struct remoteproc *remoteproc = rig_begin("offline\n", &external);
 
 	remoteproc_power(remoteproc, true);
 	ck_assert(remoteproc->life.busy);
 	remoteproc_power(remoteproc, false);
-	await_command(remoteproc, "stop");
+	rig_await_command(remoteproc, "stop");
 }
 END_TEST
 
 START_TEST(the_last_order_counts)
 {
-	struct remoteproc *remoteproc = begin("offline\n", &always);
+	struct remoteproc *remoteproc = rig_begin("offline\n", &always);
 
 	ck_assert(remoteproc->life.busy); /* it starts it by itself */
 	remoteproc_power(remoteproc, false);
@@ -119,11 +119,11 @@ END_TEST
 
 START_TEST(what_is_so_already_is_left_alone)
 {
-	struct remoteproc *remoteproc = begin("running\n", &external);
+	struct remoteproc *remoteproc = rig_begin("running\n", &external);
 
 	remoteproc_power(remoteproc, true);
 	ck_assert(!remoteproc->life.busy);
-	set_state("offline\n");
+	rig_set_state("offline\n");
 	ck_assert(!remoteproc->life.busy); /* that order is done with */
 	remoteproc_power(remoteproc, false);
 	ck_assert(!remoteproc->life.busy);
@@ -136,19 +136,19 @@ START_TEST(one_that_is_not_isolated_is_not_started_on_any_word)
 	struct remoteproc *remoteproc;
 
 	device.device.isolation = DSP_ISOLATION_REFUSED;
-	remoteproc = begin("offline\n", &external);
+	remoteproc = rig_begin("offline\n", &external);
 	ck_assert_ptr_eq(remoteproc_refused_device(remoteproc), &device.device);
 	remoteproc_power(remoteproc, true);
 	ck_assert(!remoteproc->life.busy);
-	set_state("running\n");
+	rig_set_state("running\n");
 	remoteproc_power(remoteproc, false);
-	await_command(remoteproc, "stop");
+	rig_await_command(remoteproc, "stop");
 }
 END_TEST
 
 START_TEST(started_without_a_session_it_has_as_much_time_as_after_the_last)
 {
-	struct remoteproc *remoteproc = begin("offline\n", &lasting);
+	struct remoteproc *remoteproc = rig_begin("offline\n", &lasting);
 
 	remoteproc_power(remoteproc, true);
 	await_done(remoteproc, "start", "running\n");
@@ -159,7 +159,7 @@ END_TEST
 
 START_TEST(a_start_that_fails_is_told_and_not_tried_again)
 {
-	struct remoteproc *remoteproc = begin("offline\n", &external);
+	struct remoteproc *remoteproc = rig_begin("offline\n", &external);
 
 	machine_remove(&machine, "dev/remoteproc0");
 	remoteproc_power(remoteproc, true);
