@@ -21,6 +21,7 @@ sysusersdir   ?= $(prefix)/lib/sysusers.d
 tmpfilesdir   ?= $(prefix)/lib/tmpfiles.d
 udevrulesdir  ?= $(prefix)/lib/udev/rules.d
 catalogdir    ?= $(prefix)/lib/systemd/catalog
+presetdir     ?= $(prefix)/lib/systemd/system-preset
 modulesdir    ?= $(libdir)/dspbroker/modules
 bashcompdir   ?= $(datadir)/bash-completion/completions
 zshcompdir    ?= $(datadir)/zsh/site-functions
@@ -37,9 +38,13 @@ PKG_CONFIG   ?= $(CROSS)pkg-config
 CLANG_FORMAT ?= clang-format
 INSTALL      ?= install
 
-# All that is made lies in BUILD, with a folder inside for each other way to build: SANITIZE=1 finds
-# memory errors at run time, FUZZ=1 is that for the fuzzer.
+# All that is made lies in BUILD, with a folder inside for each other way to build: CROSS is for
+# another machine, SANITIZE=1 finds memory errors at run time, FUZZ=1 is that for the fuzzer.
 BUILD ?= build
+ifdef CROSS
+override BUILD := $(BUILD)/$(CROSS:%-=%)
+endif
+ARM64 := aarch64-linux-gnu
 ifdef FUZZ
 override BUILD := $(BUILD)/fuzz
 override CC := clang
@@ -59,12 +64,17 @@ HARDEN   := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong \
 NO_UNDEFINED := -Wl,-z,defs
 endif
 
+# What the broker reaches DSPs through. One that is left out is not built, and the broker may not
+# make the system calls that only it needs.
+TRANSPORTS ?= soft rpmsg fastrpc
+
 # CFLAGS and LDFLAGS are the user's to change; what the code needs is beside them.
 WERROR   ?= -Werror
 WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
-            -Wvla -Wformat=2 -Wundef $(WERROR)
+            -Wvla -Wformat=2 -Wundef -Wno-missing-field-initializers $(WERROR)
 DEFINES  := -D_GNU_SOURCE -DDSP_VERSION='"$(VERSION)"' \
             -DDSP_SOFTDSP_PATH='"$(libexecdir)/dspbroker/softdsp"' \
+            -DDSP_TRANSPORTS='$(foreach name,$(TRANSPORTS),TRANSPORT($(name)))' \
             -DDSP_WHO_PATH='"$(libexecdir)/dspbroker/dspbroker-who"' \
             -DDSP_MODULES_DIR='"$(modulesdir)"'
 PIC      := -fPIE
@@ -85,7 +95,12 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 PROTOCOL := $(wildcard protocol/*.c)
 POLICY   := $(wildcard policy/*.c)
-DAEMON   := $(wildcard daemon/*.c daemon/transport/*.c daemon/transport/fastrpc/*.c)
+CONFINE  := $(wildcard daemon/confine/*.c)
+SOURCE_soft    := $(wildcard daemon/transport/soft*.c)
+SOURCE_rpmsg   := $(wildcard daemon/transport/rpmsg*.c)
+SOURCE_fastrpc := $(wildcard daemon/transport/fastrpc/*.c)
+DAEMON   := $(CONFINE) $(wildcard daemon/*.c) $(foreach name,$(TRANSPORTS),$(SOURCE_$(name))) \
+	$(filter-out $(SOURCE_soft) $(SOURCE_rpmsg),$(wildcard daemon/transport/*.c))
 SOFTDSP  := $(wildcard daemon/softdsp/*.c)
 WHO      := $(wildcard daemon/who/*.c)
 LIBRARY  := $(filter-out client/dspctl%,$(wildcard client/*.c))
@@ -113,14 +128,19 @@ UNIT_TESTS        := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 # These go through millions of interleavings, which takes minutes with sanitizers; without them they
 # find what they are for.
 MODELS            := $(BUILD)/tests/unit/test_ring_sleep $(BUILD)/tests/unit/test_client_wait
-UNIT_HELP         := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
+UNIT_HELP         := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)) \
+	tests/integration/attempts.c
 INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/test_*.c))
 # Those that keep the broker's threads busiest.
 THREAD_TESTS      := $(patsubst %,$(BUILD)/tests/integration/test_%,reload administration limits calls)
 INTEGRATION_HELP  := $(filter-out tests/integration/test_%,$(wildcard tests/integration/*.c))
 SCRIPT_TESTS      := $(wildcard tests/integration/test_*.sh)
+# Every test program has this: what is not run under emulation.
+TEST_HELP         := tests/emulated.c
+WRAPPED           := -Wl,--wrap=_tcase_add_test,--wrap=srunner_run_all
 KERNEL_TESTS      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/kernel/test_*.c))
 KERNEL_SCRIPTS    := $(wildcard tests/kernel/test_*.sh)
+SANDBOX_TESTS     := $(wildcard tests/sandboxes/test_*.sh)
 KERNEL_HELP       := $(filter-out tests/kernel/test_%,$(wildcard tests/kernel/*.c))
 REMOTE            := $(BUILD)/tests/kernel/remote
 FUZZERS           := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -138,7 +158,7 @@ all: $(PROGRAMS) $(LIBRARIES) $(SKELETONS) $(GENERATED) ## build everything (the
 
 # The rest installs what it needs first, where that is allowed; then it calls make again, because
 # only then can pkg-config be asked. $(WAV), $(TIME) and $(BUILD) reach it by themselves.
-.PHONY: demo check check-unit check-integration check-asan check-tsan check-kernel kernel-shell \
+.PHONY: demo check check-unit check-integration check-asan check-tsan check-arm64 check-kernel check-sandboxes check-package check-calls kernel-shell \
 	bench bench-kernel fuzz lint format
 demo: ## send a voice recording through the software DSP [WAV=file]
 	@tests/deps demo
@@ -180,6 +200,12 @@ check-tsan: ## some of them on a broker that finds races between its threads
 	@cp $(THREAD_TESTS) $(BUILD)/tsan/tests/integration
 	@tests/run $(THREAD_TESTS:$(BUILD)/%=$(BUILD)/tsan/%)
 
+check-arm64: ## unit and integration tests on a build for arm64, under emulation
+	@tests/deps arm64
+	@$(MAKE) CROSS=$(ARM64)- all tests
+	@DSP_BUILD=$(BUILD)/$(ARM64) tests/emulate tests/run $(patsubst $(BUILD)/%,$(BUILD)/$(ARM64)/%, \
+		$(filter-out $(MODELS),$(UNIT_TESTS)) $(INTEGRATION_TESTS))
+
 check-kernel: ## tests on real kernel drivers, in a guest [TEST=name]
 	@tests/deps kernel
 	@$(MAKE) all kernel-tests
@@ -187,6 +213,33 @@ check-kernel: ## tests on real kernel drivers, in a guest [TEST=name]
 	@DSP_BUILD=$(BUILD) BOOT_LOGS=$(BUILD)/tests/kernel TEST_RUNNER=tests/kernel/boot tests/run \
 		$(filter $(if $(TEST),%/test_$(TEST:test_%=%) %/test_$(TEST:test_%=%).sh,%), \
 			$(KERNEL_TESTS) $(KERNEL_SCRIPTS))
+
+check-sandboxes: ## units, Flatpaks and containers that use a DSP; only root can
+	@tests/deps kernel
+	@tests/deps sandboxes
+	@$(MAKE) all $(REMOTE)
+	@tests/kernel/build >/dev/null
+	@DSP_BUILD=$(BUILD) tests/run $(SANDBOX_TESTS)
+
+check-package: ## build, install, use, upgrade and remove the Debian packages in a chroot
+	@tests/deps package
+	@tests/package/run
+
+# The list is of one broker for all transports, so what only hardware needs is seen in the guest.
+# What is slow there is left out: strace makes it slower.
+CALLS_SLOW   := %/test_hostile_control %/test_messages_load %/test_fastrpc_many %/test_fastrpc_races
+CALLS_TESTS   = $(filter-out $(CALLS_SLOW),$(INTEGRATION_TESTS))
+CALLS_KERNEL  = $(filter-out $(CALLS_SLOW),$(KERNEL_TESTS))
+check-calls: ## is each system call that the broker may make one that it makes?
+	@tests/deps calls
+	@tests/deps kernel
+	@$(MAKE) all tests kernel-tests
+	@tests/kernel/build >/dev/null
+	@CK_RUN_CASE=list $(BUILD)/tests/unit/test_breakout_broker >$(BUILD)/calls.list
+	@TEST_JOBS=1 TEST_RUNNER="tests/calls --count" tests/run $(CALLS_TESTS)
+	@DSP_BUILD=$(BUILD) TEST_JOBS=1 BOOT_TIMEOUT=300 TEST_RUNNER="tests/kernel/boot tests/calls --count" \
+		tests/run $(CALLS_KERNEL)
+	@tests/calls --judge $(BUILD)/calls.list $(patsubst %,%.log,$(CALLS_TESTS) $(CALLS_KERNEL))
 
 kernel-shell: ## a shell in that guest
 	@tests/deps kernel
@@ -250,10 +303,11 @@ $(BUILD)/dspbrokerd: private PACKAGES := libsystemd json-c libseccomp
 $(BUILD)/dspbrokerd: $(call objects,$(DAEMON) $(POLICY) $(PROTOCOL))
 
 $(BUILD)/softdsp: private PACKAGES := libseccomp
-$(BUILD)/softdsp: $(call objects,$(SOFTDSP) $(PROTOCOL))
+$(BUILD)/softdsp: $(call objects,$(SOFTDSP) $(CONFINE) $(PROTOCOL))
 
 $(BUILD)/dspbroker-who: private PACKAGES := libseccomp
-$(BUILD)/dspbroker-who: $(call objects,$(WHO) $(wildcard policy/facts*.c) policy/identity.c $(PROTOCOL))
+$(BUILD)/dspbroker-who: $(call objects,$(WHO) $(CONFINE) $(wildcard policy/facts*.c) policy/identity.c \
+	$(PROTOCOL))
 
 # dspctl holds the library instead of loading it, in the build folder and installed alike: one
 # file that runs from anywhere (a chroot, another user's sandbox) without a search path.
@@ -282,7 +336,7 @@ $(BUILD)/libdspbroker.so: $(BUILD)/libdspbroker.so.0
 
 $(BUILD)/libdspbroker.a: $(call objects,$(LIBRARY) $(PROTOCOL))
 	@rm -f $@
-	$(call say,AR)$(AR) cqs $@ $^
+	$(call say,AR)$(AR) cqsD $@ $^
 
 # The modules that the software DSP loads.
 define module
@@ -292,6 +346,10 @@ $(foreach name,$(MODULES),$(eval $(call module,$(name))))
 
 $(TEST_MODULES): $(BUILD)/tests/integration/modules/lib%_skel.so: \
 	$(BUILD)/obj/tests/integration/modules/%_skel.o
+# What an attacker tries, for whoever has to withstand it.
+ATTEMPTS := $(call objects,tests/integration/attempts.c)
+$(ATTEMPTS): PIC := -fPIC
+$(BUILD)/tests/integration/modules/libbreakout_skel.so $(UNIT_TESTS): $(ATTEMPTS)
 
 $(SKELETONS) $(TEST_MODULES): private PACKAGES := speexdsp
 $(SKELETONS) $(TEST_MODULES):
@@ -303,7 +361,7 @@ $(SKELETONS) $(TEST_MODULES):
 $(BUILD)/tests/everything.a: $(call objects,$(DAEMON) $(SOFTDSP) $(WHO) $(wildcard $(MODULE_DIR)/*.c) \
 		$(LIBRARY) $(DSPCTL) $(POLICY) $(PROTOCOL))
 	@mkdir -p $(@D) && rm -f $@
-	$(call say,AR)$(AR) cqs $@ $^
+	$(call say,AR)$(AR) cqsD $@ $^
 
 $(UNIT_TESTS) $(FUZZERS): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/tests/everything.a
 $(UNIT_TESTS): $(call objects,$(UNIT_HELP))
@@ -314,9 +372,9 @@ $(KERNEL_TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects,$(KERNEL_HELP) $(IN
 		$(BUILD)/libdspbroker.a
 
 $(UNIT_TESTS) $(INTEGRATION_TESTS) $(KERNEL_TESTS): private PACKAGES += check
-$(UNIT_TESTS) $(INTEGRATION_TESTS) $(KERNEL_TESTS):
+$(UNIT_TESTS) $(INTEGRATION_TESTS) $(KERNEL_TESTS): $(call objects,$(TEST_HELP))
 	@mkdir -p $(@D)
-	$(call say,LINK)$(LINK) -pie -o $@ $(INPUTS)
+	$(call say,LINK)$(LINK) -pie $(WRAPPED) -o $@ $(INPUTS)
 
 $(REMOTE): private PACKAGES :=
 $(REMOTE): $(call objects,$(wildcard tests/kernel/remote/*.c))
@@ -331,7 +389,13 @@ $(FUZZERS):
 vpath %.in systemd client
 $(GENERATED): $(BUILD)/%: %.in FORCE
 	@mkdir -p $(@D)
-	@sed $(foreach name,VERSION prefix bindir sbindir libdir includedir,-e 's|@$(name)@|$($(name))|g') $< >$@
+	@sed $(foreach name,VERSION prefix bindir sbindir libexecdir libdir includedir,-e 's|@$(name)@|$($(name))|g') $< >$@
+
+# `man dspbroker_connect` shows the page of the library, as does that of every other function.
+FUNCTION_PAGES := $(shell sed -n 's|^\t\(dspbroker_.*\);|$(BUILD)/man3/\1.3|p' client/libdspbroker.map)
+$(FUNCTION_PAGES): client/libdspbroker.map
+	@mkdir -p $(@D)
+	@echo '.so man3/libdspbroker.3' >$@
 
 # Installation. MODE:SOURCE:DESTINATION, one a word; `install` lays these, `uninstall` takes them.
 into = $(foreach file,$(3),$(1):$(file):$(2)/$(notdir $(file)))
@@ -344,23 +408,27 @@ LAYOUT = \
 	$(call into,644,$(includedir),client/dspbroker.h) \
 	$(call into,644,$(includedir)/dspbroker,daemon/softdsp/remote.h $(MODULE_DIR)/pcm.h) \
 	$(call into,644,$(pkgconfigdir),$(filter %.pc,$(GENERATED))) \
-	$(call into,644,$(unitdir),$(filter %.service,$(GENERATED)) $(wildcard systemd/*.socket)) \
+	$(call into,644,$(unitdir),$(filter %.service %.socket,$(GENERATED)) \
+		$(wildcard systemd/*.service systemd/*.socket)) \
+	$(call into,644,$(presetdir),$(wildcard systemd/*.preset)) \
 	644:systemd/dspbroker.sysusers:$(sysusersdir)/dspbroker.conf \
 	644:systemd/dspbroker.tmpfiles:$(tmpfilesdir)/dspbroker.conf \
 	$(call into,644,$(udevrulesdir),$(wildcard systemd/*.rules)) \
 	$(call into,644,$(catalogdir),$(wildcard systemd/*.catalog)) \
 	$(call into,644,$(mandir)/man1,$(wildcard client/*.1)) \
-	$(call into,644,$(mandir)/man3,$(wildcard client/*.3)) \
+	$(call into,644,$(mandir)/man3,$(wildcard client/*.3) $(FUNCTION_PAGES)) \
 	$(call into,644,$(mandir)/man5,$(wildcard policy/*.5)) \
+	$(call into,644,$(mandir)/man7,$(wildcard daemon/*.7)) \
 	$(call into,644,$(mandir)/man8,$(wildcard daemon/*.8 daemon/softdsp/*.8 daemon/who/*.8)) \
 	644:client/completions/dspctl.bash:$(bashcompdir)/dspctl \
 	644:client/completions/_dspctl:$(zshcompdir)/_dspctl \
 	$(call into,644,$(datadir)/dspbroker,$(wildcard policy/schema/*.json)) \
-	$(call into,644,$(docdir)/examples,$(wildcard policy/examples/*.json))
+	$(call into,644,$(docdir)/examples,$(wildcard policy/examples/*.json systemd/examples/*)) \
+	644:systemd/README.md:$(docdir)/sandboxes.md
 OWN_FOLDERS = $(includedir)/dspbroker $(datadir)/dspbroker $(docdir)/examples $(docdir) $(modulesdir) $(libdir)/dspbroker $(libexecdir)/dspbroker
 
 .PHONY: install uninstall clean help
-install: all ## install below $(DESTDIR)$(PREFIX)
+install: all $(FUNCTION_PAGES) ## install below $(DESTDIR)$(PREFIX)
 	@for item in $(LAYOUT); do \
 		IFS=:; set -- $$item; \
 		$(INSTALL) -D -m "$$1" "$$2" "$(DESTDIR)$$3" || exit 1; \

@@ -497,6 +497,36 @@ struct dspbroker_session_record {
 int dspbroker_next_session(struct dspbroker *broker, uint64_t id,
 	struct dspbroker_session_record *out);
 
+/* How the broker is confined: bits. New ones may come. */
+enum dspbroker_confinement {
+	DSPBROKER_CONFINED_USER = 1 << 0,         /* it is not root */
+	DSPBROKER_CONFINED_CAPABILITIES = 1 << 1, /* it has none, and cannot get any */
+	DSPBROKER_CONFINED_UNDUMPABLE = 1 << 2,   /* nobody of its user may look into its memory */
+	DSPBROKER_CONFINED_CALLS = 1 << 3,        /* a list of system calls */
+	DSPBROKER_CONFINED_FILES = 1 << 4,        /* a list of files and folders (Landlock) */
+};
+
+/* The broker itself. What is in use now is that of all users for root and the broker's own user,
+ * and of your user otherwise. */
+struct dspbroker_broker_info {
+	char version[32];
+	uint64_t confinement;  /* enum dspbroker_confinement */
+	uint64_t since_us;     /* CLOCK_REALTIME of its start */
+	uint64_t reloaded_us;  /* CLOCK_REALTIME of when the policy in force was read */
+	int reload_status;     /* enum dspbroker_status of the last time that it was read */
+	uint32_t rules;        /* of the policy in force */
+	uint32_t landlock;     /* version of the kernel's Landlock; 0: it has none */
+	uint32_t system_calls; /* how many the list allows */
+	uint32_t devices;
+	int everybody;     /* 1: the following are of all users */
+	uint32_t clients;  /* connections */
+	uint32_t sessions; /* open */
+	uint32_t calls;    /* in flight */
+	int accept_paused; /* 1: it is out of descriptors and accepts no connections */
+};
+/* Ask for it. Errors: DSPBROKER_UNSUPPORTED (a broker that is older than this). */
+int dspbroker_broker_info(struct dspbroker *broker, struct dspbroker_broker_info *out);
+
 /* Administration: each needs a right that a rule of the policy gives (DSPBROKER_DENIED otherwise);
  * root and the broker's own user have all of them. */
 

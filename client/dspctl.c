@@ -43,6 +43,12 @@ static const char run_help[] = "The channel must speak the PCM block interface, 
 			       "replaced when all went well, and left alone when not.\n"
 			       "\n" BUFFERS_HELP;
 
+static const char status_help[] =
+	"Says how the broker runs and how it is confined. Whatever is in capital letters is not "
+	"as\n"
+	"it should be; exit codes 11 and 12 tell scripts. What is in use is that of all users for\n"
+	"root and the broker's own user, and yours otherwise.\n";
+
 static const char devices_help[] =
 	"PDS is the number of protection domains, and how many there can be. HUNG of them have a\n"
 	"call that did not end in time, and so many opens are WAITING for one to be free.\n"
@@ -105,6 +111,8 @@ static const struct command {
 	unsigned int options; /* bits of those it takes */
 	int (*run)(const struct dspctl_options *options);
 } commands[] = {
+	{"status", "", "say how the broker runs, and how it is confined", status_help, 0, 0,
+		BITS_BROKER, dspctl_status},
 	{"devices", "", "list the DSPs", devices_help, 0, 0, BITS_BROKER | BIT(OPTION_FOLLOW),
 		dspctl_devices},
 	{"channels", "", "list the channels, and which of them policy lets you open", "", 0, 0,
@@ -150,7 +158,9 @@ static const char exit_help[] =
 	"  7  timed out\n"
 	"  8  the module returned an error; its value is printed\n"
 	"  9  the module crashed, its device is down, or the service is gone\n"
-	" 10  busy: no room just now, or an exclusive channel is taken\n";
+	" 10  busy: no room just now, or an exclusive channel is taken\n"
+	" 11  the broker is less confined than it could be (status)\n"
+	" 12  its policy files are wrong, or it accepts no connections (status)\n";
 
 static void print_command_help(const struct command *command)
 {

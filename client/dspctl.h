@@ -21,9 +21,11 @@ enum dspctl_exit {
 	DSPCTL_NOT_FOUND = 5,  /* no such channel */
 	DSPCTL_OVER_LIMIT = 6, /* a limit of the policy or the broker */
 	DSPCTL_TIMED_OUT = 7,
-	DSPCTL_DSP_ERROR = 8, /* the module returned an error of its own */
-	DSPCTL_DSP_DOWN = 9,  /* the module crashed, the device is down, or the service is gone */
-	DSPCTL_BUSY = 10,     /* not just now: no room, or an exclusive channel is taken */
+	DSPCTL_DSP_ERROR = 8,   /* the module returned an error of its own */
+	DSPCTL_DSP_DOWN = 9,    /* the module crashed, the device is down, or the service is gone */
+	DSPCTL_BUSY = 10,       /* not just now: no room, or an exclusive channel is taken */
+	DSPCTL_UNCONFINED = 11, /* the broker is less confined than it could be */
+	DSPCTL_TROUBLED = 12,   /* it serves, but its policy files are wrong or it is overrun */
 };
 
 /* The command line. Numbers are 0 unless given. */
@@ -54,6 +56,7 @@ struct dspctl_options {
 };
 
 /* The commands. Each reports its own errors and returns an exit code. */
+int dspctl_status(const struct dspctl_options *options);
 int dspctl_devices(const struct dspctl_options *options);
 int dspctl_channels(const struct dspctl_options *options);
 int dspctl_sessions(const struct dspctl_options *options);

@@ -179,6 +179,7 @@ union packet {
 	struct dsp_device_record device_record;
 	struct dsp_channel_record channel_record;
 	struct dsp_session_record session_record;
+	struct dsp_broker_record broker_record;
 	struct dsp_reload_reply reload;
 	struct dsp_event_session session;
 	struct dsp_event_device device;

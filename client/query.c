@@ -165,3 +165,37 @@ int dspbroker_next_session(struct dspbroker *broker, uint64_t id,
 	wire_string_set(out->rule, sizeof(out->rule), record->rule);
 	return 1;
 }
+
+int dspbroker_broker_info(struct dspbroker *broker, struct dspbroker_broker_info *out)
+{
+	union dsp_request message = {};
+	struct request request = {};
+	const struct dsp_broker_record *record = &request.reply.broker_record;
+	int r;
+
+	message_clear();
+	if (!broker || !out)
+		return -EINVAL;
+	HOLD(broker);
+	r = control_exchange(broker, &request, DSP_QUERY_BROKER, &message,
+		sizeof(struct dsp_query_broker), -1);
+	if (r)
+		return r;
+	*out = (struct dspbroker_broker_info){
+		.confinement = record->confinement,
+		.since_us = record->since_us,
+		.reloaded_us = record->reloaded_us,
+		.reload_status = (int)MIN(record->reload_status, (uint32_t)INT32_MAX),
+		.rules = record->rules,
+		.landlock = record->landlock,
+		.system_calls = record->system_calls,
+		.devices = record->devices,
+		.everybody = record->everybody != 0,
+		.clients = record->clients,
+		.sessions = record->sessions,
+		.calls = record->calls,
+		.accept_paused = record->accept_paused != 0,
+	};
+	wire_string_set(out->version, sizeof(out->version), record->version);
+	return 0;
+}

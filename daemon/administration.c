@@ -18,7 +18,7 @@
 
 static bool is_administrator(const struct client *client)
 {
-	return client->identity.uid == 0 || client->identity.uid == geteuid();
+	return client->identity.uid == 0 || client->identity.uid == client->broker->uid;
 }
 
 bool administration_allows(const struct client *client, enum policy_verb verb, const char *object,
@@ -87,6 +87,49 @@ void administration_reload(struct client *client, const union dsp_request *reque
 		refuse(client, serial, DSP_BUSY, "a reload is on its way for this connection");
 	else
 		reload_begin(client->broker, client, serial);
+}
+
+/* QUERY_BROKER */
+
+/* How busy others are is nobody's business: who is no administrator learns of its own user only, as
+ * with QUERY_SESSION. The rest tells what a broken policy or a missing confinement means for all.
+ */
+static void count_use(struct dsp_broker_record *record, const struct client *client)
+{
+	const bool everybody = is_administrator(client);
+	const uint64_t *used = everybody ? client->broker->quota.used : client->user->quota.used;
+
+	record->everybody = everybody;
+	record->clients = (uint32_t)used[QUOTA_CLIENTS];
+	record->sessions = (uint32_t)used[QUOTA_SESSIONS];
+	record->calls = (uint32_t)used[QUOTA_CALLS];
+}
+
+void administration_query_broker(struct client *client, const union dsp_request *request,
+	struct sock_fds *fds)
+{
+	const struct broker *broker = client->broker;
+	const struct reload_outcome outcome = reload_outcome(broker->reload);
+	struct dsp_broker_record record = {
+		.header = {.opcode = DSP_QUERY_BROKER | DSP_REPLY,
+			.serial = request->header.serial},
+		.version = DSP_VERSION,
+		.confinement = broker->confinement,
+		.since_us = broker->since_us,
+		.landlock = broker->landlock_abi,
+		.system_calls = broker->system_calls,
+		.rules = (uint32_t)policy_size(broker->policy),
+		.reload_status = outcome.status,
+		.reloaded_us = outcome.in_force_us,
+		.accept_paused = broker->accept_paused,
+	};
+	const struct device *device;
+
+	(void)fds;
+	list_for_each (device, &broker->devices, link)
+		record.devices++;
+	count_use(&record, client);
+	client_send(client, &record, sizeof(record));
 }
 
 /* QUERY_SESSION */

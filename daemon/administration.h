@@ -21,6 +21,8 @@ void administration_kick(struct client *client, const union dsp_request *request
 	struct sock_fds *fds);
 void administration_power(struct client *client, const union dsp_request *request,
 	struct sock_fds *fds);
+void administration_query_broker(struct client *client, const union dsp_request *request,
+	struct sock_fds *fds);
 void administration_query_session(struct client *client, const union dsp_request *request,
 	struct sock_fds *fds);
 

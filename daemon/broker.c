@@ -5,11 +5,13 @@
 #include <pwd.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <systemd/sd-daemon.h>
+#include <sys/signalfd.h>
 
 #include "daemon/client.h"
+#include "daemon/confine.h"
 #include "daemon/crew.h"
 #include "daemon/device.h"
 #include "daemon/hotplug.h"
@@ -17,6 +19,9 @@
 #include "daemon/listener.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
+#include "daemon/names.h"
+#include "daemon/notify.h"
+#include "daemon/opener.h"
 #include "daemon/reload.h"
 #include "daemon/session.h"
 #include "daemon/transport/remoteproc.h"
@@ -25,13 +30,8 @@
 #include "daemon/watch.h"
 #include "daemon/who.h"
 #include "daemon/worker.h"
+#include "protocol/clock.h"
 #include "protocol/wire.h"
-
-static const struct transport_ops *const transports[] = {
-	&soft_transport,
-	&rpmsg_transport,
-	&fastrpc_transport,
-};
 
 uint64_t broker_now(const struct broker *broker)
 {
@@ -132,7 +132,7 @@ void broker_stop(struct broker *broker, int exit_code)
 	take_all_entries(broker);
 	broker->stopping = true;
 	broker->exit_code = exit_code;
-	sd_notify(0, "STOPPING=1\nSTATUS=Waiting for calls that run");
+	notify_if_room("STOPPING=1\nSTATUS=Waiting for calls that run");
 	log_info("stopping");
 	listeners_stop(broker);
 	end_receivers(broker);
@@ -142,23 +142,35 @@ void broker_stop(struct broker *broker, int exit_code)
 	broker_deadline(broker, &broker->grace, SHUTDOWN_GRACE_MS * 1000ull, grace_expired);
 }
 
-static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+static void on_signal(struct loop_source *source, uint32_t events)
 {
-	(void)source;
-	(void)info;
-	broker_stop(userdata, EXIT_SUCCESS);
-	return 0;
+	struct broker *broker = container_of(source, struct broker, signals);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(source->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo != SIGHUP)
+		broker_stop(broker, EXIT_SUCCESS);
+	else if (!broker->stopping)
+		reload_begin(broker, NULL, 0);
 }
 
-static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+/* The service manager hears of us twice in the time after which it takes us for dead. It hears from
+ * the loop, which is what must be alive. */
+static void feed_watchdog(struct deadline *deadline)
 {
-	struct broker *broker = userdata;
+	struct broker *broker = container_of(deadline, struct broker, watchdog);
 
-	(void)source;
-	(void)info;
-	if (!broker->stopping)
-		reload_begin(broker, NULL, 0);
-	return 0;
+	notify_if_room("WATCHDOG=1");
+	broker_deadline(broker, deadline, broker->watchdog_us / 2, feed_watchdog);
+}
+
+static void start_watchdog(struct broker *broker)
+{
+	broker->watchdog_us = notify_watchdog_us();
+	if (broker->watchdog_us)
+		feed_watchdog(&broker->watchdog);
 }
 
 /* The loop. */
@@ -210,8 +222,14 @@ int broker_run(struct broker *broker)
 {
 	int r;
 
-	sd_notifyf(0, "READY=1\nSTATUS=Serving %zu rules", policy_size(broker->policy));
-	r = crew_run(broker->crew);
+	start_watchdog(broker);
+	notify("READY=1\nSTATUS=Serving %zu rules", policy_size(broker->policy));
+	/* The first turn may be long in coming, and deadlines are set already. */
+	r = flush(broker);
+	if (r >= 0)
+		r = flush(broker);
+	if (r >= 0)
+		r = crew_run(broker->crew);
 	if (r < 0) {
 		log_error("the event loop failed: %s", strerror(-r));
 		return EXIT_FAILURE;
@@ -261,7 +279,7 @@ int broker_become(const char *name)
 static int init_event(struct broker *broker)
 {
 	sigset_t signals;
-	int r;
+	int fd, r;
 
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
@@ -271,6 +289,8 @@ static int init_event(struct broker *broker)
 		return -errno;
 	/* A peer may close its end of the socket that wakes it. */
 	signal(SIGPIPE, SIG_IGN);
+	/* Processes of ours end with their socket, and leave nothing to be waited for. */
+	signal(SIGCHLD, SIG_IGN);
 	r = loop_new(&broker->loop);
 	if (r < 0)
 		return r;
@@ -279,13 +299,13 @@ static int init_event(struct broker *broker)
 	r = crew_new(&broker->crew, broker->loop, turn_over, broker);
 	if (r < 0)
 		return r;
-	r = sd_event_add_signal(broker->event, NULL, SIGTERM, on_signal, broker);
+	fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	r = loop_add(broker->loop, &broker->signals, fd, EPOLLIN, on_signal);
 	if (r < 0)
-		return r;
-	r = sd_event_add_signal(broker->event, NULL, SIGINT, on_signal, broker);
-	if (r < 0)
-		return r;
-	return sd_event_add_signal(broker->event, NULL, SIGHUP, on_hangup, broker);
+		fd_close(fd);
+	return r;
 }
 
 static int find_devices(struct broker *broker)
@@ -298,6 +318,8 @@ static int find_devices(struct broker *broker)
 	r = workers_new(&broker->workers, broker->loop, WORKER_THREADS);
 	if (r < 0)
 		return r;
+	/* What is found may have to be started, which waits until there may be threads. */
+	workers_hold(broker->workers);
 	r = hotplug_new(&broker->hotplug, broker->event);
 	if (r < 0)
 		log_warning("the kernel does not tell of devices that come and go: %s",
@@ -305,7 +327,7 @@ static int find_devices(struct broker *broker)
 	r = remoteprocs_init(broker);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < ARRAY_SIZE(transports); i++) {
+	for (size_t i = 0; transports[i]; i++) {
 		r = transports[i]->probe(broker);
 		if (r < 0)
 			return r;
@@ -317,9 +339,13 @@ static int find_devices(struct broker *broker)
  * so this comes before there are any. */
 static int init_rights(struct broker *broker)
 {
+	const struct broker_options *options = broker->options;
 	int r;
 
-	r = who_new(&broker->who, broker, broker->options->who, broker->options->user);
+	if (options->who_socket)
+		r = who_connect(&broker->who, broker, options->who_socket);
+	else
+		r = who_new(&broker->who, broker, options->who, options->user);
 	if (r < 0)
 		return r;
 	r = who_drop_capabilities();
@@ -330,12 +356,30 @@ static int init_rights(struct broker *broker)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
 
+/* From here on it can do no more than it must; then there may be threads. */
+static int confine(struct broker *broker)
+{
+	int r;
+
+	if (!broker->options->user && geteuid() == 0)
+		log_warning("running as root; give --user to run as somebody else");
+	r = broker_become(broker->options->user);
+	broker->uid = geteuid();
+	if (r == 0)
+		r = confine_broker(broker);
+	if (r == 0)
+		workers_go(broker->workers);
+	return r;
+}
+
 int broker_init(struct broker *broker, const struct broker_options *options)
 {
 	int r;
 
 	*broker = (struct broker){
 		.options = options,
+		.signals.fd = -1,
+		.since_us = clock_real_us(),
 		.quota = {.owner = "broker", .limit = {[QUOTA_CLIENTS] = LIMIT_CLIENTS}},
 	};
 	for (int kind = 0; kind < QUOTA_KINDS; kind++)
@@ -349,6 +393,10 @@ int broker_init(struct broker *broker, const struct broker_options *options)
 	list_init(&broker->sessions);
 	call_pool_init(&broker->calls);
 	raise_fd_limit(broker);
+	r = notify_init();
+	if (r < 0)
+		log_warning("the service manager will hear nothing: NOTIFY_SOCKET is %s: %s",
+			getenv("NOTIFY_SOCKET"), strerror(-r));
 	r = init_event(broker);
 	if (r < 0) {
 		log_error("cannot make an event loop: %s", strerror(-r));
@@ -357,7 +405,13 @@ int broker_init(struct broker *broker, const struct broker_options *options)
 	r = init_rights(broker);
 	if (r < 0)
 		return r;
+	r = names_new(&broker->names, options->user);
+	if (r < 0)
+		return r;
 	r = reload_new(&broker->reload, broker);
+	if (r < 0)
+		return r;
+	r = opener_new(&broker->opener, options);
 	if (r < 0)
 		return r;
 	r = find_devices(broker);
@@ -371,9 +425,7 @@ int broker_init(struct broker *broker, const struct broker_options *options)
 	r = listeners_start(broker);
 	if (r < 0)
 		return r;
-	if (!options->user && geteuid() == 0)
-		log_warning("running as root; give --user to run as somebody else");
-	return broker_become(options->user);
+	return confine(broker);
 }
 
 void broker_deinit(struct broker *broker)
@@ -381,20 +433,26 @@ void broker_deinit(struct broker *broker)
 	listeners_stop(broker);
 	broker->watch = watch_free(broker->watch);
 	broker->reload = reload_free(broker->reload);
+	broker->names = names_free(broker->names);
 	broker->who = who_free(broker->who);
 	device_remove_all(broker);
-	for (size_t i = 0; i < ARRAY_SIZE(transports); i++)
+	for (size_t i = 0; transports[i]; i++)
 		if (transports[i]->deinit)
 			transports[i]->deinit(broker);
 	remoteprocs_deinit(broker);
 	broker->workers = workers_free(broker->workers);
 	broker->memory = memory_free(broker->memory);
+	broker->opener = opener_free(broker->opener);
 	broker->hotplug = hotplug_free(broker->hotplug);
 	user_forget_all(broker);
 	deadline_clear(&broker->deadlines, &broker->grace);
+	deadline_clear(&broker->deadlines, &broker->watchdog);
+	loop_remove(&broker->signals);
+	fd_close(broker->signals.fd);
 	call_pool_deinit(&broker->calls);
 	broker->crew = crew_free(broker->crew);
 	broker->loop = loop_free(broker->loop);
+	notify_deinit();
 	broker->policy = policy_unref(broker->policy);
 	broker->device_policy = policy_unref(broker->device_policy);
 }

@@ -26,6 +26,8 @@ struct broker_options {
 	const char *sysfs, *dev; /* where these are mounted; tests have some of their own */
 	const char *user;        /* whom to become after start; NULL: stay */
 	const char *who;         /* the program that tells who a peer is */
+	const char *who_socket;  /* where it listens already; NULL: start it */
+	bool allow_unconfined;   /* go on where the kernel cannot confine the broker */
 	bool watch_policy;       /* read the policy again when its files change */
 };
 
@@ -41,6 +43,13 @@ struct broker {
 	struct reload *reload;
 	struct watch *watch; /* NULL: nobody looks whether files change */
 	struct who *who;
+	uid_t uid; /* our own, once it is settled */
+	struct names *names;
+	struct opener *opener;
+	uint64_t confinement;  /* enum dsp_confinement: what is in force */
+	uint32_t landlock_abi; /* 0: the kernel has no Landlock */
+	uint32_t system_calls; /* how many it may make */
+	uint64_t since_us;     /* CLOCK_REALTIME of the start */
 	struct quota quota;
 	struct list users;
 	struct list devices;
@@ -56,6 +65,10 @@ struct broker {
 	struct workers *workers;
 	struct hotplug *hotplug; /* NULL: there are no news */
 	struct remoteprocs *remoteprocs;
+
+	struct loop_source signals;
+	struct deadline watchdog;
+	uint64_t watchdog_us; /* 0: nobody watches */
 
 	bool stopping, finished;
 	int exit_code;

@@ -443,6 +443,7 @@ static void (*const handlers[DSP_OPCODE_COUNT])(struct client *client,
 	[DSP_RELOAD] = administration_reload,
 	[DSP_KICK] = administration_kick,
 	[DSP_POWER] = administration_power,
+	[DSP_QUERY_BROKER] = administration_query_broker,
 };
 
 void client_handle_request(struct client *client, const void *packet, size_t size,

@@ -2,10 +2,12 @@
 #include "daemon/hotplug.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <systemd/sd-daemon.h>
 
 /* The multicast group in which the kernel speaks; udev has another. */
 #define KERNEL_GROUP 1
@@ -135,6 +137,49 @@ static int open_socket(void)
 	return TAKE_FD(fd);
 }
 
+static int get_option(int fd, int option)
+{
+	int value;
+	socklen_t size = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &size) < 0 ? -errno : value;
+}
+
+bool hotplug_is_socket(int fd)
+{
+	return get_option(fd, SO_DOMAIN) == AF_NETLINK &&
+	       get_option(fd, SO_PROTOCOL) == NETLINK_KOBJECT_UEVENT;
+}
+
+/* The socket of that name which the service manager hands over; -ENOENT: it has none. */
+static int find_handed(void)
+{
+	char **names = NULL;
+	int n = sd_listen_fds_with_names(false, &names), found = n < 0 ? n : -ENOENT;
+
+	for (int i = 0; i < n; i++) {
+		if (found < 0 && strcmp(names[i], HOTPLUG_FD_NAME) == 0)
+			found = SD_LISTEN_FDS_START + i;
+		free(names[i]);
+	}
+	free(names);
+	return found;
+}
+
+/* Returns the socket, or -errno. */
+static int get_socket(void)
+{
+	int fd = find_handed();
+
+	if (fd == -ENOENT)
+		return open_socket();
+	if (fd < 0)
+		return fd;
+	if (!hotplug_is_socket(fd))
+		return -EPROTOTYPE;
+	return fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ? -errno : fd;
+}
+
 DEFINE_CLEANUP(struct hotplug *, hotplug_free);
 
 int hotplug_new(struct hotplug **out, sd_event *event)
@@ -146,7 +191,7 @@ int hotplug_new(struct hotplug **out, sd_event *event)
 		return -ENOMEM;
 	list_init(&hotplug->watches);
 	list_init(&hotplug->concerned);
-	hotplug->fd = r = open_socket();
+	hotplug->fd = r = get_socket();
 	if (r < 0)
 		return r;
 	r = sd_event_add_io(event, &hotplug->source, hotplug->fd, EPOLLIN, on_socket, hotplug);

@@ -11,6 +11,9 @@
 
 #include "protocol/util.h"
 
+/* What a service manager calls the socket for them (FileDescriptorName=) that it hands over. */
+#define HOTPLUG_FD_NAME "uevent"
+
 struct hotplug;
 
 /* Embedded in who wants to know. */
@@ -21,7 +24,8 @@ struct hotplug_watch {
 	void (*changed)(struct hotplug_watch *watch);
 };
 
-/* Returns 0, or -errno: then there are no news. */
+/* By the socket that the service manager hands over, or else by one of our own. Returns 0, or
+ * -errno: then there are no news. */
 int hotplug_new(struct hotplug **out, sd_event *event);
 /* NULL-safe; returns NULL. Nobody may watch any more. */
 struct hotplug *hotplug_free(struct hotplug *hotplug);
@@ -33,5 +37,8 @@ void hotplug_remove(struct hotplug_watch *watch);
 
 /* The subsystem that a message from the kernel is about, which points into it; NULL: of none. */
 const char *hotplug_subsystem(const char *message, size_t size);
+
+/* Is that a socket for such news? */
+bool hotplug_is_socket(int fd);
 
 #endif

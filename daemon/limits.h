@@ -85,6 +85,9 @@
 
 /* What the kernel forces to block: threads. */
 #define WORKER_THREADS 8
+/* Device nodes that are opened at a time: as many as workers, who may all wait for one that hangs,
+ * and some for protection domains. */
+#define OPENER_THREADS (WORKER_THREADS + 2)
 
 /* Sessions, and connections, that are decided anew under another policy before others get their
  * turn. */
@@ -108,12 +111,13 @@
 #define REMOTEPROC_POLL_MS 1000
 
 /* Questions to dspbroker-who about programs that connect: of one user at once, though others of his
- * may wait; how long for an answer, after which the rules that depend on it do not match. And how
- * long it may take to start, and to end. */
+ * may wait; how long for an answer, after which the rules that depend on it do not match. How long
+ * it may take to start, and to end; and how soon another one is looked for when it is gone. */
 #define WHO_USER_QUESTIONS 2
 #define WHO_PATIENCE_US    (2ull * 1000 * 1000)
 #define WHO_START_MS       10000
 #define WHO_END_MS         1000
+#define WHO_AGAIN_US       (1000ull * 1000)
 
 /* Stopping: how long calls that run are waited for. */
 #define SHUTDOWN_GRACE_MS 5000

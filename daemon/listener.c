@@ -11,6 +11,7 @@
 
 #include "daemon/broker.h"
 #include "daemon/client.h"
+#include "daemon/hotplug.h"
 #include "daemon/log.h"
 
 struct listener {
@@ -63,7 +64,7 @@ static void listener_free(struct listener *listener)
 	sd_event_source_disable_unref(listener->source);
 	fd_close(listener->fd);
 	if (listener->address.sun_family)
-		unlink(listener->address.sun_path);
+		unlinkat(AT_FDCWD, listener->address.sun_path, 0);
 	free(listener);
 }
 
@@ -130,31 +131,50 @@ static int listen_path(struct broker *broker, const char *path)
 	return serve(broker, TAKE_FD(fd), &address);
 }
 
+/* Serve a socket from systemd. Returns 1; 0 if it is somebody else's; or -errno. */
+static int serve_activated(struct broker *broker, int fd, const char *name)
+{
+	int r;
+
+	if (strcmp(name, HOTPLUG_FD_NAME) == 0) {
+		if (hotplug_is_socket(fd))
+			return 0;
+		log_error("descriptor %d (%s) from systemd does not tell of devices; the unit "
+			  "needs ListenNetlink=kobject-uevent 1",
+			fd, name);
+		return -EINVAL;
+	}
+	if (sd_is_socket_unix(fd, SOCK_SEQPACKET, 1, NULL, 0) <= 0) {
+		log_error("descriptor %d (%s) from systemd is no listening SOCK_SEQPACKET Unix "
+			  "socket; the unit needs ListenSequentialPacket=",
+			fd, name);
+		return -EINVAL;
+	}
+	/* A connection that is gone before it is accepted must not block us. */
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+		return -errno;
+	r = serve(broker, fd, NULL);
+	return r < 0 ? r : 1;
+}
+
 static int listen_activated(struct broker *broker)
 {
-	int n = sd_listen_fds(1), r;
+	char **names = NULL;
+	int n = sd_listen_fds_with_names(true, &names), served = 0, r = MIN(n, 0);
 
-	if (n < 0)
-		return n;
-	if (!n) {
+	for (int i = 0; i < n; i++) {
+		if (r >= 0)
+			r = serve_activated(broker, SD_LISTEN_FDS_START + i, names[i]);
+		if (r > 0)
+			served++;
+		free(names[i]);
+	}
+	free(names);
+	if (r >= 0 && !served) {
 		log_error("no socket: give --socket PATH, or let systemd activate this service");
 		return -EINVAL;
 	}
-	for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + n; fd++) {
-		if (sd_is_socket_unix(fd, SOCK_SEQPACKET, 1, NULL, 0) <= 0) {
-			log_error("descriptor %d from systemd is no listening SOCK_SEQPACKET Unix "
-				  "socket; the unit needs ListenSequentialPacket=",
-				fd);
-			return -EINVAL;
-		}
-		/* A connection that is gone before it is accepted must not block us. */
-		if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
-			return -errno;
-		r = serve(broker, fd, NULL);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	return MIN(r, 0);
 }
 
 int listeners_start(struct broker *broker)

@@ -23,6 +23,8 @@ static const char usage[] =
 	"                     [" COREDUMPS_DIR "]\n"
 	"  --user USER        become USER once everything is set up\n"
 	"  --who PATH         program that tells who a client is [" DSP_WHO_PATH "]\n"
+	"  --who-socket PATH  where that program listens already, instead of starting it\n"
+	"  --allow-unconfined go on, with a warning, where the kernel cannot confine the broker\n"
 	"  --watch-policy     read the policy again when its files change\n"
 	"  --help, --version\n"
 	"\n"
@@ -39,6 +41,8 @@ static const struct option long_options[] = {
 	{"coredumps", required_argument, NULL, 'c'},
 	{"user", required_argument, NULL, 'u'},
 	{"who", required_argument, NULL, 'w'},
+	{"who-socket", required_argument, NULL, 'S'},
+	{"allow-unconfined", no_argument, NULL, 'U'},
 	{"watch-policy", no_argument, NULL, 'W'},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
@@ -72,6 +76,12 @@ static int parse(struct broker_options *options, int argc, char **argv)
 			break;
 		case 'w':
 			options->who = optarg;
+			break;
+		case 'S':
+			options->who_socket = optarg;
+			break;
+		case 'U':
+			options->allow_unconfined = true;
 			break;
 		case 'W':
 			options->watch_policy = true;

@@ -21,6 +21,7 @@
 /* Each an open device, or why there is none: a negative errno. */
 struct memory {
 	int heap, udmabuf;
+	uint64_t most; /* bytes of one buffer */
 };
 
 /* Returns the descriptor or -errno. */
@@ -34,6 +35,14 @@ static int open_device(const char *dev, const char *name, int flags)
 	return errno == ENOENT || errno == ENOTDIR || errno == ENXIO ? -ENODEV : -errno;
 }
 
+/* The kernel looks for as much as it is asked for, and kills processes to find it. */
+static uint64_t most_at_once(void)
+{
+	struct sysinfo info;
+
+	return sysinfo(&info) == 0 ? (uint64_t)info.totalram * info.mem_unit / 2 : UINT64_MAX;
+}
+
 int memory_new(struct memory **out, const char *dev)
 {
 	struct memory *memory = malloc(sizeof(*memory));
@@ -42,6 +51,7 @@ int memory_new(struct memory **out, const char *dev)
 		return -ENOMEM;
 	memory->heap = open_device(dev, "dma_heap/system", O_RDONLY);
 	memory->udmabuf = open_device(dev, "udmabuf", O_RDWR);
+	memory->most = most_at_once();
 	*out = memory;
 	return 0;
 }
@@ -78,14 +88,6 @@ int memory_new_memfd(uint64_t size, int *out)
 	return 0;
 }
 
-/* The kernel looks for as much as it is asked for, and kills processes to find it. */
-static bool is_more_than_there_is(uint64_t size)
-{
-	struct sysinfo info;
-
-	return sysinfo(&info) == 0 && size > (uint64_t)info.totalram * info.mem_unit / 2;
-}
-
 int memory_new_heap(const struct memory *memory, uint64_t size, int *out)
 {
 	struct dma_heap_allocation_data request = {.len = size, .fd_flags = O_RDWR | O_CLOEXEC};
@@ -94,7 +96,7 @@ int memory_new_heap(const struct memory *memory, uint64_t size, int *out)
 		return -EINVAL;
 	if (memory->heap < 0)
 		return memory->heap;
-	if (is_more_than_there_is(size))
+	if (size > memory->most)
 		return -ENOMEM;
 	if (ioctl(memory->heap, DMA_HEAP_IOCTL_ALLOC, &request) < 0)
 		return -errno;
@@ -156,7 +158,7 @@ bool memory_is_dmabuf(int fd, uint64_t *size)
 {
 	char info[FDINFO_MAX], *exporter, *line;
 	struct statfs fs;
-	off_t end;
+	uint64_t bytes;
 
 	if (!has_dmabuf_name(fd) || !read_fdinfo(fd, info, sizeof(info)))
 		return false;
@@ -164,9 +166,9 @@ bool memory_is_dmabuf(int fd, uint64_t *size)
 	exporter = strstr(info, "\nexp_name:\t");
 	if (!line || !exporter || fstatfs(fd, &fs) < 0 || fs.f_type != DMA_BUF_MAGIC)
 		return false;
-	end = lseek(fd, 0, SEEK_END);
-	if (end <= 0 || strtoull(line + strlen("\nsize:\t"), NULL, 10) != (uint64_t)end)
+	bytes = strtoull(line + strlen("\nsize:\t"), NULL, 10);
+	if (!bytes || bytes > INT64_MAX)
 		return false;
-	*size = (uint64_t)end;
+	*size = bytes;
 	return true;
 }

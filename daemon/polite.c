@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 #include "daemon/limits.h"
-#include "policy/policy.h"
+
+#define POLITE_SIGNAL SIGUSR2
 
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid /* timer_create(2); glibc names it since 2.36 */
@@ -28,14 +29,14 @@ bool polite_begin(timer_t *out)
 	};
 	struct sigevent event = {
 		.sigev_notify = SIGEV_THREAD_ID,
-		.sigev_signo = POLICY_LOAD_SIGNAL,
+		.sigev_signo = POLITE_SIGNAL,
 		.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid),
 	};
 	sigset_t mask;
 
 	sigemptyset(&mask);
-	sigaddset(&mask, POLICY_LOAD_SIGNAL);
-	if (sigaction(POLICY_LOAD_SIGNAL, &action, NULL) < 0 ||
+	sigaddset(&mask, POLITE_SIGNAL);
+	if (sigaction(POLITE_SIGNAL, &action, NULL) < 0 ||
 		timer_create(CLOCK_MONOTONIC, &event, out) < 0)
 		return false;
 	pthread_sigmask(SIG_UNBLOCK, &mask, NULL);

@@ -3,13 +3,13 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
 
 #include "daemon/audit.h"
 #include "daemon/broker.h"
 #include "daemon/client.h"
 #include "daemon/limits.h"
 #include "daemon/log.h"
+#include "daemon/notify.h"
 #include "daemon/polite.h"
 #include "daemon/rights.h"
 #include "daemon/session.h"
@@ -44,6 +44,7 @@ struct reload {
 	struct policy_note error, warnings[WARNINGS_MAX];
 	size_t n_warnings;
 	bool devices_differ;
+	const struct policy_dir *beyond; /* in the new policy; NULL: none */
 	int result;
 
 	struct loop_task review;
@@ -55,6 +56,8 @@ struct reload {
 	struct policy *retired;
 	size_t rules; /* of the one in force then */
 	bool silent;  /* the service manager was told that the broker stops */
+
+	struct reload_outcome outcome;
 };
 
 /* Reading. */
@@ -77,6 +80,8 @@ static void load(struct reload *reload)
 		keep_warning, reload);
 	reload->devices_differ =
 		reload->result == 0 && settled && !policy_devices_equal(settled, reload->policy);
+	reload->beyond =
+		reload->result == 0 && settled ? policy_dir_beyond(reload->policy, settled) : NULL;
 }
 
 /* The service manager is told by the thread, since it may be slow to listen. */
@@ -86,7 +91,7 @@ static void read_files(struct job *job)
 	timer_t timer;
 	bool polite = polite_begin(&timer);
 
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=Reading the policy files",
+	notify("RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=Reading the policy files",
 		(unsigned long long)clock_us());
 	load(reload);
 	if (polite)
@@ -106,9 +111,24 @@ static void log_warnings(const struct reload *reload)
 	if (reload->devices_differ)
 		log_warning("what policy says of devices has changed; that takes effect when the "
 			    "broker starts again");
+	if (reload->beyond)
+		log_warning("the broker cannot reach %s, which policy names now, until it starts "
+			    "again: what it may open is settled then",
+			reload->beyond->path);
 	if (reload->policy && !policy_size(reload->policy))
 		log_warning("there is no policy rule, so nobody may open anything; put one into %s",
 			reload->dirs[reload->n_dirs - 1]);
+}
+
+/* In the loop: the thread has read. */
+static void keep_outcome(struct reload *reload)
+{
+	struct reload_outcome *outcome = &reload->outcome;
+
+	if (reload->result == 0)
+		*outcome = (struct reload_outcome){DSP_OK, clock_real_us()};
+	else
+		outcome->status = reload->result == -ENOMEM ? DSP_NO_RESOURCES : DSP_BAD_POLICY;
 }
 
 /* In the form that editors jump to. */
@@ -138,8 +158,7 @@ static void answer_all(struct reload *reload)
 		.rules = (uint32_t)policy_size(reload->broker->policy),
 		.revoked = reload->revoked,
 	};
-	struct refusal refusal = {
-		.status = reload->result == -ENOMEM ? DSP_NO_RESOURCES : DSP_BAD_POLICY};
+	const struct refusal refusal = {.status = reload->outcome.status};
 	struct reload_wish *wish;
 	char error[ERROR_SIZE];
 
@@ -179,10 +198,10 @@ static void say_ready(const struct reload *reload)
 
 	show_error(reload, error);
 	if (reload->result < 0)
-		sd_notifyf(0, "READY=1\nSTATUS=Serving %zu rules; the policy files are wrong: %s",
+		notify("READY=1\nSTATUS=Serving %zu rules; the policy files are wrong: %s",
 			reload->rules, error);
 	else
-		sd_notifyf(0, "READY=1\nSTATUS=Serving %zu rules", reload->rules);
+		notify("READY=1\nSTATUS=Serving %zu rules", reload->rules);
 }
 
 static void retire(struct job *job)
@@ -290,6 +309,7 @@ static void was_read(struct job *job)
 		return;
 	}
 	log_warnings(reload);
+	keep_outcome(reload);
 	if (reload->result < 0)
 		wind_up(reload);
 	else
@@ -320,6 +340,11 @@ void reload_begin(struct broker *broker, struct client *client, uint32_t serial)
 	reload->again = true;
 	if (reload->state == RELOAD_IDLE)
 		begin(reload);
+}
+
+struct reload_outcome reload_outcome(const struct reload *reload)
+{
+	return reload->outcome;
 }
 
 bool reload_is_wanted(const struct client *client)
@@ -358,6 +383,7 @@ static int load_first(struct reload *reload)
 		log_error("%s", error);
 		return reload->result;
 	}
+	keep_outcome(reload);
 	reload->broker->policy = TAKE_PTR(reload->policy);
 	reload->broker->device_policy = policy_ref(reload->broker->policy);
 	return 0;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "protocol/util.h"
+#include "protocol/wire.h"
 
 struct broker;
 struct client;
@@ -32,6 +33,12 @@ struct reload *reload_free(struct reload *reload);
  * policy is in force, or the error; it must not wait for one already. What is asked for while the
  * files are being read is done once more after that, for all who asked. */
 void reload_begin(struct broker *broker, struct client *client, uint32_t serial);
+/* What became of it when the files were read last, and since when what is in force is. */
+struct reload_outcome {
+	enum dsp_status status; /* DSP_OK, DSP_BAD_POLICY or DSP_NO_RESOURCES */
+	uint64_t in_force_us;   /* CLOCK_REALTIME of when it was read */
+};
+struct reload_outcome reload_outcome(const struct reload *reload);
 /* Does it wait for one? */
 bool reload_is_wanted(const struct client *client);
 /* It is gone. */

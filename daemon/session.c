@@ -15,16 +15,9 @@
 #include "daemon/scheduler.h"
 #include "daemon/transport/transport.h"
 #include "daemon/user.h"
+#include "protocol/clock.h"
 
 static void die(struct session *session, const char *text);
-
-static uint64_t realtime_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 /* Is there another session on that channel that bears no company, or that would have to? */
 static bool in_use(const struct device *device, const char *channel, bool exclusive)
@@ -85,7 +78,7 @@ static void fill(struct session *session, const char *channel,
 	session->kind = kind_of(session->device, channel);
 	mailbox_init(&session->mailbox);
 	rights_grant(session, decision);
-	session->since_us = realtime_us();
+	session->since_us = clock_real_us();
 	list_init(&session->waiting);
 	list_init(&session->submitted);
 	list_init(&session->link);

@@ -117,12 +117,6 @@ static void listing_deinit(struct listing *listing)
 	free(listing->entries);
 }
 
-static void closedirp(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 static int by_name(const void *a, const void *b)
 {
 	const struct sysfs_entry *left = a, *right = b;
@@ -207,6 +201,13 @@ ssize_t sysfs_list(const char *folder, const char *prefix, struct sysfs_entry **
 int sysfs_resolve(const char *path, struct path *out)
 {
 	return realpath(path, out->text) ? 0 : -errno;
+}
+
+bool sysfs_exists(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0;
 }
 
 bool sysfs_is_below(const char *path, const char *ancestor)

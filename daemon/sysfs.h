@@ -38,6 +38,8 @@ struct sysfs_entry {
  * -errno. */
 ssize_t sysfs_list(const char *folder, const char *prefix, struct sysfs_entry **out, size_t max);
 
+/* Does the path lead to something? */
+bool sysfs_exists(const char *path);
 /* Where the links in a path lead, as an absolute path. Returns 0 or -errno. */
 int sysfs_resolve(const char *path, struct path *out);
 /* Is @path, resolved, that of @ancestor, or below it? Both are resolved paths. */

@@ -9,7 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
+#include <sys/un.h>
 
 #include "daemon/broker.h"
 #include "daemon/limits.h"
@@ -28,8 +28,19 @@ struct slot {
 struct who {
 	struct broker *broker;
 	struct loop_source source;
-	int sock; /* -1: the program is gone */
+	int sock;   /* -1: the program is gone */
+	bool ready; /* it has said so */
+	bool lost;  /* it was gone, and has not been ready since */
+
+	/* Of one that we have started; else -1. */
 	pid_t pid;
+	int pidfd, end; /* an epoll that waits for its end */
+
+	/* Of one that listens; else NULL. */
+	char *path;
+	uid_t server;      /* who it is that listens */
+	uint64_t tried_us; /* when we connected again */
+
 	uint32_t last_number;
 	struct slot slots[WHO_QUESTIONS];
 	struct list waiting; /* questions without a slot, in the order in which they came */
@@ -93,6 +104,8 @@ static void send_waiting(struct who *who)
 	struct who_question *question, *following;
 	struct slot *slot;
 
+	if (!who->ready)
+		return;
 	list_for_each_safe (question, following, &who->waiting, link) {
 		const struct identity *peer = question->identity;
 		const struct who_asked asked = {question->number, peer->pid, peer->uid, peer->gid};
@@ -125,46 +138,45 @@ static uint32_t next_number(struct who *who)
 	return who->last_number;
 }
 
-void who_ask(struct who *who, struct who_question *question, struct identity *identity,
-	void (*answered)(struct who_question *question))
-{
-	static const struct facts unknown;
-
-	question->who = who;
-	question->identity = identity;
-	question->answered = answered;
-	if (!who || who->sock < 0 || identity->pidfd < 0) {
-		answer(question, &unknown);
-		return;
-	}
-	question->number = next_number(who);
-	list_append(&who->waiting, &question->link);
-	broker_deadline(who->broker, &question->patience, WHO_PATIENCE_US, patience_ends);
-	send_waiting(who);
-}
-
 /* The program. */
 
 static void program_gone(struct who *who)
 {
 	struct who_question *question;
+	struct list unasked;
 
-	log_error("%s is gone: units, executables, Flatpaks and snaps of programs that connect "
-		  "are unknown from now on",
-		WHO_NAME);
+	if (who->ready)
+		log_error("%s is gone: units, executables, Flatpaks and snaps of programs that "
+			  "connect are unknown %s",
+			WHO_NAME, who->path ? "until it is back" : "from now on");
+	who->lost |= who->ready;
+	who->ready = false;
 	loop_remove(&who->source);
 	who->sock = fd_close(who->sock);
-	kill(who->pid, SIGKILL);
-	for (size_t i = 0; i < WHO_QUESTIONS; i++)
-		if (who->slots[i].question)
-			answer_unknown(who, who->slots[i].question);
-	while ((question = list_first(&who->waiting, struct who_question, link)))
+	/* Who hears of it may ask anew, of the next one. */
+	list_init(&unasked);
+	list_move(&unasked, &who->waiting);
+	for (size_t i = 0; i < WHO_QUESTIONS; i++) {
+		question = who->slots[i].question;
+		who->slots[i] = (struct slot){};
+		if (question)
+			answer_unknown(who, question);
+	}
+	while ((question = list_first(&unasked, struct who_question, link)))
 		answer_unknown(who, question);
+}
+
+static void program_ready(struct who *who)
+{
+	if (who->lost)
+		log_info("%s is back", WHO_NAME);
+	who->ready = true;
+	who->lost = false;
 }
 
 static void take_answer(struct who *who, const struct who_told *told)
 {
-	struct slot *slot = told->number ? find_slot(who, told->number) : NULL;
+	struct slot *slot = find_slot(who, told->number);
 	struct who_question *question;
 
 	if (!slot)
@@ -192,20 +204,87 @@ static void on_program(struct loop_source *source, uint32_t events)
 		program_gone(who);
 		return;
 	}
-	take_answer(who, &told);
+	if (told.number)
+		take_answer(who, &told);
+	else
+		program_ready(who);
+	send_waiting(who);
+}
+
+/* Connecting to it. */
+
+/* Returns the socket or -errno. Which user it is that listens there is in *@server. */
+static int open_link(const char *path, uid_t *server)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	_cleanup_(fd_closep) int sock = -1;
+	struct ucred credentials;
+	socklen_t size = sizeof(credentials);
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (sock < 0 || connect(sock, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+		getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
+		return -errno;
+	*server = credentials.uid;
+	return TAKE_FD(sock);
+}
+
+/* It is confined by now, and must be served by the same user as before. Questions wait until the
+ * program says that it is ready. Returns 0 or -errno. */
+static int connect_again(struct who *who)
+{
+	uint64_t now = broker_now(who->broker);
+	_cleanup_(fd_closep) int sock = -1;
+	uid_t server;
+	int r;
+
+	if (!who->path || now - who->tried_us < WHO_AGAIN_US)
+		return -EAGAIN;
+	who->tried_us = now;
+	sock = open_link(who->path, &server);
+	if (sock < 0)
+		return sock;
+	if (server != who->server)
+		return -EPERM;
+	r = loop_add(who->broker->loop, &who->source, sock, EPOLLIN, on_program);
+	if (r < 0)
+		return r;
+	who->sock = TAKE_FD(sock);
+	return 0;
+}
+
+void who_ask(struct who *who, struct who_question *question, struct identity *identity,
+	void (*answered)(struct who_question *question))
+{
+	static const struct facts unknown;
+
+	question->who = who;
+	question->identity = identity;
+	question->answered = answered;
+	if (!who || identity->pidfd < 0 || (who->sock < 0 && connect_again(who) < 0)) {
+		answer(question, &unknown);
+		return;
+	}
+	question->number = next_number(who);
+	list_append(&who->waiting, &question->link);
+	broker_deadline(who->broker, &question->patience, WHO_PATIENCE_US, patience_ends);
 	send_waiting(who);
 }
 
 /* Starting it. */
 
-static int get_permitted(uint64_t *out)
+static int get_capabilities(uint64_t *permitted, uint64_t *inheritable)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
 
 	if (syscall(SYS_capget, &header, data) < 0)
 		return -errno;
-	*out = data[0].permitted | (uint64_t)data[1].permitted << 32;
+	*permitted = data[0].permitted | (uint64_t)data[1].permitted << 32;
+	*inheritable = data[0].inheritable | (uint64_t)data[1].inheritable << 32;
 	return 0;
 }
 
@@ -224,9 +303,15 @@ static int set_capabilities(uint64_t capabilities, uint64_t inheritable)
 
 int who_drop_capabilities(void)
 {
+	uint64_t permitted, inheritable;
+	int r = get_capabilities(&permitted, &inheritable);
+
+	if (r < 0)
+		return r;
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return -errno;
-	return geteuid() == 0 ? 0 : set_capabilities(0, 0);
+	/* Who has none may be forbidden to ask for fewer. */
+	return geteuid() && (permitted || inheritable) ? set_capabilities(0, 0) : 0;
 }
 
 /* In the child: whoever it becomes, what follows has the two capabilities and nothing else, as far
@@ -234,7 +319,7 @@ int who_drop_capabilities(void)
 static int keep_capabilities(const char *user)
 {
 	const uint64_t wanted = 1ull << CAP_SYS_PTRACE | 1ull << CAP_DAC_READ_SEARCH;
-	uint64_t kept = 0;
+	uint64_t kept = 0, inheritable;
 	int r;
 
 	/* Fails without CAP_SETPCAP; then there is nothing that could come back, either. */
@@ -245,7 +330,7 @@ static int keep_capabilities(const char *user)
 		return -errno;
 	r = broker_become(user);
 	if (r == 0)
-		r = get_permitted(&kept);
+		r = get_capabilities(&kept, &inheritable);
 	if (r < 0)
 		return r;
 	kept &= wanted;
@@ -261,8 +346,10 @@ static int keep_capabilities(const char *user)
 }
 
 /* In the child: become the program. */
-static void exec_program(const char *path, const char *user, int sock)
+static void exec_program(const struct who *who, const char *path, const char *user, int sock)
 {
+	const struct broker_options *options = who->broker->options;
+	bool may_lack = options && options->allow_unconfined;
 	sigset_t none;
 	int r;
 
@@ -278,7 +365,7 @@ static void exec_program(const char *path, const char *user, int sock)
 		sock = dup(sock);
 	if (sock < 0 || dup2(sock, WHO_FD) < 0)
 		_exit(EXIT_FAILURE);
-	execl(path, path, NULL);
+	execl(path, path, may_lack ? "--allow-unconfined" : NULL, NULL);
 	log_error("cannot run %s: %m", path);
 	_exit(EXIT_FAILURE);
 }
@@ -297,63 +384,130 @@ static int wait_ready(int sock)
 	return 0;
 }
 
+/* Make an epoll for the end of a child: who is confined can wait for that and for nothing else. */
+static int watch_end(struct who *who)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+
+	who->pidfd = (int)syscall(SYS_pidfd_open, who->pid, 0);
+	if (who->pidfd < 0)
+		return -errno;
+	who->end = epoll_create1(EPOLL_CLOEXEC);
+	if (who->end < 0 || epoll_ctl(who->end, EPOLL_CTL_ADD, who->pidfd, &event) < 0)
+		return -errno;
+	return 0;
+}
+
 static int start_program(struct who *who, const char *path, const char *user)
 {
-	int pair[2];
+	int pair[2], r;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	who->sock = pair[0];
 	who->pid = fork();
 	if (who->pid == 0)
-		exec_program(path, user, pair[1]);
+		exec_program(who, path, user, pair[1]);
 	fd_close(pair[1]);
-	return who->pid < 0 ? -errno : wait_ready(who->sock);
+	if (who->pid < 0)
+		return -errno;
+	r = wait_ready(who->sock);
+	if (r == 0)
+		r = watch_end(who);
+	if (r < 0)
+		kill(who->pid, SIGKILL);
+	return r;
+}
+
+static int connect_program(struct who *who, const char *path)
+{
+	who->path = strdup(path);
+	if (!who->path)
+		return -ENOMEM;
+	who->sock = open_link(path, &who->server);
+	if (who->sock < 0)
+		return who->sock;
+	/* The service manager, or whoever tries this out. */
+	if (who->server != 0 && who->server != geteuid())
+		return -EPERM;
+	return wait_ready(who->sock);
+}
+
+static struct who *allocate(struct broker *broker)
+{
+	struct who *who = calloc(1, sizeof(*who));
+
+	if (!who)
+		return NULL;
+	who->broker = broker;
+	who->sock = who->pidfd = who->end = -1;
+	list_init(&who->waiting);
+	return who;
+}
+
+static void log_failure(const struct who *who, const char *path, int r)
+{
+	if (who->path)
+		log_error("cannot reach %s at %s: %s", WHO_NAME, path,
+			r == -EPERM ? "neither root nor the broker's user serves it"
+				    : strerror(-r));
+	else
+		log_error("%s, which looks at programs that connect, does not start: %s", path,
+			strerror(-r));
+}
+
+/* It is ready, or that failed with @r. */
+static int begin(struct who *who, const char *path, int r)
+{
+	if (r == 0)
+		r = loop_add(who->broker->loop, &who->source, who->sock, EPOLLIN, on_program);
+	if (r < 0)
+		log_failure(who, path, r);
+	who->ready = r == 0;
+	return r;
 }
 
 int who_new(struct who **out, struct broker *broker, const char *path, const char *user)
 {
-	_cleanup_(who_freep) struct who *who = calloc(1, sizeof(*who));
+	_cleanup_(who_freep) struct who *who = allocate(broker);
 	int r;
 
 	if (!who)
 		return -ENOMEM;
-	who->broker = broker;
-	who->sock = -1;
-	list_init(&who->waiting);
-	r = start_program(who, path, user);
+	r = begin(who, path, start_program(who, path, user));
 	if (r == 0)
-		r = loop_add(broker->loop, &who->source, who->sock, EPOLLIN, on_program);
-	if (r < 0) {
-		log_error("%s, which looks at programs that connect, does not start: %s", path,
-			strerror(-r));
-		return r;
-	}
-	*out = TAKE_PTR(who);
-	return 0;
+		*out = TAKE_PTR(who);
+	return r;
 }
 
-/* In the middle of a file that never answers it cannot even be killed: then whoever is the parent
- * after us takes its remains. */
-static void end_program(pid_t pid)
+int who_connect(struct who **out, struct broker *broker, const char *path)
 {
-	_cleanup_(fd_closep) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct pollfd ended = {.fd = pidfd, .events = POLLIN};
+	_cleanup_(who_freep) struct who *who = allocate(broker);
+	int r;
 
-	kill(pid, SIGKILL);
-	if (pidfd >= 0)
-		poll(&ended, 1, WHO_END_MS);
-	waitpid(pid, NULL, WNOHANG);
+	if (!who)
+		return -ENOMEM;
+	r = begin(who, path, connect_program(who, path));
+	if (r == 0)
+		*out = TAKE_PTR(who);
+	return r;
 }
 
+/* One that we have started ends with its socket. In the middle of a file that never answers it
+ * cannot; then whoever is the parent after us takes its remains. */
 struct who *who_free(struct who *who)
 {
+	struct epoll_event ended;
+
 	if (!who)
 		return NULL;
 	loop_remove(&who->source);
 	fd_close(who->sock);
-	if (who->pid > 0)
-		end_program(who->pid);
+	if (who->end >= 0)
+		epoll_wait(who->end, &ended, 1, WHO_END_MS);
+	fd_close(who->end);
+	fd_close(who->pidfd);
+	free(who->path);
 	free(who);
 	return NULL;
 }

@@ -27,8 +27,13 @@ struct who_question {
 };
 
 /* Start the program at @path, with the rights that the broker has now, to become @user (NULL: stay)
- * but for its two capabilities, where it has them. Logs what fails; returns 0 or -errno. */
+ * but for its two capabilities, where it has them. When it ends, nothing is known of anybody any
+ * more. Logs what fails; returns 0 or -errno. */
 int who_new(struct who **out, struct broker *broker, const char *path, const char *user);
+/* Reach it at the socket @path, where root or our own user must listen and has one started for each
+ * connection. When it ends, the next question is for another one, though not more often than each
+ * WHO_AGAIN_US. Logs what fails; returns 0 or -errno. */
+int who_connect(struct who **out, struct broker *broker, const char *path);
 /* NULL-safe; returns NULL. There is no question any more. */
 struct who *who_free(struct who *who);
 DEFINE_CLEANUP(struct who *, who_free);

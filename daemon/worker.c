@@ -14,6 +14,7 @@ struct workers {
 	pthread_cond_t more;
 	struct list waiting, running, ended;
 	unsigned int n_jobs; /* that wait or run */
+	bool held;           /* no thread may be started yet */
 	bool stopping;
 
 	struct loop_source wake; /* an eventfd: how many jobs ended */
@@ -102,12 +103,12 @@ static bool enqueue(struct workers *workers, struct job *job)
 	list_init(&job->link);
 	job->running = false;
 	pthread_mutex_lock(&workers->lock);
-	if (!workers->stopping && workers->n_jobs >= workers->n_threads &&
+	if (!workers->stopping && !workers->held && workers->n_jobs >= workers->n_threads &&
 		workers->n_threads < workers->threads_max)
 		start_thread(workers);
 	workers->n_jobs++;
 	/* When it is stopping nobody takes it, and workers_free() finds it. */
-	queued = workers->n_threads || workers->stopping;
+	queued = workers->n_threads || workers->stopping || workers->held;
 	if (queued) {
 		list_append(&workers->waiting, &job->link);
 		pthread_cond_signal(&workers->more);
@@ -120,6 +121,29 @@ void workers_run(struct workers *workers, struct job *job)
 {
 	/* Its done() comes from the loop in any case, never from within this call. */
 	if (!enqueue(workers, job))
+		execute(workers, job);
+}
+
+void workers_hold(struct workers *workers)
+{
+	workers->held = true;
+}
+
+void workers_go(struct workers *workers)
+{
+	struct job *job;
+
+	pthread_mutex_lock(&workers->lock);
+	workers->held = false;
+	while (workers->n_threads < MIN(workers->n_jobs, workers->threads_max)) {
+		const unsigned int before = workers->n_threads;
+
+		start_thread(workers);
+		if (workers->n_threads == before)
+			break;
+	}
+	pthread_mutex_unlock(&workers->lock);
+	while (!workers->n_threads && (job = take(workers, &workers->waiting)))
 		execute(workers, job);
 }
 

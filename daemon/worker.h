@@ -38,6 +38,10 @@ int workers_new(struct workers **out, struct loop *loop, unsigned int threads);
  * and that of those that never ran. NULL-safe; returns NULL. */
 struct workers *workers_free(struct workers *workers);
 
+/* Start no thread, and run nothing, until workers_go(). */
+void workers_hold(struct workers *workers);
+void workers_go(struct workers *workers);
+
 /* Run it in the order of submission. Cannot fail: without a single thread it waits for one; if none
  * can be started it runs here and now. */
 void workers_run(struct workers *workers, struct job *job);

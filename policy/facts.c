@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -87,17 +86,6 @@ static void read_executable(struct facts *out, int process)
 		facts_parse_executable(out, path, (size_t)n);
 }
 
-/* An O_PATH descriptor of a file in that root, which no link leads out of. */
-static int find_in_root(int root, const char *path)
-{
-	struct open_how how = {
-		.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-	};
-
-	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
-}
-
 /* Open what such a descriptor stands for, now that it is known to be a file: to open a device or a
  * FIFO can have effects. */
 static int open_found(int proc, int found)
@@ -120,7 +108,8 @@ static void read_flatpak(struct facts *out, int proc, int process)
 
 	if (root < 0)
 		return;
-	found = find_in_root(root, ".flatpak-info");
+	/* No link leads out of that root: one is found itself, and is no file. */
+	found = openat(root, ".flatpak-info", O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (found < 0 && errno == ENOENT)
 		facts_no_flatpak(out);
 	if (found < 0)

@@ -205,10 +205,7 @@ struct policy_note {
  * all is a policy that denies everything. Returns 0 and a policy for policy_unref(), or -EINVAL
  * (with *@error filled), -ENOMEM, or another -errno from reading (also with *@error filled).
  * @warn, if given, is called for each thing that is legal but hardly meant.
- * POLICY_LOAD_SIGNAL may interrupt the thread: it is held off the modules of the user database,
- * which may not expect that.
  */
-#define POLICY_LOAD_SIGNAL SIGUSR2
 int policy_load(struct policy **out, const char *const *dirs, size_t n_dirs,
 	struct policy_note *error, void (*warn)(const struct policy_note *note, void *userdata),
 	void *userdata);
@@ -223,6 +220,13 @@ struct policy *policy_ref(struct policy *policy);
 /* Returns NULL. */
 struct policy *policy_unref(struct policy *policy);
 DEFINE_CLEANUP(struct policy *, policy_unref);
+
+/* All directories that it names, of devices and of domains, maybe some of them twice. */
+const struct policy_dir *policy_dirs(const struct policy *policy, size_t *n);
+/* The first one that a broker which was confined to those of @settled cannot reach, or that it may
+ * only read although it is writable here; NULL: there is none. */
+const struct policy_dir *policy_dir_beyond(const struct policy *policy,
+	const struct policy *settled);
 
 /* Number of rules. */
 size_t policy_size(const struct policy *policy);

@@ -136,3 +136,27 @@ const struct policy_device *policy_device(const struct policy *policy, const cha
 			return &policy->devices[i].device;
 	return &POLICY_DEVICE_DEFAULT;
 }
+
+const struct policy_dir *policy_dirs(const struct policy *policy, size_t *n)
+{
+	*n = policy->n_dirs;
+	return policy->dirs;
+}
+
+static bool is_reached(const struct policy_dir *dir, const struct policy *settled)
+{
+	for (size_t i = 0; i < settled->n_dirs; i++)
+		if (strcmp(settled->dirs[i].path, dir->path) == 0 &&
+			(settled->dirs[i].writable || !dir->writable))
+			return true;
+	return false;
+}
+
+const struct policy_dir *policy_dir_beyond(const struct policy *policy,
+	const struct policy *settled)
+{
+	for (size_t i = 0; i < policy->n_dirs; i++)
+		if (!is_reached(&policy->dirs[i], settled))
+			return &policy->dirs[i];
+	return NULL;
+}

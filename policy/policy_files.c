@@ -27,12 +27,6 @@ static void files_deinit(struct files *files)
 		free(files->items[--files->n].name);
 }
 
-static void closedirp(DIR **directory)
-{
-	if (*directory)
-		closedir(*directory);
-}
-
 /* "*.json", as a shell understands it. */
 static bool is_policy_name(const char *name)
 {

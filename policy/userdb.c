@@ -4,9 +4,7 @@
 #include <grp.h>
 #include <json-c/json.h>
 #include <pwd.h>
-#include <signal.h>
 
-#include "policy/policy.h"
 #include "protocol/util.h"
 
 #define USERDB_BYTES_MIN 1024
@@ -39,38 +37,42 @@ static int ask_group(const char *name, char *buffer, size_t size, uint32_t *id)
 	return e;
 }
 
-/* Modules of the database talk to servers, and may not expect that a signal interrupts them; one
- * comes all the time while the broker reads its policy again. */
-static int ask_undisturbed(userdb_fn *ask, const char *name, char *buffer, size_t size,
-	uint32_t *id)
+int userdb_ask(enum userdb_kind kind, const char *name, uint32_t *id)
 {
-	sigset_t ticks, before;
-	int e;
-
-	sigemptyset(&ticks);
-	sigaddset(&ticks, POLICY_LOAD_SIGNAL);
-	pthread_sigmask(SIG_BLOCK, &ticks, &before);
-	e = ask(name, buffer, size, id);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return e;
-}
-
-static int ask_database(userdb_fn *ask, const char *name, uint32_t *id)
-{
+	static userdb_fn *const asks[] = {[USERDB_USER] = ask_user, [USERDB_GROUP] = ask_group};
 	_cleanup_(freep) char *buffer = NULL;
 	int e = ERANGE;
 
+	if ((unsigned int)kind >= ARRAY_SIZE(asks))
+		return -EINVAL;
 	for (size_t size = USERDB_BYTES_MIN; e == ERANGE && size <= USERDB_BYTES_MAX; size *= 2) {
 		free(TAKE_PTR(buffer));
 		buffer = malloc(size);
 		if (!buffer)
 			return -ENOMEM;
-		e = ask_undisturbed(ask, name, buffer, size, id);
+		e = asks[kind](name, buffer, size, id);
 	}
 	/* getpwnam(3): each of these has been seen to mean that there is no such name. */
 	if (e == ESRCH || e == EBADF || e == EPERM)
 		e = ENOENT;
 	return -e;
+}
+
+static int ask_library(enum userdb_kind kind, const char *name, uint32_t *id, void *unused)
+{
+	(void)unused;
+	return userdb_ask(kind, name, id);
+}
+
+static struct {
+	userdb_source_fn *ask;
+	void *userdata;
+} source = {ask_library, NULL};
+
+void userdb_set_source(userdb_source_fn *ask, void *userdata)
+{
+	source.ask = ask ? ask : ask_library;
+	source.userdata = userdata;
 }
 
 int userdb_init(struct userdb *out)
@@ -98,7 +100,7 @@ static int remember(struct json_object *known, const char *name, bool exists, ui
 	return -ENOMEM;
 }
 
-static int look_up(struct json_object *known, userdb_fn *ask, const char *name, uint32_t *id)
+static int look_up(struct json_object *known, enum userdb_kind kind, const char *name, uint32_t *id)
 {
 	struct json_object *number;
 	int r, kept;
@@ -108,7 +110,7 @@ static int look_up(struct json_object *known, userdb_fn *ask, const char *name, 
 		return number ? 0 : -ENOENT;
 	}
 	*id = 0;
-	r = ask_database(ask, name, id);
+	r = source.ask(kind, name, id, source.userdata);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	kept = remember(known, name, r == 0, *id);
@@ -117,10 +119,10 @@ static int look_up(struct json_object *known, userdb_fn *ask, const char *name, 
 
 int userdb_user(struct userdb *userdb, const char *name, uint32_t *id)
 {
-	return look_up(userdb->users, ask_user, name, id);
+	return look_up(userdb->users, USERDB_USER, name, id);
 }
 
 int userdb_group(struct userdb *userdb, const char *name, uint32_t *id)
 {
-	return look_up(userdb->groups, ask_group, name, id);
+	return look_up(userdb->groups, USERDB_GROUP, name, id);
 }

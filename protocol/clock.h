@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What time it is, by the clock that only goes forward. */
+/* What time it is: by the clock that only goes forward, but for clock_real_us(). */
 #ifndef DSP_CLOCK_H
 #define DSP_CLOCK_H
 
@@ -23,6 +23,15 @@ static inline uint64_t clock_us(void)
 static inline int64_t clock_ms(void)
 {
 	return (int64_t)(clock_ns() / 1000000);
+}
+
+/* Microseconds of CLOCK_REALTIME, for people: it may be set at any time. */
+static inline uint64_t clock_real_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
 #endif

@@ -6,6 +6,7 @@
 #ifndef DSP_UTIL_H
 #define DSP_UTIL_H
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -58,6 +59,12 @@ static inline int fd_close(int fd)
 static inline void fd_closep(int *fd)
 {
 	*fd = fd_close(*fd);
+}
+
+static inline void closedirp(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
 }
 
 static inline void freep(void *pointer)

@@ -52,6 +52,7 @@ static const struct {
 		.reserved = offsetof(struct dsp_power_request, reserved),
 		.string = offsetof(struct dsp_power_request, device),
 		.string_size = DSP_DEVICE_SIZE},
+	[DSP_QUERY_BROKER] = {REQUEST("QUERY_BROKER", dsp_query_broker, dsp_broker_record)},
 #undef REQUEST
 };
 

@@ -69,6 +69,7 @@ enum dsp_opcode {
 	DSP_RELOAD = 11,
 	DSP_KICK = 12,
 	DSP_POWER = 13,
+	DSP_QUERY_BROKER = 14,
 	DSP_OPCODE_COUNT,
 
 	DSP_ERROR = DSP_REPLY, /* the reply to any request that failed */
@@ -333,6 +334,38 @@ struct dsp_session_record {
 	uint32_t kind;     /* enum dsp_channel_kind */
 };
 static_assert(sizeof(struct dsp_session_record) == 280, "wire");
+
+/* How the broker itself is confined: bits. */
+enum dsp_confinement {
+	DSP_CONFINED_USER = 1 << 0,         /* it is not root */
+	DSP_CONFINED_CAPABILITIES = 1 << 1, /* it has none, and cannot get any (no_new_privs) */
+	DSP_CONFINED_UNDUMPABLE = 1 << 2,   /* nobody of its user may look into its memory */
+	DSP_CONFINED_CALLS = 1 << 3,        /* a list of system calls (seccomp) */
+	DSP_CONFINED_FILES = 1 << 4,        /* a list of files and folders (Landlock) */
+	DSP_CONFINED_ALL = (1 << 5) - 1,
+};
+
+struct dsp_query_broker {
+	struct dsp_header header;
+};
+
+/* The reply, to anybody. */
+struct dsp_broker_record {
+	struct dsp_header header;
+	char version[32];
+	uint64_t confinement;   /* enum dsp_confinement */
+	uint64_t since_us;      /* CLOCK_REALTIME of its start */
+	uint32_t landlock;      /* version of the kernel's Landlock (its ABI); 0: it has none */
+	uint32_t system_calls;  /* how many the list allows */
+	uint32_t rules;         /* of the policy in force */
+	uint32_t reload_status; /* enum dsp_status of the last time that it was read */
+	uint64_t reloaded_us;   /* CLOCK_REALTIME of when what is in force was read */
+	uint32_t devices;
+	uint32_t clients, sessions, calls; /* now; calls: accepted and not ended */
+	uint32_t everybody;     /* 1: these are all users'; 0: those of the one who asks */
+	uint32_t accept_paused; /* out of descriptors: no connections are accepted */
+};
+static_assert(sizeof(struct dsp_broker_record) == 104, "wire");
 
 struct dsp_error {
 	struct dsp_header header;

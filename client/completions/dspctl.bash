@@ -126,7 +126,7 @@ _dspctl()
 		mapfile -t COMPREPLY < <(compgen -W "$(_dspctl_options "${name:-$command}")" -- "$cur")
 	elif [[ -z $command ]]; then
 		mapfile -t COMPREPLY < <(compgen -W \
-			"devices channels sessions call run send receive kick start stop policy" -- "$cur")
+			"status devices channels sessions call run send receive kick start stop policy" -- "$cur")
 	else
 		_dspctl_argument $((words + 1)) "$command"
 	fi

@@ -18,6 +18,8 @@
 #define FIRST_FD 16 /* where a domain's descriptors lie, in the order of enum domain_fd */
 #define FDS_MAX  32 /* room for those of a message, and for what the loader opens */
 
+#define MEMORY_MAX ((rlim_t)256 << 20) /* bytes of a domain's own; softdsp.8 tells */
+
 struct domain {
 	int fd[SOFT_SPAWN_FDS];
 	struct dsp_ring ring;
@@ -64,9 +66,27 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/*
+ * Memory of its own: heap, data of libraries, stacks of threads. What the broker lends is shared
+ * and does not count. An administrator's own limit holds instead, of softdsp's service. (A
+ * sanitizer's shadow would be counted.)
+ */
+static int limit_memory(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_DATA, &limit) < 0)
+		return -errno;
+	if (limit.rlim_cur != RLIM_INFINITY || FILTER_SANITIZED)
+		return 0;
+	limit.rlim_cur = limit.rlim_max = MIN(limit.rlim_max, MEMORY_MAX);
+	return setrlimit(RLIMIT_DATA, &limit) < 0 ? -errno : 0;
+}
+
 static int isolate(const struct sock_fds *fds, pid_t supervisor)
 {
-	static const struct rlimit no_core = {0, 0}, few_fds = {FDS_MAX, FDS_MAX};
+	static const struct rlimit few_fds = {FDS_MAX, FDS_MAX};
+	int r;
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return -errno;
@@ -76,12 +96,10 @@ static int isolate(const struct sock_fds *fds, pid_t supervisor)
 	/* Signals of a terminal are not for it. But no session of its own: between two of them,
 	 * whose shares of the processor the kernel may keep apart, to give way is to wait in vain.
 	 */
-	if (setpgid(0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 ||
-		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	if (setpgid(0, 0) < 0 || setrlimit(RLIMIT_NOFILE, &few_fds) < 0)
 		return -errno;
-	if (setrlimit(RLIMIT_CORE, &no_core) < 0 || setrlimit(RLIMIT_NOFILE, &few_fds) < 0)
-		return -errno;
-	return keep_fds(fds);
+	r = limit_memory();
+	return r < 0 ? r : keep_fds(fds);
 }
 
 static int send_started(int value, const char *text)
@@ -198,6 +216,8 @@ noreturn void domain_run(const struct soft_message *spawn, const struct sock_fds
 	int r;
 
 	r = isolate(fds, supervisor);
+	if (r == 0)
+		r = confine_loading(confinement);
 	if (r < 0)
 		die("it cannot be isolated", r);
 	r = load(spawn, text);
@@ -205,7 +225,7 @@ noreturn void domain_run(const struct soft_message *spawn, const struct sock_fds
 		send_started(r, text);
 		_exit(EXIT_FAILURE);
 	}
-	r = confine_enter(confinement);
+	r = confine_loaded(confinement);
 	if (r < 0) {
 		send_started(r, "the domain cannot be confined");
 		_exit(EXIT_FAILURE);

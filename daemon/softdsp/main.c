@@ -11,18 +11,20 @@
 
 #define EXIT_USAGE 2
 
-static const char usage[] = "Usage: softdsp --modules DIR\n"
+static const char usage[] = "Usage: softdsp --modules DIR [--allow-unconfined]\n"
 			    "\n"
 			    "The software DSP of dspbroker. It is started by dspbrokerd, over "
 			    "whose socket (descriptor 3)\n"
 			    "it is told which modules to run; it is of no use by hand.\n"
 			    "\n"
-			    "      --modules DIR  where the modules lie, as libNAME_skel.so\n"
-			    "  -h, --help         show this text\n"
-			    "  -V, --version      show the version\n";
+			    "      --modules DIR      where the modules lie, as libNAME_skel.so\n"
+			    "      --allow-unconfined go on where the kernel cannot confine it\n"
+			    "  -h, --help             show this text\n"
+			    "  -V, --version          show the version\n";
 
 static const struct option options[] = {
 	{"modules", required_argument, NULL, 'm'},
+	{"allow-unconfined", no_argument, NULL, 'u'},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
 	{},
@@ -60,15 +62,36 @@ static int fail(const char *what, int error)
 	return EXIT_FAILURE;
 }
 
+static int run(const char *modules, bool may_lack)
+{
+	_cleanup_(confine_deinit) struct confinement confinement = {.files = LANDLOCK_NONE};
+	int r;
+
+	if (chdir(modules) < 0)
+		return fail(modules, -errno);
+	r = clean_fds();
+	if (r < 0)
+		return fail("cannot arrange its descriptors", r);
+	r = confine_init(&confinement, may_lack);
+	if (r < 0)
+		return EXIT_FAILURE;
+	r = supervisor_run(SOFT_SUPERVISOR_FD, &confinement);
+	return r < 0 ? fail("the supervisor ends", r) : EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	const char *modules = NULL;
-	int option, r;
+	bool may_lack = false;
+	int option;
 
 	while ((option = getopt_long(argc, argv, "hV", options, NULL)) >= 0) {
 		switch (option) {
 		case 'm':
 			modules = optarg;
+			break;
+		case 'u':
+			may_lack = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -88,11 +111,5 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
-	if (chdir(modules) < 0)
-		return fail(modules, -errno);
-	r = clean_fds();
-	if (r < 0)
-		return fail("cannot arrange its descriptors", r);
-	r = supervisor_run(SOFT_SUPERVISOR_FD);
-	return r < 0 ? fail("the link to the broker failed", r) : EXIT_SUCCESS;
+	return run(modules, may_lack);
 }

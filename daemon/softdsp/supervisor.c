@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "daemon/softdsp/confine.h"
 #include "daemon/softdsp/domain.h"
 #include "daemon/softdsp/module.h"
 #include "protocol/sock.h"
@@ -28,7 +27,7 @@ struct supervisor {
 	int socket;
 	int signals;
 	pid_t pid;
-	struct confinement confinement;
+	const struct confinement *confinement;
 	struct list children;
 	unsigned int unreported; /* children that are gone, of which the broker does not know yet */
 	bool stopping;
@@ -61,7 +60,7 @@ static int spawn(struct supervisor *supervisor, const struct soft_message *messa
 	if (fds->n == SOFT_SPAWN_FDS && module_name_valid(message->module)) {
 		child->pid = fork();
 		if (child->pid == 0)
-			domain_run(message, fds, &supervisor->confinement, supervisor->pid);
+			domain_run(message, fds, supervisor->confinement, supervisor->pid);
 	}
 	if (child->pid <= 0)
 		child_gone(supervisor, child, NEVER_STARTED);
@@ -202,10 +201,9 @@ static int supervise(struct supervisor *supervisor)
 	static const struct soft_message ready = {.type = SOFT_READY};
 	int r;
 
-	r = confine_init(&supervisor->confinement);
-	if (r < 0)
-		return r;
 	r = listen_to_signals(supervisor);
+	if (r == 0)
+		r = confine_supervisor(supervisor->confinement);
 	if (r < 0)
 		return r;
 	r = sock_send(supervisor->socket, &ready, sizeof(ready), NULL, 0, 0);
@@ -225,13 +223,13 @@ static void stop(struct supervisor *supervisor)
 	reap(supervisor, 0);
 	list_for_each_safe (child, following, &supervisor->children, node)
 		child_free(child);
-	confine_deinit(&supervisor->confinement);
 	fd_close(supervisor->signals);
 }
 
-int supervisor_run(int socket)
+int supervisor_run(int socket, const struct confinement *confinement)
 {
-	struct supervisor supervisor = {.socket = socket, .signals = -1, .pid = getpid()};
+	struct supervisor supervisor = {
+		.socket = socket, .signals = -1, .pid = getpid(), .confinement = confinement};
 	int r;
 
 	list_init(&supervisor.children);

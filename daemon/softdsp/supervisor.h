@@ -6,11 +6,13 @@
 #ifndef SOFTDSP_SUPERVISOR_H
 #define SOFTDSP_SUPERVISOR_H
 
+#include "daemon/softdsp/confine.h"
+
 /*
- * Serve the broker at @socket (borrowed) until it closes it or SIGTERM comes; then kill all
- * domains and wait for them. The current directory is the module directory. Changes the process's
- * signal mask and dispositions. Returns 0 or -errno.
+ * Confine this process, and serve the broker at @socket (borrowed) until it closes it or SIGTERM
+ * comes; then kill all domains and wait for them. The current directory is the module directory.
+ * Changes the process's signal mask and dispositions. Returns 0 or -errno.
  */
-int supervisor_run(int socket);
+int supervisor_run(int socket, const struct confinement *confinement);
 
 #endif

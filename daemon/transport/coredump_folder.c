@@ -73,12 +73,6 @@ static bool is_unfinished(const char *name)
 
 /* The folder. */
 
-static void closedirp(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 /* A DIR of its own, so that @folder can be listed again. */
 static DIR *list(int folder)
 {
@@ -122,7 +116,7 @@ int coredump_folder_open(const char *path)
 	_cleanup_(fd_closep) int fd = -1;
 	struct stat st;
 
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+	if (mkdirat(AT_FDCWD, path, 0700) < 0 && errno != EEXIST)
 		return -errno;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
@@ -149,14 +143,16 @@ int coredump_folder_create(int folder, char name[COREDUMP_NAME_SIZE])
 /* Rename it, but never over another file. */
 static int rename_new(int folder, const char *from, const char *to)
 {
+	struct stat st;
+
 	if (renameat2(folder, from, folder, to, RENAME_NOREPLACE) == 0)
 		return 0;
 	if (errno != EINVAL)
 		return -errno;
 	/* Not every file system can promise that (NFS); but nobody else writes here. */
-	if (faccessat(folder, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (fstatat(folder, to, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return -EEXIST;
-	return renameat(folder, from, folder, to) < 0 ? -errno : 0;
+	return renameat2(folder, from, folder, to, 0) < 0 ? -errno : 0;
 }
 
 int coredump_folder_publish(int folder, char name[COREDUMP_NAME_SIZE], const char *device,

@@ -58,7 +58,9 @@ static void _printf_(2, 3) remark(struct remoteproc *remoteproc, const char *for
 static void complain_of_start(struct remoteproc *remoteproc)
 {
 	const struct lifecycle_job *job = &remoteproc->life.job;
-	const char *number = remoteproc->number, *node = job->node.text;
+	const struct path path =
+		path_join("%s/%s", remoteproc->broker->options->dev, remoteproc->number);
+	const char *number = remoteproc->number, *node = path.text;
 	const char *error = strerror(-job->r);
 	char firmware[128];
 
@@ -165,7 +167,8 @@ static void begin(struct remoteproc *remoteproc, enum lifecycle_step step)
 	struct lifecycle_job *job = &life->job;
 
 	job->step = step;
-	job->node = path_join("%s/%s", remoteproc->broker->options->dev, remoteproc->number);
+	job->opener = remoteproc->broker->opener;
+	strcpy(job->node, remoteproc->number);
 	job->state = remoteproc_attribute(remoteproc, "state");
 	job->r = 0;
 	job->ran = false;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "daemon/opener.h"
 #include "daemon/transport/remoteproc_private.h"
 
 /* Milliseconds that they get. */
@@ -28,9 +29,15 @@ static int fail(struct lifecycle_job *job, enum lifecycle_failure failure, int r
 
 static int open_node(struct lifecycle_job *job)
 {
-	if (job->fd < 0)
-		job->fd = open(job->node.text, O_RDWR | O_CLOEXEC | O_NOCTTY);
-	return job->fd < 0 ? fail(job, LIFECYCLE_FAILED_OPEN, -errno) : 0;
+	int fd;
+
+	if (job->fd >= 0)
+		return 0;
+	fd = opener_open(job->opener, job->node, O_RDWR);
+	if (fd < 0)
+		return fail(job, LIFECYCLE_FAILED_OPEN, fd);
+	job->fd = fd;
+	return 0;
 }
 
 static int stop_on_release(const struct lifecycle_job *job, bool stop)

@@ -26,7 +26,9 @@ struct lifecycle_job {
 	/* In: */
 	enum lifecycle_step step;
 	bool keep; /* the kernel shall stop it when the broker ends, in whatever way */
-	struct path node, state;
+	struct opener *opener;
+	char node[NAME_MAX + 1]; /* the name of the character device */
+	struct path state;
 	/* What there is; the job brings it up to date: */
 	int fd;        /* the character device, as long as its end must stop it; or -1 */
 	bool counted;  /* a start of ours counts */

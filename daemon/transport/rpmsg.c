@@ -327,8 +327,25 @@ static void rpmsg_state_changed(struct device *device)
 	rpmsg_request_scan();
 }
 
+static const struct filter_rule rules[] = {
+	{SCMP_SYS(readv), "a message, into its place"},
+	{SCMP_SYS(writev), "a message, out of its place"},
+	{SCMP_SYS(ioctl), "RPMSG_CREATE_EPT_IOCTL: an endpoint for a session",
+		FILTER_INT_IS(1, RPMSG_CREATE_EPT_IOCTL)},
+	{SCMP_SYS(ioctl), "RPMSG_DESTROY_EPT_IOCTL: one that nobody needs any more",
+		FILTER_INT_IS(1, RPMSG_DESTROY_EPT_IOCTL)},
+	{SCMP_SYS(ioctl), "RPMSG_GET_OUTGOING_FLOWCONTROL: may it send?",
+		FILTER_INT_IS(1, RPMSG_GET_OUTGOING_FLOWCONTROL)},
+	{SCMP_SYS(ioctl), "RPMSG_SET_INCOMING_FLOWCONTROL: stop, or go on",
+		FILTER_INT_IS(1, RPMSG_SET_INCOMING_FLOWCONTROL)},
+};
+
+static const struct filter_table calls = {rules, ARRAY_SIZE(rules)};
+
 const struct transport_ops rpmsg_transport = {
 	.name = "rpmsg",
+	.hardware = true,
+	.calls = &calls,
 	.probe = rpmsg_probe,
 	.deinit = rpmsg_deinit,
 	.remove = rpmsg_remove,

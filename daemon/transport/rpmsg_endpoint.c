@@ -15,12 +15,6 @@
 #include "daemon/transport/rpmsg_device.h"
 #include "daemon/transport/rpmsg_node.h"
 
-/* <linux/rpmsg.h> of Linux 6.6; earlier kernels refuse them. The argument of SET is the value. */
-#ifndef RPMSG_GET_OUTGOING_FLOWCONTROL
-#define RPMSG_GET_OUTGOING_FLOWCONTROL _IOR(0xb5, 0x5, int)
-#define RPMSG_SET_INCOMING_FLOWCONTROL _IOR(0xb5, 0x6, int)
-#endif
-
 /* Asking the remote processor to stop or go on: over GLINK the kernel waits until it has room for
  * that, however long. */
 struct rpmsg_pace {

@@ -10,10 +10,19 @@
 #ifndef DSP_RPMSG_ENDPOINT_H
 #define DSP_RPMSG_ENDPOINT_H
 
+#include <linux/rpmsg.h>
+#include <linux/types.h>
+
 #include "daemon/deadline.h"
 #include "daemon/loop.h"
 #include "daemon/scheduler.h"
 #include "protocol/wire.h"
+
+/* <linux/rpmsg.h> of Linux 6.6; earlier kernels refuse them. The argument of SET is the value. */
+#ifndef RPMSG_GET_OUTGOING_FLOWCONTROL
+#define RPMSG_GET_OUTGOING_FLOWCONTROL _IOR(0xb5, 0x5, int)
+#define RPMSG_SET_INCOMING_FLOWCONTROL _IOR(0xb5, 0x6, int)
+#endif
 
 struct call;
 struct channel;

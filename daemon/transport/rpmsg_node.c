@@ -15,6 +15,7 @@
 
 #include "daemon/broker.h"
 #include "daemon/log.h"
+#include "daemon/opener.h"
 #include "protocol/clock.h"
 
 /* How long udev may take. */
@@ -94,11 +95,9 @@ static bool is_link_alive(const struct rpmsg_node *node)
 
 /* Opening. */
 
-static int try_open(const char *path)
+static int try_open(const struct broker *broker, const char *name)
 {
-	int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-
-	return fd < 0 ? -errno : fd;
+	return opener_open(broker->opener, name, O_RDWR | O_NONBLOCK);
 }
 
 /* Wait until something happens in the folder that is watched. False: nothing did, in time. */
@@ -113,23 +112,21 @@ static bool await_change(int inotify, int64_t until_ms)
 	return read(inotify, events, sizeof(events)) > 0;
 }
 
-int rpmsg_node_open(const char *path, int patience_ms)
+int rpmsg_node_open(const struct broker *broker, const char *name, int patience_ms)
 {
 	_cleanup_(fd_closep) int inotify = -1;
-	struct path folder = path_join("%s", path);
-	char *slash = strrchr(folder.text, '/');
-	int r = try_open(path);
+	int r = try_open(broker, name);
 
-	if (r != -EACCES || !slash)
+	if (r != -EACCES || patience_ms <= 0)
 		return r;
-	*slash = '\0';
 	/* The node itself can be watched only by who may read it. */
 	inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (inotify < 0 || inotify_add_watch(inotify, folder.text, IN_ATTRIB | IN_DELETE) < 0)
+	if (inotify < 0 ||
+		inotify_add_watch(inotify, broker->options->dev, IN_ATTRIB | IN_DELETE) < 0)
 		return -errno;
 	/* Again, since it may have changed before it was watched. */
 	for (int64_t until_ms = clock_ms() + patience_ms;;) {
-		r = try_open(path);
+		r = try_open(broker, name);
 		if (r != -EACCES || !await_change(inotify, until_ms))
 			return r;
 	}
@@ -138,14 +135,14 @@ int rpmsg_node_open(const char *path, int patience_ms)
 /* The same for a node in /dev, with a text. */
 static int open_ours(struct rpmsg_node *node, const char *name, int patience_ms)
 {
-	const struct path path = path_join("%s/%s", node->broker->options->dev, name);
-	int fd = rpmsg_node_open(path.text, patience_ms);
+	const char *dev = node->broker->options->dev;
+	int fd = rpmsg_node_open(node->broker, name, patience_ms);
 
 	if (fd == -EACCES)
 		return fail(node, fd,
-			"%s is not the broker's to open; a rule of udev must make it so",
-			path.text);
-	return fd < 0 ? fail(node, fd, "%s", path.text) : fd;
+			"%s/%s is not the broker's to open; a rule of udev must make it so", dev,
+			name);
+	return fd < 0 ? fail(node, fd, "%s/%s", dev, name) : fd;
 }
 
 /* Making it. */

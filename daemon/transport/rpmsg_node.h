@@ -67,9 +67,9 @@ struct rpmsg_node *rpmsg_node_put(struct rpmsg_node *node);
 /* A link is gone: forget what was idle there. */
 void rpmsg_nodes_prune(void);
 
-/* Open a node for reading and writing without waiting. One that was made this moment may be root's
- * until udev has given it to us, which is waited for. Returns the descriptor or -errno; -EACCES: it
- * was not given to us in time. */
-int rpmsg_node_open(const char *path, int patience_ms);
+/* Open a node, "rpmsg0", for reading and writing without waiting. One that was made this moment may
+ * be root's until udev has given it to us, which is waited for. Returns the descriptor or -errno;
+ * -EACCES: it was not given to us in time. */
+int rpmsg_node_open(const struct broker *broker, const char *name, int patience_ms);
 
 #endif

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "daemon/sysfs.h"
+
 /* Control devices: one for each remote processor. */
 #define LINKS_MAX 64
 
@@ -87,7 +89,7 @@ bool rpmsg_scan_is_alive(const char *sysfs, const char *ctrl, uint64_t instance)
 	struct stat st;
 
 	return lstat(path.text, &st) == 0 && st.st_ino == instance &&
-	       access(device.text, F_OK) == 0 && access(folder.text, F_OK) == 0;
+	       sysfs_exists(device.text) && sysfs_exists(folder.text);
 }
 
 int rpmsg_read_address(const char *path, uint32_t *out)
@@ -130,7 +132,7 @@ static bool scan_service(struct rpmsg_service *service, const struct rpmsg_link 
 	const struct path address = path_join("%s/dst", device.text);
 
 	service->instance = entry->id;
-	return has_subsystem(device.text, "rpmsg") && access(driver.text, F_OK) < 0 &&
+	return has_subsystem(device.text, "rpmsg") && !sysfs_exists(driver.text) &&
 	       sysfs_read(name.text, service->name, sizeof(service->name)) == 0 &&
 	       is_channel_name(service->name) &&
 	       rpmsg_read_address(address.text, &service->address) == 0 &&

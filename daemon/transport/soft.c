@@ -119,7 +119,8 @@ static void exec_supervisor(const struct broker_options *options, int sock)
 		sock = dup(sock);
 	if (sock < 0 || dup2(sock, SOFT_SUPERVISOR_FD) < 0)
 		_exit(EXIT_FAILURE);
-	execl(options->softdsp, options->softdsp, "--modules", options->modules, NULL);
+	execl(options->softdsp, options->softdsp, "--modules", options->modules,
+		options->allow_unconfined ? "--allow-unconfined" : NULL, NULL);
 	log_error("cannot run %s: %m", options->softdsp);
 	_exit(EXIT_FAILURE);
 }
@@ -198,14 +199,28 @@ static int soft_probe(struct broker *broker)
 	return 0;
 }
 
+/* The supervisor ends when it hears no more of us, and its domains before it. */
+static void await_end(int sock)
+{
+	struct soft_message message;
+
+	shutdown(sock, SHUT_WR);
+	for (;;) {
+		_cleanup_(sock_fds_close) struct sock_fds fds = {};
+
+		if (sock_receive(sock, &message, sizeof(message), &fds, 0) <= 0)
+			return;
+	}
+}
+
 static void soft_remove(struct device *device)
 {
 	struct soft_device *soft = soft_of(device);
 
 	sd_event_source_disable_unref(soft->source);
-	fd_close(soft->sock);
 	if (soft->pid > 0)
-		waitpid(soft->pid, NULL, 0); /* it ends with its socket */
+		await_end(soft->sock);
+	fd_close(soft->sock);
 	free(soft);
 }
 

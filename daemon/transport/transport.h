@@ -12,16 +12,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/confine/filter.h"
+
 struct broker;
 struct buffer;
 struct call;
 struct device;
 struct import;
+struct policy_dir;
 struct session;
 
 struct transport_ops {
 	const char *name;
+	bool hardware;       /* its DSPs need dma-bufs, and may have a remote processor */
 	bool brings_modules; /* a client may bring its module itself, if policy lets it */
+	/* System calls that it makes beyond those of daemon/confine_calls.c: ioctls by number,
+	 * above all. NULL: none. */
+	const struct filter_table *calls;
+	/* Folders that it looks into unless policy names others. NULL: none. */
+	const struct policy_dir *(*dirs)(size_t *n);
 
 	/* Find this transport's devices and add them. Called once, with the rights that the
 	 * broker was started with; it may wait. Returns 0 (also when there are none) or -errno. */
@@ -81,5 +90,9 @@ struct transport_ops {
 extern const struct transport_ops soft_transport;
 extern const struct transport_ops rpmsg_transport;
 extern const struct transport_ops fastrpc_transport;
+
+/* Those that this broker is built with (make TRANSPORTS=...), in the order in which they look for
+ * devices; ends with NULL. */
+extern const struct transport_ops *const transports[];
 
 #endif

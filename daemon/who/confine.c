@@ -1,31 +1,33 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/who/confine.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <seccomp.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "daemon/who/question.h"
 #include "protocol/util.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
+/* What a thread is: without these it would be a process. */
+#define THREAD (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
 
-/* What is not in here ends the program. openat is apart: it may only read. */
-static const struct {
-	int number;
-	const char *why; /* for readers */
-} allowed[] = {
-	/* Look. openat2 cannot be checked, as its flags lie in memory: it opens what a peer has. */
+/* Memory of its own, never that of a file, which it could write. */
+#define IS_OWN                                                                   \
+	{                                                                        \
+		3, SCMP_CMP_MASKED_EQ, MAP_SHARED | MAP_ANONYMOUS, MAP_ANONYMOUS \
+	}
+
+static const struct filter_rule calls[] = {
+	/* Look. Of openat2() no filter sees the flags, as they lie in memory: it can make or empty
+	 * a file where its user may, but nothing here writes to one. */
+	{SCMP_SYS(openat), "files", FILTER_WITHOUT(2, O_ACCMODE | O_CREAT | O_TRUNC)},
 	{SCMP_SYS(openat2), "a file below a peer's root"},
 	{SCMP_SYS(read), "files"},
 	{SCMP_SYS(readlinkat), "where a program is"},
@@ -36,12 +38,12 @@ static const struct {
 	{SCMP_SYS(poll), "has it ended?"},
 	{SCMP_SYS(ppoll), "the same where there is no poll"},
 	/* Talk. */
-	{SCMP_SYS(recvmsg), "questions"},
-	{SCMP_SYS(sendmsg), "answers"},
-	{SCMP_SYS(write), "diagnostics to stderr"},
+	{SCMP_SYS(recvmsg), "questions", FILTER_INT_IS(0, WHO_FD)},
+	{SCMP_SYS(sendmsg), "answers", FILTER_INT_IS(0, WHO_FD)},
+	{SCMP_SYS(write), "diagnostics", FILTER_INT_IS(0, STDERR_FILENO)},
 	/* Threads and memory of the C library. */
-	{SCMP_SYS(clone), "a thread for each question"},
-	{SCMP_SYS(clone3), "the same"},
+	{SCMP_SYS(clone), "a thread for each question", {0, SCMP_CMP_MASKED_EQ, THREAD, THREAD}},
+	{SCMP_SYS(clone3), "its flags lie in memory; without it there is clone()", {}, ENOSYS},
 	{SCMP_SYS(rt_sigaction), "before the first one"},
 	{SCMP_SYS(set_robust_list), "its start"},
 	{SCMP_SYS(rseq), "its start"},
@@ -49,10 +51,10 @@ static const struct {
 	{SCMP_SYS(sched_getaffinity), "how many heaps are worth while"},
 	{SCMP_SYS(futex), "locks"},
 	{SCMP_SYS(exit), "its end"},
-	{SCMP_SYS(mmap), "stacks and heaps"},
+	{SCMP_SYS(mmap), "stacks and heaps", FILTER_WITHOUT(2, PROT_EXEC), .also = IS_OWN},
 	{SCMP_SYS(munmap), "the reverse"},
 	{SCMP_SYS(mremap), "a block that grows"},
-	{SCMP_SYS(mprotect), "guards, and heaps that grow"},
+	{SCMP_SYS(mprotect), "guards, and heaps that grow", FILTER_WITHOUT(2, PROT_EXEC)},
 	{SCMP_SYS(madvise), "what is given back"},
 	{SCMP_SYS(brk), "the first heap"},
 	{SCMP_SYS(getrandom), "seeds of the heap"},
@@ -60,30 +62,22 @@ static const struct {
 	{SCMP_SYS(restart_syscall), "what SIGSTOP and SIGCONT cut in two"},
 };
 
-static int add_rules(scmp_filter_ctx filter)
+struct filter_table confine_calls(void)
 {
-	const struct scmp_arg_cmp reads =
-		SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);
-	int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, reads);
-
-	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(allowed); i++)
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i].number, 0);
-	return r;
+	return FILTER_TABLE(calls);
 }
 
 static int filter_calls(void)
 {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	struct filter_table table = confine_calls();
+	struct sock_fprog filter;
 	int r;
 
-	if (!filter)
-		return -ENOMEM;
-	r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	if (r >= 0)
-		r = add_rules(filter);
-	if (r >= 0)
-		r = seccomp_load(filter);
-	seccomp_release(filter);
+	r = filter_init(&filter, &table, 1);
+	if (r < 0)
+		return r;
+	r = filter_enter(&filter);
+	filter_deinit(&filter);
 	return r;
 }
 
@@ -105,8 +99,9 @@ static int give_up_inheritance(void)
 	return data[0].permitted || data[1].permitted;
 }
 
-int confine(void)
+static int close_up(void)
 {
+	static const struct rlimit no_core;
 	int r = give_up_inheritance();
 
 	if (r < 0)
@@ -117,6 +112,25 @@ int confine(void)
 		return -errno;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
+	return setrlimit(RLIMIT_CORE, &no_core) < 0 ? -errno : 0;
+}
+
+static int lacks(bool may_lack, const char *what, int error)
+{
+	fprintf(stderr, "dspbroker-who: %s: %s%s\n", what, strerror(-error),
+		may_lack ? "; it goes on UNCONFINED" : "");
+	return may_lack ? 0 : error;
+}
+
+int confine(bool may_lack)
+{
+	int r = close_up();
+
+	if (r < 0)
+		r = lacks(may_lack, "cannot close itself up", r);
 	/* What sanitizers do to report is beyond any list. */
-	return SANITIZED ? 0 : filter_calls();
+	if (r < 0 || FILTER_SANITIZED)
+		return r;
+	r = filter_calls();
+	return r < 0 ? lacks(may_lack, "cannot confine itself to its system calls", r) : 0;
 }

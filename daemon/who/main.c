@@ -16,16 +16,18 @@
 #define EXIT_USAGE 2
 
 static const char usage[] =
-	"Usage: dspbroker-who\n"
+	"Usage: dspbroker-who [--allow-unconfined]\n"
 	"\n"
-	"Looks at programs that connect to dspbrokerd. It is started by it, over "
-	"whose socket\n"
-	"(descriptor 3) it is asked; it is of no use by hand.\n"
+	"Looks at programs that connect to dspbrokerd. It is started by it, or by systemd "
+	"for it,\n"
+	"and asked over the socket that is descriptor 3; it is of no use by hand.\n"
 	"\n"
-	"  -h, --help     show this text\n"
-	"  -V, --version  show the version\n";
+	"      --allow-unconfined  go on where the kernel cannot confine it\n"
+	"  -h, --help              show this text\n"
+	"  -V, --version           show the version\n";
 
 static const struct option options[] = {
+	{"allow-unconfined", no_argument, NULL, 'u'},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
 	{},
@@ -53,30 +55,36 @@ static void ignore_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static int run(void)
+static int run(bool may_lack)
 {
 	_cleanup_(fd_closep) int proc = -1;
 	int r;
 
 	ignore_signals();
-	if (close_range(WHO_FD + 1, ~0U, 0) < 0 || fcntl(WHO_FD, F_SETFD, FD_CLOEXEC) < 0)
+	/* Which flags the socket has depends on who has started this. */
+	if (close_range(WHO_FD + 1, ~0U, 0) < 0 || fcntl(WHO_FD, F_SETFD, FD_CLOEXEC) < 0 ||
+		fcntl(WHO_FD, F_SETFL, 0) < 0)
 		return fail("cannot arrange its descriptors", -errno);
 	proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (proc < 0)
 		return fail("/proc", -errno);
-	r = confine();
+	r = confine(may_lack);
 	if (r < 0)
-		return fail("cannot confine itself", r);
+		return EXIT_FAILURE;
 	r = look_run(WHO_FD, proc);
 	return r < 0 ? fail("the link to the broker failed", r) : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
 {
+	bool may_lack = false;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "hV", options, NULL)) >= 0) {
 		switch (option) {
+		case 'u':
+			may_lack = true;
+			break;
 		case 'h':
 			fputs(usage, stdout);
 			return EXIT_SUCCESS;
@@ -96,5 +104,5 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
-	return run();
+	return run(may_lack);
 }

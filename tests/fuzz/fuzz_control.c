@@ -34,6 +34,7 @@ static const struct {
 	[DSP_RELOAD] = {8, 0, 0, 0},
 	[DSP_KICK] = {16, 0, 0, 0},
 	[DSP_POWER] = {48, 0, 44, 4},
+	[DSP_QUERY_BROKER] = {8, 0, 0, 0},
 };
 
 static bool all_zero(const uint8_t *bytes, size_t n)

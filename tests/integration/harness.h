@@ -119,14 +119,17 @@ void harness_wait_a_little(const char *file, int line, const char *condition, ui
 /* A broker. */
 
 struct harness_options {
-	const char *policy;    /* text of its only policy file; NULL: no file */
-	const char *socket;    /* where to listen; NULL: at harness->socket, which is fresh */
-	const char *modules;   /* NULL: the build's */
-	const char *softdsp;   /* the same */
-	const char *user;      /* start it as root, to become that account; NULL: as BROKER_UID */
-	const char *coredumps; /* where to save core dumps; NULL: at harness->coredumps */
-	int activated;         /* a listening socket to be handed over instead; 0: none */
-	bool watch_policy;     /* it reads its policy again when that changes */
+	const char *policy;     /* text of its only policy file; NULL: no file */
+	const char *socket;     /* where to listen; NULL: at harness->socket, which is fresh */
+	const char *modules;    /* NULL: the build's */
+	const char *softdsp;    /* the same */
+	const char *user;       /* start it as root, to become that account; NULL: as BROKER_UID */
+	const char *coredumps;  /* where to save core dumps; NULL: at harness->coredumps */
+	int activated;          /* a listening socket to be handed over instead; 0: none */
+	int uevent;             /* with it, one for news of devices; 0: none */
+	const char *who_socket; /* where dspbroker-who is reached; NULL: it is started */
+	unsigned int watchdog_us; /* it is to tell that it lives so often; 0: it need not */
+	bool watch_policy;        /* it reads its policy again when that changes */
 };
 
 struct harness {

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "tests/integration/hostile.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/sendfile.h>
 
 #include "daemon/limits.h"
 
@@ -215,4 +219,26 @@ void storm_of_opens(const struct harness *harness, const char *channel, int conn
 		}
 		raw_close(&raw);
 	}
+}
+
+void hostile_add_module(const char *name)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+	ssize_t n;
+	int in, out;
+
+	snprintf(from, sizeof(from), "%s/tests/integration/modules/lib%s_skel.so",
+		getenv("DSP_BUILD"), name);
+	snprintf(to, sizeof(to), "%s/lib%s_skel.so", harness_program("modules"), name);
+	in = open(from, O_RDONLY | O_CLOEXEC);
+	out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	do {
+		n = sendfile(out, in, NULL, 1 << 20);
+	} while (n > 0);
+	if (n < 0) {
+		perror(from);
+		exit(EXIT_FAILURE);
+	}
+	fd_close(in);
+	fd_close(out);
 }

@@ -27,6 +27,10 @@ bool innocent_waits(unsigned int *start, unsigned int n);
  * and leave before that is answered or after it, with and without closing in between. */
 void storm_of_opens(const struct harness *harness, const char *channel, int connections);
 
+/* Add a module of tests/integration/modules to those that are shipped, in the folder of this program
+ * alone. */
+void hostile_add_module(const char *name);
+
 /* A 64-bit random number. The sequence is that of DSP_SEED in the environment or else a new one;
  * it is printed at the first use. */
 uint64_t random_next(void);

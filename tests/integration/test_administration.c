@@ -402,13 +402,14 @@ END_TEST
 
 /* dspctl */
 
+#define dspctl(uid, ...) harness_dspctl(&harness, uid, &output, __VA_ARGS__)
+
 START_TEST(dspctl_kicks_reloads_and_switches_with_exit_codes_for_scripts)
 {
 	int cancelled = DSPBROKER_CANCELLED;
 	struct client alice;
 	const char *output;
 
-#define dspctl(uid, ...) harness_dspctl(&harness, uid, &output, __VA_ARGS__)
 	if (!harness_has_users())
 		return;
 	harness_start(&harness,
@@ -440,9 +441,81 @@ START_TEST(dspctl_kicks_reloads_and_switches_with_exit_codes_for_scripts)
 	require_text(output, "soft0 has no remote processor");
 	require_eq(dspctl(BOB, "start", "soft0"), 3);
 	require_eq(dspctl(CAROL, "start", "soft7"), 5);
-#undef dspctl
 }
 END_TEST
+
+START_TEST(dspctl_status_tells_everybody_how_the_broker_is_confined)
+{
+	const char *output;
+
+	harness_start(&harness, ALLOW_ALL);
+	require_eq(dspctl(ALICE, "status"), 0);
+	require_text(output, "not root");
+	require_text(output, "any other ends it");
+	require_text(output, "policy        1 rules, read 20");
+	require_eq(dspctl(ALICE, "status", "--json"), 0);
+	require_text(output, "\"confined\": true");
+	require_text(output, "\"version\": \"" DSP_VERSION "\"");
+	require_text(output, "\"devices\": 1,");
+	require_text(output, "\"reload\": \"ok\"");
+}
+END_TEST
+
+START_TEST(how_much_others_use_a_broker_only_administrators_learn)
+{
+	struct client alice;
+	const char *output;
+
+	if (!harness_has_users())
+		return;
+	harness_start(&harness, CAROL_MAY("\"list\"", "\"*/*\""));
+	client_start(&alice, ALICE, has_a_session, NULL);
+	client_await(&alice, 'o');
+	require_eq(dspctl(ALICE, "status"), 0);
+	require_text(output, "in your use   2 connections, 1 sessions, 0 calls in flight");
+	require_eq(dspctl(CAROL, "status"), 0);
+	require_text(output, "in your use   1 connections, 0 sessions, 0 calls in flight");
+	require_eq(dspctl(0, "status"), 0);
+	require_text(output, "in use        2 connections, 1 sessions, 0 calls in flight");
+	require_eq(dspctl(BROKER_UID, "status"), 0);
+	require_text(output, "in use        2 connections, 1 sessions, 0 calls in flight");
+	client_go(&alice, 'l');
+	client_end(&alice);
+}
+END_TEST
+
+START_TEST(dspctl_status_tells_of_policy_files_that_are_wrong)
+{
+	const char *output;
+
+	harness_start(&harness, ALLOW_ALL);
+	harness_set_policy(&harness, BROKEN);
+	require_eq(dspctl(0, "policy", "reload"), 1);
+	require_eq(dspctl(ALICE, "status"), 12);
+	require_text(output, "1 rules");
+	require_text(output, "NOT RELOADED: policy files are wrong");
+	harness_set_policy(&harness, ALLOW_ALL);
+	require_eq(dspctl(0, "policy", "reload"), 0);
+	require_eq(dspctl(ALICE, "status"), 0);
+}
+END_TEST
+
+START_TEST(dspctl_status_is_loud_about_a_broker_that_runs_as_root)
+{
+	const char *output;
+
+	if (!harness_has_users())
+		return;
+	harness_prepare(&harness);
+	harness_spawn(&harness, &(struct harness_options){.policy = ALLOW_ALL, .user = "root"});
+	harness_await_ready(&harness);
+	require_eq(dspctl(ALICE, "status"), 11);
+	require_text(output, "NOT CONFINED: it runs as root");
+	require_eq(dspctl(ALICE, "status", "--json"), 11);
+	require_text(output, "\"confined\": false");
+}
+END_TEST
+#undef dspctl
 
 /* Hostile. */
 
@@ -574,6 +647,10 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, who_has_the_right_reloads_and_others_do_not);
 	tcase_add_test(tcase, a_device_without_remote_processor_is_neither_started_nor_stopped);
 	tcase_add_test(tcase, dspctl_kicks_reloads_and_switches_with_exit_codes_for_scripts);
+	tcase_add_test(tcase, dspctl_status_tells_everybody_how_the_broker_is_confined);
+	tcase_add_test(tcase, how_much_others_use_a_broker_only_administrators_learn);
+	tcase_add_test(tcase, dspctl_status_tells_of_policy_files_that_are_wrong);
+	tcase_add_test(tcase, dspctl_status_is_loud_about_a_broker_that_runs_as_root);
 }
 
 static Suite *suite(void)

@@ -29,6 +29,7 @@ static const struct {
 	[DSP_RELOAD] = {8, 0},
 	[DSP_KICK] = {16, 0},
 	[DSP_POWER] = {48, 0},
+	[DSP_QUERY_BROKER] = {8, 0},
 };
 
 static bool is_request(uint16_t opcode)

@@ -1,11 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* A module that owns its protection domain and turns it against the broker. */
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/sendfile.h>
-
 #include "tests/integration/hostile.h"
 #include "tests/integration/modules/hostile.h"
 
@@ -15,34 +9,11 @@
 	POLICY(ALLOW("innocent", EVERYBODY, "\"*/example\"", "") "," ALLOW("shared", EVERYBODY, \
 		"\"*/hostile\"", ", \"share_domain\": \"all\""))
 
-/* To those that are shipped, in the folder of this program alone. */
-static void add_module(const char *name)
-{
-	char from[PATH_MAX], to[PATH_MAX];
-	ssize_t n;
-	int in, out;
-
-	snprintf(from, sizeof(from), "%s/tests/integration/modules/lib%s_skel.so",
-		getenv("DSP_BUILD"), name);
-	snprintf(to, sizeof(to), "%s/lib%s_skel.so", harness_program("modules"), name);
-	in = open(from, O_RDONLY | O_CLOEXEC);
-	out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-	do {
-		n = sendfile(out, in, NULL, 1 << 20);
-	} while (n > 0);
-	if (n < 0) {
-		perror(from);
-		exit(EXIT_FAILURE);
-	}
-	fd_close(in);
-	fd_close(out);
-}
-
 static void add_modules(void)
 {
-	add_module("hostile");
-	add_module("early");
-	add_module("blocker");
+	hostile_add_module("hostile");
+	hostile_add_module("early");
+	hostile_add_module("blocker");
 }
 
 static void expect_death(struct raw *raw, uint32_t session)

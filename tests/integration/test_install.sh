@@ -31,10 +31,16 @@ for file in sbin/dspbrokerd bin/dspctl libexec/dspbroker/softdsp lib/libdspbroke
 	include/dspbroker.h lib/systemd/system/dspbrokerd.socket lib/sysusers.d/dspbroker.conf \
 	lib/tmpfiles.d/dspbroker.conf lib/udev/rules.d/72-dspbroker.rules \
 	lib/systemd/catalog/dspbroker.catalog \
-	share/man/man1/dspctl.1 share/man/man8/dspbrokerd.8; do
+	lib/systemd/system/dspbroker-who@.service lib/systemd/system-preset/90-dspbroker.preset \
+	share/dspbroker/dspbroker-policy.schema.json share/doc/dspbroker/examples/10-audio.json \
+	share/bash-completion/completions/dspctl share/zsh/site-functions/_dspctl \
+	share/man/man1/dspctl.1 share/man/man3/libdspbroker.3 share/man/man5/dspbroker-policy.5 \
+	share/man/man7/dspbroker.7 share/man/man8/dspbrokerd.8 share/man/man8/dspbroker-who.8 \
+	share/man/man8/softdsp.8; do
 	[ -e "$prefix/$file" ] || { echo "not installed: $file"; exit 1; }
 done
-grep -qx 'ExecStart=/usr/local/sbin/dspbrokerd' "$prefix/lib/systemd/system/dspbrokerd.service"
+grep -qx 'ExecStart=/usr/local/sbin/dspbrokerd --who-socket .*' "$prefix/lib/systemd/system/dspbrokerd.service"
+grep -rn "@[a-z]*dir@\|@prefix@" "$prefix/lib/systemd" "$prefix/lib/pkgconfig" && exit 1
 "$prefix/sbin/dspbrokerd" --version
 "$prefix/bin/dspctl" --version
 
@@ -52,6 +58,15 @@ flags=$(PKG_CONFIG_SYSROOT_DIR=$stage PKG_CONFIG_PATH=$prefix/lib/pkgconfig \
 gcc -Wall -Wextra -Werror -o "$work/app" "$work/app.c" $flags
 version=$(pkg-config --modversion "$prefix/lib/pkgconfig/libdspbroker.pc")
 [ "$(LD_LIBRARY_PATH=$prefix/lib "$work/app")" = "$version" ]
+
+# Every function that the library has is on its page, and leads there.
+nm -D --defined-only "$prefix/lib/libdspbroker.so.0" | sed -n 's/.* T \(.*\)@@.*/\1/p' >"$work/functions"
+[ -s "$work/functions" ]
+while read -r function; do
+	grep -qE "^\.F[no] \"?$function\b" "$prefix/share/man/man3/libdspbroker.3" ||
+		{ echo "without a word in libdspbroker(3): $function"; exit 1; }
+	grep -qx '.so man3/libdspbroker.3' "$prefix/share/man/man3/$function.3"
+done <"$work/functions"
 
 staged_make uninstall
 files | diff - "$work/before"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* How the broker starts, on what it does not start, and how it ends when nobody uses it. */
+#include <linux/netlink.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -151,6 +152,41 @@ START_TEST(a_socket_of_the_wrong_type_from_the_service_manager_is_refused)
 }
 END_TEST
 
+static int netlink_socket(int protocol)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+
+	require(fd >= 0);
+	return fd;
+}
+
+START_TEST(a_socket_for_news_of_devices_from_the_service_manager_is_told_by_its_name)
+{
+	int fd = listen_at(harness.socket, SOCK_SEQPACKET);
+	int news = netlink_socket(NETLINK_KOBJECT_UEVENT);
+
+	start(&(struct harness_options){.policy = ALLOW_ALL, .activated = fd, .uevent = news});
+	client_run(ALICE, calls_once, &harness);
+	harness_stop(&harness);
+	close(news);
+	close(fd);
+}
+END_TEST
+
+START_TEST(what_only_has_the_name_of_a_socket_for_news_of_devices_is_refused)
+{
+	int fd = listen_at(harness.socket, SOCK_SEQPACKET);
+	int other = netlink_socket(NETLINK_ROUTE);
+
+	refuses(&(struct harness_options){.policy = ALLOW_ALL, .activated = fd, .uevent = other},
+		"descriptor 4 (uevent) from systemd does not tell of devices");
+	close(other);
+	refuses(&(struct harness_options){.policy = ALLOW_ALL, .activated = fd, .uevent = fd},
+		"ListenNetlink=kobject-uevent 1");
+	close(fd);
+}
+END_TEST
+
 START_TEST(a_broken_policy_stops_it_at_the_line_and_column_of_the_fault)
 {
 	refuses(&(struct harness_options){.policy = "{\"version\": 1, \"rules\": [\n"
@@ -257,6 +293,9 @@ static Suite *suite(void)
 	tcase_add_test(tcase, a_socket_that_cannot_be_made_is_named);
 	tcase_add_test(tcase, a_socket_from_the_service_manager_is_served_and_stays);
 	tcase_add_test(tcase, a_socket_of_the_wrong_type_from_the_service_manager_is_refused);
+	tcase_add_test(tcase,
+		a_socket_for_news_of_devices_from_the_service_manager_is_told_by_its_name);
+	tcase_add_test(tcase, what_only_has_the_name_of_a_socket_for_news_of_devices_is_refused);
 	tcase_add_test(tcase, a_broken_policy_stops_it_at_the_line_and_column_of_the_fault);
 	tcase_add_test(tcase, without_its_modules_it_does_not_start);
 	tcase_add_test(tcase, without_the_software_dsp_it_does_not_start);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 
@@ -65,19 +66,20 @@ static size_t count_threads(const struct harness *harness)
 }
 
 /* Of "PID (NAME) STATE PARENT ..."; 0: it is gone. */
-static pid_t parent_of(const char *pid)
+static pid_t parent_of(pid_t pid)
 {
 	const char *after_name;
 	pid_t parent = 0;
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%.16s/stat", pid);
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	after_name = strrchr(read_file(path), ')');
 	if (after_name && sscanf(after_name, ") %*c %d", &parent) != 1)
 		parent = 0;
 	return parent;
 }
 
+/* And theirs: those that opened FastRPC's nodes are the opener's. */
 static size_t count_children(const struct harness *harness)
 {
 	DIR *folder = opendir("/proc");
@@ -85,9 +87,11 @@ static size_t count_children(const struct harness *harness)
 	size_t n = 0;
 
 	require(folder);
-	while ((entry = readdir(folder)))
-		n += entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
-		     parent_of(entry->d_name) == harness->pid;
+	while ((entry = readdir(folder))) {
+		pid_t parent = atoi(entry->d_name) ? parent_of(atoi(entry->d_name)) : 0;
+
+		n += parent == harness->pid || (parent && parent_of(parent) == harness->pid);
+	}
 	closedir(folder);
 	return n;
 }

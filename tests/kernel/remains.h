@@ -23,7 +23,7 @@ void start_broker(struct harness *harness, const char *policy);
 /* Of the broker. Its threads are kept when they were needed once: measure after that. Those for
  * what is slow and rare (worker.h) may still become more. */
 struct footprint {
-	size_t fds, threads, children; /* those that ended among them */
+	size_t fds, threads, children; /* and theirs, those that ended among them */
 };
 struct footprint footprint_of(const struct harness *harness);
 /* It must soon have what it had then, or less. */

@@ -9,77 +9,14 @@ set -eu
 . "$(dirname "$0")/system.sh"
 # shellcheck disable=SC2034 # start_system takes it
 proc=hidepid=2
-denied=3                                            # what dspctl ends with
-id_denied=5e669cdd3da24046ad0f3a843d7e0504          # message ids, daemon/audit.c
+id_denied=5e669cdd3da24046ad0f3a843d7e0504 # message ids, daemon/audit.c
 id_lost=0b52d75f0b6d4ac1bbfd311095dc6885
 id_reloaded=be2db09356fc41edb832041b4c85cdcd
 id_reload_failed=fc362a3aff3d4cc1b23bbf2b72c3d176
 looks=0000000000080004 # CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, <linux/capability.h>
-nothing=0000000000000000
-
-# unit NAME LINE...: a unit that ends as a call by dspctl does.
-unit() {
-	name=$1
-	shift
-	printf '%s\n' '[Service]' 'Type=oneshot' 'ExecStart=dspctl call soft0/example 9' "$@" \
-		>"$units/$name"
-}
-
-# rules RULE...: that are in force when the broker reads them next.
-rules() {
-	printf '{"version": 1, "rules": [\n' >"$policies/test.json"
-	comma=
-	for rule; do
-		printf '%s%s\n' "$comma" "$rule" >>"$policies/test.json"
-		comma=,
-	done
-	printf ']}\n' >>"$policies/test.json"
-}
-
-# allow NAME MATCH CHANNEL
-allow() {
-	printf '{"name": "%s", "action": "allow", "match": {%s}, "channels": ["%s"]}' "$@"
-}
-
-opens() {
-	systemctl start "$1" || fail "$1 may not open, and should"
-}
-
-is_denied() {
-	! systemctl start "$1" 2>/dev/null || fail "$1 may open, and should not"
-	status=$(systemctl show --property=ExecMainStatus --value "$1")
-	[ "$status" = "$denied" ] || fail "$1 ended with $status"
-}
-
-journal() {
-	journalctl --unit=dspbrokerd.service --quiet "$@"
-}
-
-# has_entry FIELD=VALUE...: there is such an entry in the broker's journal.
-has_entry() {
-	[ -n "$(journal --output=cat "$@")" ]
-}
-
-# capabilities_of PROGRAM VALUE: such has each of its threads, and none that it could hand on.
-capabilities_of() {
-	# Of others that end meanwhile it complains.
-	names=$(grep -lsx "$1" /proc/[0-9]*/comm || true)
-	[ -n "$names" ] || fail "$1 does not run"
-	for name in $names; do
-		for thread in "${name%/comm}/task"/*; do
-			has=$(sed -n 's/^Cap\(Inh\|Prm\|Eff\|Amb\):\t//p' "$thread/status" | tr '\n' ' ')
-			[ "$has" = "$nothing $2 $2 $nothing " ] || fail "$1 has $has in $thread"
-		done
-	done
-}
 
 listener_ends() {
 	! systemctl is-active listener.service
-}
-
-# main_pid UNIT, in that namespace
-main_pid() {
-	systemctl show --property=MainPID --value "$1"
 }
 
 install_system

@@ -12,6 +12,7 @@
 #include "daemon/user.h"
 #include "daemon/who.h"
 #include "daemon/worker.h"
+#include "tests/emulated.h"
 #include "tests/unit/tree.h"
 
 #define POLICY_FILE "test.json"
@@ -23,6 +24,7 @@ static bool has_clock;
 static void start(void)
 {
 	has_clock = false;
+	options = (struct broker_options){.allow_unconfined = emulated()};
 	broker = (struct broker){.options = &options, .quota = {.owner = "broker"}};
 	for (int kind = 0; kind < QUOTA_KINDS; kind++)
 		broker.quota.limit[kind] = UINT64_MAX;

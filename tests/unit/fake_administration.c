@@ -18,6 +18,32 @@ static void reload(struct fake_broker *fake, const struct dsp_header *header)
 		fake_send(fake, &reply, sizeof(reply));
 }
 
+struct dsp_broker_record fake_broker_itself = {
+	.version = "9.8.7",
+	.confinement = DSP_CONFINED_ALL,
+	.since_us = 1700000000000000,
+	.landlock = 7,
+	.system_calls = 43,
+	.rules = FAKE_RULES,
+	.reloaded_us = 1700000001000000,
+	.devices = 3,
+	.clients = 4,
+	.sessions = 5,
+	.calls = 6,
+	.everybody = 1,
+};
+
+static void tell(struct fake_broker *fake, const struct dsp_header *header)
+{
+	struct dsp_broker_record reply = fake_broker_itself;
+
+	reply.header = (struct dsp_header){
+		.opcode = DSP_QUERY_BROKER | DSP_REPLY,
+		.serial = header->serial,
+	};
+	fake_send(fake, &reply, sizeof(reply));
+}
+
 static void acknowledge(struct fake_broker *fake, const struct dsp_header *header)
 {
 	const struct dsp_header reply = {
@@ -34,6 +60,8 @@ void fake_administration(struct fake_broker *fake, const union dsp_request *requ
 
 	if (header->opcode == DSP_RELOAD) {
 		reload(fake, header);
+	} else if (header->opcode == DSP_QUERY_BROKER) {
+		tell(fake, header);
 	} else if (header->opcode == DSP_KICK && request->kick.session == FAKE_KICKABLE) {
 		acknowledge(fake, header);
 	} else if (header->opcode == DSP_POWER && !strcmp(request->power.device, FAKE_SWITCH)) {

@@ -118,6 +118,9 @@ enum fake_size {
 #define FAKE_RULES    12
 #define FAKE_REVOKED  3
 
+/* What it tells of itself; all is well unless a test changes it. */
+extern struct dsp_broker_record fake_broker_itself;
+
 #define FAKE_SHORT_LIST 50 /* the record after this one is too short */
 
 enum fake_hello {

@@ -8,8 +8,10 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "daemon/limits.h"
+#include "daemon/opener_process.h"
 #include "daemon/worker.h"
 
 #define NOBODY 65534
@@ -58,6 +60,20 @@ static void start_broker(struct machine *machine)
 	broker->device_policy = broker->policy;
 }
 
+static int open_any(int dev, const char *name, int flags)
+{
+	long fd = syscall(SYS_openat, dev, name, flags | O_CLOEXEC | O_NOCTTY);
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
+static void start_opener(struct machine *machine)
+{
+	const struct opener_place place = {.dev = machine->dev.text, .open = open_any};
+
+	ck_assert_int_eq(opener_start(&machine->broker.opener, &place, false), 0);
+}
+
 void machine_start(struct machine *machine)
 {
 	become(NOBODY);
@@ -69,6 +85,7 @@ void machine_start(struct machine *machine)
 	machine_make_folder(machine, "dev");
 	machine_make_folder(machine, "sys/class/remoteproc");
 	start_broker(machine);
+	start_opener(machine);
 }
 
 void machine_end_broker(struct machine *machine, bool threads_first)
@@ -87,6 +104,7 @@ void machine_stop(struct machine *machine)
 	struct broker *broker = &machine->broker;
 
 	machine_end_broker(machine, false);
+	broker->opener = opener_free(broker->opener);
 	loop_free(broker->loop);
 	policy_unref(broker->policy);
 	nftw(machine->root, remove_entry, 8, FTW_DEPTH | FTW_PHYS);

@@ -13,6 +13,8 @@
 #include "daemon/transport/remoteproc.h"
 #include "daemon/transport/transport.h"
 
+/* Its nodes are files and links to files, so what opens them is a process as the broker's own is
+ * (daemon/opener.h), but one that opens whatever there is. */
 struct machine {
 	char root[64];
 	struct path sysfs, dev, coredumps;

@@ -4,6 +4,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <seccomp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -14,6 +15,7 @@
 #include "protocol/sock.h"
 #include "protocol/util.h"
 #include "protocol/wire.h"
+#include "tests/emulated.h"
 
 struct rig_supervisor rig_supervisor;
 
@@ -30,7 +32,7 @@ const char *rig_built(const char *file)
 
 void rig_exec(int socket, const char *const *arguments)
 {
-	char *argv[4] = {"softdsp"};
+	char *argv[5] = {"softdsp"};
 
 	for (int i = 0; arguments[i]; i++)
 		argv[1 + i] = strdup(arguments[i]);
@@ -75,19 +77,46 @@ void rig_assert_closed(int socket)
 	ck_assert(r == 0 || r == -ECONNRESET); /* the latter when something was left unread */
 }
 
-void rig_start(const char *modules)
+/* As on a kernel that knows no filters; Check gives each test a process. */
+static void forbid_filters(void)
 {
-	struct soft_message message;
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+	if (!filter || seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(seccomp), 0) < 0 ||
+		seccomp_load(filter) < 0)
+		abort();
+	seccomp_release(filter);
+}
+
+static void start(const char *const *arguments, bool without_filters)
+{
 	int sockets[2];
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets), 0);
 	rig_supervisor.pid = fork();
-	if (rig_supervisor.pid == 0)
-		rig_exec(sockets[1], (const char *const[]){"--modules", modules, NULL});
+	if (rig_supervisor.pid == 0) {
+		if (without_filters)
+			forbid_filters();
+		rig_exec(sockets[1], arguments);
+	}
 	ck_assert_int_gt(rig_supervisor.pid, 0);
 	close(sockets[1]);
 	rig_supervisor.socket = sockets[0];
+}
+
+void rig_start(const char *modules)
+{
+	struct soft_message message;
+
+	start((const char *const[]){"--modules", modules, emulated() ? "--allow-unconfined" : NULL,
+		      NULL},
+		false);
 	rig_receive(rig_supervisor.socket, SOFT_READY, &message);
+}
+
+void rig_start_without_filters(const char *option)
+{
+	start((const char *const[]){"--modules", rig_built("modules"), option, NULL}, true);
 }
 
 void rig_setup(void)

@@ -54,6 +54,8 @@ int rig_exit_status(pid_t pid);
 
 /* Start rig_supervisor, and stop it by closing its socket. The fixtures use the built modules. */
 void rig_start(const char *modules);
+/* The same where the kernel knows no filters, with an option or NULL; it may not become ready. */
+void rig_start_without_filters(const char *option);
 void rig_setup(void);
 void rig_teardown(void);
 

@@ -74,10 +74,38 @@ START_TEST(a_device_is_started_and_stopped_by_name)
 }
 END_TEST
 
+START_TEST(what_the_broker_tells_of_itself_arrives_as_it_is)
+{
+	struct dspbroker_broker_info info;
+
+	fake_broker_itself.reload_status = DSP_BAD_POLICY;
+	ck_assert_int_eq(dspbroker_broker_info(broker, &info), 0);
+	ck_assert_str_eq(info.version, "9.8.7");
+	ck_assert_uint_eq(info.confinement,
+		DSPBROKER_CONFINED_USER | DSPBROKER_CONFINED_CAPABILITIES |
+			DSPBROKER_CONFINED_UNDUMPABLE | DSPBROKER_CONFINED_CALLS |
+			DSPBROKER_CONFINED_FILES);
+	ck_assert_uint_eq(info.since_us, 1700000000000000);
+	ck_assert_uint_eq(info.reloaded_us, 1700000001000000);
+	ck_assert_int_eq(info.reload_status, DSPBROKER_BAD_POLICY);
+	ck_assert_uint_eq(info.rules, FAKE_RULES);
+	ck_assert_uint_eq(info.landlock, 7);
+	ck_assert_uint_eq(info.system_calls, 43);
+	ck_assert_uint_eq(info.devices, 3);
+	ck_assert_int_eq(info.everybody, 1);
+	ck_assert_uint_eq(info.clients, 4);
+	ck_assert_uint_eq(info.sessions, 5);
+	ck_assert_uint_eq(info.calls, 6);
+	ck_assert_int_eq(info.accept_paused, 0);
+}
+END_TEST
+
 START_TEST(nothing_is_asked_of_no_broker)
 {
 	ck_assert_int_eq(dspbroker_reload(NULL, NULL, NULL), -EINVAL);
 	ck_assert_int_eq(dspbroker_session_kick(NULL, 1), -EINVAL);
+	ck_assert_int_eq(dspbroker_broker_info(NULL, NULL), -EINVAL);
+	ck_assert_int_eq(dspbroker_broker_info(broker, NULL), -EINVAL);
 	ck_assert_int_eq(dspbroker_device_power(NULL, "x", DSPBROKER_POWER_STOP), -EINVAL);
 	ck_assert_int_eq(dspbroker_device_power(broker, NULL, DSPBROKER_POWER_STOP), -EINVAL);
 }
@@ -112,6 +140,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, a_reload_of_wrong_files_says_where);
 	tcase_add_test(tcase, a_kick_names_its_session);
 	tcase_add_test(tcase, a_device_is_started_and_stopped_by_name);
+	tcase_add_test(tcase, what_the_broker_tells_of_itself_arrives_as_it_is);
 	tcase_add_test(tcase, nothing_is_asked_of_no_broker);
 	tcase_add_test(tcase, sessions_that_one_may_not_see_are_stepped_over);
 	tcase_add_test(tcase, every_limit_has_its_words);

@@ -4,12 +4,14 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include "client/dspctl.h"
 #include "client/dspctl_file.h"
+#include "protocol/wire.h"
 #include "tests/suite.h"
 #include "tests/unit/fake_broker.h"
 
@@ -126,6 +128,85 @@ START_TEST(in_json_devices_tell_all_of_it)
 }
 END_TEST
 
+START_TEST(a_broker_that_is_well_is_shown_without_a_capital_word)
+{
+	int code;
+	_cleanup_(freep) char *text = NULL;
+
+	setenv("TZ", "UTC", 1);
+	text = run(dspctl_status, (struct dspctl_options){0}, &code);
+	ck_assert_int_eq(code, DSPCTL_OK);
+	ck_assert_str_eq(text, "broker        9.8.7, since 2023-11-14 22:13:20 +0000\n"
+			       "user          not root\n"
+			       "capabilities  none\n"
+			       "memory        hidden from others\n"
+			       "system calls  43 allowed, any other ends it\n"
+			       "files         its own only, by Landlock 7\n"
+			       "policy        12 rules, read 2023-11-14 22:13:21 +0000\n"
+			       "devices       3\n"
+			       "in use        4 connections, 5 sessions, 6 calls in flight\n");
+}
+END_TEST
+
+/* What is not well, the exit code for it, and words that say so. */
+static const struct {
+	uint64_t missing; /* enum dsp_confinement */
+	uint32_t landlock, reload_status, accept_paused;
+	int code;
+	const char *text;
+} faults[] = {
+	{DSP_CONFINED_USER, 7, 0, 0, DSPCTL_UNCONFINED, "NOT CONFINED: it runs as root"},
+	{DSP_CONFINED_CAPABILITIES, 7, 0, 0, DSPCTL_UNCONFINED, "NOT CONFINED: it may have some"},
+	{DSP_CONFINED_UNDUMPABLE, 7, 0, 0, DSPCTL_UNCONFINED, "NOT CONFINED: processes of its"},
+	{DSP_CONFINED_CALLS, 7, 0, 0, DSPCTL_UNCONFINED, "NOT CONFINED: it may make any"},
+	{DSP_CONFINED_FILES, 7, 0, 0, DSPCTL_UNCONFINED, "NOT CONFINED: it may open any"},
+	{DSP_CONFINED_FILES, 0, 0, 0, DSPCTL_OK, "NOT CONFINED: this kernel has no Landlock"},
+	{0, 7, DSP_BAD_POLICY, 0, DSPCTL_TROUBLED, "NOT RELOADED: policy files are wrong"},
+	{0, 7, 0, 1, DSPCTL_TROUBLED, "NOT ACCEPTED: the broker is out of descriptors"},
+	{DSP_CONFINED_USER, 7, DSP_BAD_POLICY, 1, DSPCTL_UNCONFINED, "NOT RELOADED"},
+};
+
+static void break_broker(int i)
+{
+	fake_broker_itself.confinement &= ~faults[i].missing;
+	fake_broker_itself.landlock = faults[i].landlock;
+	fake_broker_itself.reload_status = faults[i].reload_status;
+	fake_broker_itself.accept_paused = faults[i].accept_paused;
+}
+
+START_TEST(what_is_not_well_with_a_broker_is_loud_and_has_an_exit_code)
+{
+	_cleanup_(freep) char *text = NULL;
+	int code;
+
+	break_broker(_i);
+	text = run(dspctl_status, (struct dspctl_options){0}, &code);
+	ck_assert_int_eq(code, faults[_i].code);
+	ck_assert_msg(strstr(text, faults[_i].text) != NULL, "%s", text);
+}
+END_TEST
+
+START_TEST(in_json_a_broker_is_confined_where_the_exit_code_says_so)
+{
+	_cleanup_(dspctl_jsonp) struct json_object *root = NULL;
+	_cleanup_(freep) char *text = NULL;
+	int code;
+
+	break_broker(_i);
+	text = run(dspctl_status, (struct dspctl_options){.json = true}, &code);
+	root = json_tokener_parse(text);
+	ck_assert_int_eq(code, faults[_i].code);
+	ck_assert_int_eq(json_object_get_boolean(json_object_object_get(root, "confined")),
+		code != DSPCTL_UNCONFINED);
+	ck_assert_int_eq(json_object_get_boolean(json_object_object_get(root, "accepts")),
+		!faults[_i].accept_paused);
+	ck_assert_uint_eq(number(root, "landlock"), faults[_i].landlock);
+	ck_assert_uint_eq(number(root, "system_calls"), 43);
+	ck_assert_uint_eq(number(root, "calls"), 6);
+	ck_assert_int_eq(json_object_object_length(json_object_object_get(root, "confinement")), 5);
+}
+END_TEST
+
 /* Call the method that copies its input, with large arguments. */
 static int copy(struct dspctl_options options)
 {
@@ -186,6 +267,11 @@ static Suite *suite(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, devices_show_their_domains_and_what_they_say_of_themselves);
 	tcase_add_test(tests, in_json_devices_tell_all_of_it);
+	tcase_add_test(tests, a_broker_that_is_well_is_shown_without_a_capital_word);
+	tcase_add_loop_test(tests, what_is_not_well_with_a_broker_is_loud_and_has_an_exit_code, 0,
+		ARRAY_SIZE(faults));
+	tcase_add_loop_test(tests, in_json_a_broker_is_confined_where_the_exit_code_says_so, 0,
+		ARRAY_SIZE(faults));
 	tcase_add_loop_test(tests, buffers_are_of_the_memory_that_is_wanted, DSPBROKER_MEMORY_MEMFD,
 		DSPBROKER_MEMORY_DEVICE + 1);
 	tcase_add_test(tests, a_module_is_brought_along);

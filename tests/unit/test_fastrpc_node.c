@@ -3,11 +3,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <pthread.h>
-#include <sched.h>
-#include <semaphore.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,12 +12,14 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
+#include "daemon/broker.h"
+#include "daemon/opener.h"
 #include "daemon/transport/fastrpc/node.h"
 #include "protocol/util.h"
 #include "tests/fds.h"
 #include "tests/suite.h"
+#include "tests/unit/nodes_rig.h"
 
 #define NODE    "/dev/null" /* opens as any */
 #define PAGE    4096
@@ -42,88 +40,43 @@ static void tear_down(void)
 
 /* Opening. */
 
-/* Its state in /proc; 0: there is no such process. */
-static char state_of(pid_t pid)
-{
-	char path[64], name[64], state = 0;
-	FILE *file;
+static struct opener *opener;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	file = fopen(path, "re");
-	if (!file)
-		return 0;
-	ck_assert_int_eq(fscanf(file, "%*d (%63[^)]) %c", name, &state), 2);
-	fclose(file);
-	return state;
+static void set_up_opener(void)
+{
+	struct broker_options options = {};
+
+	if (!nodes_start())
+		exit(EXIT_SUCCESS);
+	options.dev = nodes_dev();
+	ck_assert_int_eq(opener_new(&opener, &options), 0);
+	set_up();
 }
 
-/* It has no child of any kind left. */
-static bool is_childless(void)
+static void tear_down_opener(void)
 {
-	return waitpid(-1, NULL, __WALL | WNOHANG) < 0 && errno == ECHILD;
-}
-
-static void wait_for_zombie(pid_t pid)
-{
-	siginfo_t info;
-
-	ck_assert_int_eq(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | __WALL), 0);
-	ck_assert_int_eq(info.si_code, CLD_EXITED);
-	ck_assert_int_eq(state_of(pid), 'Z');
+	tear_down();
+	opener_free(opener);
+	nodes_stop();
 }
 
 START_TEST(an_open_node_is_ours_and_was_opened_by_another)
 {
 	struct node node;
-	struct stat st, expected;
+	pid_t owner;
 
-	ck_assert_int_eq(node_open(&node, NODE), 0);
-	ck_assert_int_eq(fstat(node.fd, &st), 0);
-	ck_assert_int_eq(stat(NODE, &expected), 0);
-	ck_assert_uint_eq(st.st_rdev, expected.st_rdev);
+	ck_assert_int_eq(node_open(&node, opener, "fastrpc-null"), 0);
 	ck_assert_int_eq(fcntl(node.fd, F_GETFD), FD_CLOEXEC);
 	ck_assert_int_eq(fcntl(node.fd, F_GETFL) & O_ACCMODE, O_RDWR);
 	ck_assert_int_eq(write(node.fd, "x", 1), 1);
-	ck_assert_int_gt(node.opener, 0);
-	ck_assert_int_ne(node.opener, getpid());
+	owner = node.owner;
+	ck_assert_int_ne(owner, getpid());
+	nodes_await_end(owner);
+	ck_assert_int_eq(nodes_state(owner), 'Z');
 	node_close(&node);
 	ck_assert_int_eq(node.fd, -1);
-	ck_assert_int_eq(node.opener, 0);
+	ck_assert_int_eq(nodes_state(owner), 0);
 	node_close(&node);
-}
-END_TEST
-
-START_TEST(its_openers_number_is_nobodys_until_it_is_closed)
-{
-	struct node a, b;
-	pid_t opener;
-
-	ck_assert_int_eq(node_open(&a, NODE), 0);
-	ck_assert_int_eq(node_open(&b, NODE), 0);
-	ck_assert_int_ne(a.opener, b.opener);
-	wait_for_zombie(a.opener);
-	/* Neither one who waits for any child, nor SIGCHLD, takes it away. */
-	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
-	ck_assert_int_eq(errno, ECHILD);
-	ck_assert_int_eq(state_of(a.opener), 'Z');
-	opener = a.opener;
-	node_close(&a);
-	ck_assert_int_eq(state_of(opener), 0);
-	wait_for_zombie(b.opener);
-	node_close(&b);
-	ck_assert(is_childless());
-}
-END_TEST
-
-START_TEST(its_openers_number_is_kept_when_nobody_wants_to_hear_of_children)
-{
-	struct node node;
-
-	ck_assert(signal(SIGCHLD, SIG_IGN) != SIG_ERR);
-	ck_assert_int_eq(node_open(&node, NODE), 0);
-	wait_for_zombie(node.opener);
-	node_close(&node);
-	ck_assert(is_childless());
 }
 END_TEST
 
@@ -131,116 +84,24 @@ START_TEST(what_cannot_be_opened_leaves_nothing)
 {
 	struct node node;
 
-	errno = 0;
-	ck_assert_int_eq(node_open(&node, "/dev/fastrpc-nowhere"), -ENOENT);
+	ck_assert_int_eq(node_open(&node, opener, "fastrpc-nowhere"), -ENOENT);
 	ck_assert_int_eq(node.fd, -1);
-	ck_assert_int_eq(node.opener, 0);
-	ck_assert_int_eq(node_open(&node, "/"), -EISDIR);
-	ck_assert(is_childless());
-}
-END_TEST
-
-START_TEST(other_children_are_left_alone)
-{
-	struct node node;
-	int status;
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(42);
-	ck_assert_int_gt(pid, 0);
-	ck_assert_int_eq(node_open(&node, NODE), 0);
+	ck_assert_int_eq(node.owner, 0);
+	ck_assert_ptr_null(node.opener);
 	node_close(&node);
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_int_eq(WEXITSTATUS(status), 42);
 }
 END_TEST
 
-/* Threads. */
-
-static atomic_bool over;
-static sem_t finished;
-
-static void on_signal(int signal)
-{
-	(void)signal;
-}
-
-static void *open_often(void *unused)
-{
-	for (int i = 0; i < 500; i++) {
-		struct node node;
-
-		ck_assert_int_eq(node_open(&node, NODE), 0);
-		ck_assert_int_eq(write(node.fd, "x", 1), 1);
-		node_close(&node);
-	}
-	sem_post(&finished);
-	return unused;
-}
-
-static void *disturb(void *threads)
-{
-	while (!over)
-		for (int i = 0; i < 2; i++)
-			pthread_kill(((pthread_t *)threads)[i], SIGUSR1);
-	return NULL;
-}
-
-START_TEST(threads_that_get_signals_open_side_by_side)
-{
-	const struct sigaction action = {.sa_handler = on_signal};
-	pthread_t threads[2], disturber;
-
-	ck_assert_int_eq(sigaction(SIGUSR1, &action, NULL), 0);
-	ck_assert_int_eq(sem_init(&finished, 0, 0), 0);
-	for (int i = 0; i < 2; i++)
-		ck_assert_int_eq(pthread_create(&threads[i], NULL, open_often, NULL), 0);
-	ck_assert_int_eq(pthread_create(&disturber, NULL, disturb, threads), 0);
-	for (int i = 0; i < 2; i++)
-		ck_assert_int_eq(sem_wait(&finished), 0);
-	over = true;
-	ck_assert_int_eq(pthread_join(disturber, NULL), 0);
-	for (int i = 0; i < 2; i++)
-		ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
-	ck_assert(is_childless());
-}
-END_TEST
-
-static void *open_one(void *node)
-{
-	ck_assert_int_eq(node_open(node, NODE), 0);
-	return NULL;
-}
-
-START_TEST(a_node_outlives_the_thread_that_opened_it)
+START_TEST(a_node_outlives_the_process_that_opens_nodes)
 {
 	struct node node;
-	pthread_t thread;
 
-	ck_assert_int_eq(pthread_create(&thread, NULL, open_one, &node), 0);
-	ck_assert_int_eq(pthread_join(thread, NULL), 0);
-	wait_for_zombie(node.opener);
+	ck_assert_int_eq(node_open(&node, opener, "fastrpc-null"), 0);
+	ck_assert_int_eq(kill(opener_pid(opener), SIGKILL), 0);
 	ck_assert_int_eq(write(node.fd, "x", 1), 1);
 	node_close(&node);
-	ck_assert(is_childless());
-}
-END_TEST
-
-START_TEST(the_signals_that_were_blocked_are_as_before)
-{
-	struct node node;
-	sigset_t set, after;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR2);
-	ck_assert_int_eq(pthread_sigmask(SIG_SETMASK, &set, NULL), 0);
-	ck_assert_int_eq(node_open(&node, NODE), 0);
-	node_close(&node);
-	ck_assert_int_eq(node_open(&node, "/dev/fastrpc-nowhere"), -ENOENT);
-	ck_assert_int_eq(pthread_sigmask(SIG_SETMASK, NULL, &after), 0);
-	for (int i = 1; i < NSIG; i++)
-		ck_assert_int_eq(sigismember(&after, i), i == SIGUSR2);
+	ck_assert_int_eq(node_open(&node, opener, "fastrpc-null"), -ESHUTDOWN);
+	ck_assert_int_eq(node.fd, -1);
 }
 END_TEST
 
@@ -253,25 +114,6 @@ static void install(struct sock_filter *filter, size_t n)
 	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
 	ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
 }
-
-START_TEST(a_process_that_may_not_be_made_is_an_error)
-{
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
-		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_VFORK, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct node node;
-
-	install(filter, ARRAY_SIZE(filter));
-	ck_assert_int_eq(node_open(&node, NODE), -EACCES);
-	ck_assert_int_eq(node.fd, -1);
-	ck_assert_int_eq(node.opener, 0);
-}
-END_TEST
 
 /* INVOKE fails with the error whose number the descriptor is. */
 static void fail_calls(void)
@@ -353,16 +195,17 @@ END_TEST
 
 START_TEST(the_list_of_requests_has_each_once)
 {
-	const struct node_ioctl *ioctls;
-	size_t n;
+	const struct filter_rule *rules = node_calls.rules;
 
-	ioctls = node_ioctls(&n);
-	ck_assert_uint_gt(n, 0);
-	for (size_t i = 0; i < n; i++) {
-		ck_assert_ptr_nonnull(ioctls[i].name);
-		ck_assert_uint_eq(_IOC_TYPE(ioctls[i].request), 'R');
+	ck_assert_uint_gt(node_calls.n, 0);
+	for (size_t i = 0; i < node_calls.n; i++) {
+		ck_assert_ptr_nonnull(rules[i].why);
+		if (rules[i].number != SCMP_SYS(ioctl))
+			continue;
+		ck_assert_uint_eq(rules[i].arg.arg, 1);
+		ck_assert_uint_eq(rules[i].arg.datum_a, UINT32_MAX);
 		for (size_t j = 0; j < i; j++)
-			ck_assert_uint_ne(ioctls[i].request, ioctls[j].request);
+			ck_assert(rules[i].arg.datum_b != rules[j].arg.datum_b);
 	}
 }
 END_TEST
@@ -508,16 +351,10 @@ static Suite *suite(void)
 	TCase *opening = tcase_create("opening"), *calling = tcase_create("calling");
 	TCase *memory = tcase_create("memory");
 
-	tcase_add_checked_fixture(opening, set_up, tear_down);
+	tcase_add_checked_fixture(opening, set_up_opener, tear_down_opener);
 	tcase_add_test(opening, an_open_node_is_ours_and_was_opened_by_another);
-	tcase_add_test(opening, its_openers_number_is_nobodys_until_it_is_closed);
-	tcase_add_test(opening, its_openers_number_is_kept_when_nobody_wants_to_hear_of_children);
 	tcase_add_test(opening, what_cannot_be_opened_leaves_nothing);
-	tcase_add_test(opening, other_children_are_left_alone);
-	tcase_add_test(opening, threads_that_get_signals_open_side_by_side);
-	tcase_add_test(opening, a_node_outlives_the_thread_that_opened_it);
-	tcase_add_test(opening, the_signals_that_were_blocked_are_as_before);
-	tcase_add_test(opening, a_process_that_may_not_be_made_is_an_error);
+	tcase_add_test(opening, a_node_outlives_the_process_that_opens_nodes);
 	suite_add_tcase(suite, opening);
 	tcase_add_checked_fixture(calling, set_up, tear_down);
 	tcase_add_test(calling,

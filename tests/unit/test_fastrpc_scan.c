@@ -149,9 +149,8 @@ START_TEST(a_dsp_has_its_nodes_its_number_and_its_place)
 	ck_assert_str_eq(found[0].label, "cdsp");
 	ck_assert_uint_eq(found[0].number, 3);
 	ck_assert(found[0].plain && found[0].secure);
-	ck_assert_str_eq(found[0].path[0].text, machine_path(&machine, "dev/fastrpc-cdsp").text);
-	ck_assert_str_eq(found[0].path[1].text,
-		machine_path(&machine, "dev/fastrpc-cdsp-secure").text);
+	ck_assert_str_eq(found[0].node[0], "fastrpc-cdsp");
+	ck_assert_str_eq(found[0].node[1], "fastrpc-cdsp-secure");
 	ck_assert_int_eq(sysfs_resolve(machine_path(&machine, device_folder("cdsp").text).text,
 				 &folder),
 		0);

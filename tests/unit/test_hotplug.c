@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
 
 #include "daemon/hotplug.h"
 #include "daemon/sysfs.h"
@@ -346,6 +348,84 @@ START_TEST(a_subsystem_lies_within_its_message_whatever_that_is)
 }
 END_TEST
 
+/* In a child, whose descriptors are its own: be handed @fd as the service manager does it. */
+static void hand_over(int fd, const char *name)
+{
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	if (fd == SD_LISTEN_FDS_START)
+		fd = dup(fd);
+	if (dup2(fd, SD_LISTEN_FDS_START) < 0 || setenv("LISTEN_PID", pid, 1) < 0 ||
+		setenv("LISTEN_FDS", "1", 1) < 0 || setenv("LISTEN_FDNAMES", name, 1) < 0)
+		_exit(100);
+}
+
+/* 0: news come, by that socket; else where it went wrong. */
+static int listen_by_handed(bool speaks)
+{
+	struct watcher net = {};
+	size_t fds;
+
+	if (fcntl(probe, F_SETFL, 0) < 0)
+		return 1;
+	hand_over(probe, HOTPLUG_FD_NAME);
+	fds = count_fds(getpid());
+	if (hotplug_new(&hotplug, event) < 0)
+		return 2;
+	if (count_fds(getpid()) != fds)
+		return 3;
+	if (!(fcntl(SD_LISTEN_FDS_START, F_GETFL) & O_NONBLOCK))
+		return 4;
+	add(&net, "net");
+	if (speaks && (sysfs_write(NET_DEVICE, "change") < 0 || sd_event_run(event, 0) <= 0 ||
+			      net.calls != 1))
+		return 5;
+	hotplug_remove(&net.watch);
+	hotplug_free(hotplug);
+	return fcntl(SD_LISTEN_FDS_START, F_GETFD) < 0 ? 0 : 6; /* it went with it */
+}
+
+static int in_child(int (*run)(bool speaks), bool speaks)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		/* The one that the rig has made would hear it, too. */
+		event = NULL;
+		if (sd_event_new(&event) < 0)
+			_exit(101);
+		_exit(run(speaks));
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+START_TEST(a_socket_that_the_service_manager_hands_over_is_the_one_that_is_used)
+{
+	ck_assert_int_eq(in_child(listen_by_handed, kernel_speaks()), 0);
+}
+END_TEST
+
+static int take_another(bool by_name)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) < 0)
+		return 1;
+	hand_over(pair[0], by_name ? HOTPLUG_FD_NAME : "another");
+	return hotplug_new(&hotplug, event) == (by_name ? -EPROTOTYPE : 0) ? 0 : 2;
+}
+
+START_TEST(what_is_no_such_socket_is_refused_and_what_has_another_name_is_left_alone)
+{
+	ck_assert_int_eq(in_child(take_another, true), 0);
+	ck_assert_int_eq(in_child(take_another, false), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("hotplug");
@@ -356,6 +436,10 @@ int main(void)
 	tcase_add_test(kernel, a_call_may_remove_any_watch_and_add_others);
 	tcase_add_test(kernel, what_other_processes_send_is_no_news);
 	tcase_add_test(kernel, when_events_are_lost_everybody_is_called_until_none_are);
+	tcase_add_test(kernel,
+		a_socket_that_the_service_manager_hands_over_is_the_one_that_is_used);
+	tcase_add_test(kernel,
+		what_is_no_such_socket_is_refused_and_what_has_another_name_is_left_alone);
 	tcase_add_test(kernel, without_news_one_may_watch_all_the_same);
 	suite_add_tcase(suite, kernel);
 	tcase_add_loop_test(messages_case, a_message_names_its_subsystem, 0, ARRAY_SIZE(messages));

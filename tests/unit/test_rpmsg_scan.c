@@ -312,9 +312,9 @@ START_TEST(a_node_is_opened_as_soon_as_it_is_given_to_us)
 	machine_write(&machine, "dev/rpmsg0", "");
 	for (int i = 0; i < 20; i++) {
 		ck_assert_int_eq(chmod(path.text, 0), 0);
-		ck_assert_int_eq(rpmsg_node_open(path.text, 0), -EACCES);
+		ck_assert_int_eq(rpmsg_node_open(&machine.broker, "rpmsg0", 0), -EACCES);
 		ck_assert_int_eq(pthread_create(&thread, NULL, give, path.text), 0);
-		fd = rpmsg_node_open(path.text, 60000);
+		fd = rpmsg_node_open(&machine.broker, "rpmsg0", 60000);
 		ck_assert_int_ge(fd, 0);
 		fd = fd_close(fd);
 		pthread_join(thread, NULL);
@@ -333,12 +333,12 @@ START_TEST(a_node_that_goes_is_not_waited_for)
 	struct path path = machine_path(&machine, "dev/rpmsg0");
 	pthread_t thread;
 
-	ck_assert_int_eq(rpmsg_node_open(path.text, 60000), -ENOENT);
+	ck_assert_int_eq(rpmsg_node_open(&machine.broker, "rpmsg0", 60000), -ENOENT);
 	for (int i = 0; i < 20; i++) {
 		machine_write(&machine, "dev/rpmsg0", "");
 		ck_assert_int_eq(chmod(path.text, 0), 0);
 		ck_assert_int_eq(pthread_create(&thread, NULL, destroy, path.text), 0);
-		ck_assert_int_eq(rpmsg_node_open(path.text, 60000), -ENOENT);
+		ck_assert_int_eq(rpmsg_node_open(&machine.broker, "rpmsg0", 60000), -ENOENT);
 		pthread_join(thread, NULL);
 	}
 }

@@ -9,6 +9,7 @@
 #include "daemon/transport/softdsp.h"
 #include "protocol/ring.h"
 #include "protocol/util.h"
+#include "protocol/wire.h"
 #include "tests/fds.h"
 #include "tests/suite.h"
 #include "tests/unit/softdsp_rig.h"
@@ -44,6 +45,29 @@ START_TEST(started_by_hand_it_says_so_and_exits_2)
 	ck_assert_int_eq(run_by_hand("--nonsense"), 2 << 8);
 	ck_assert_int_eq(run_by_hand("--help"), 0);
 	ck_assert_int_eq(run_by_hand("--version"), 0);
+}
+END_TEST
+
+START_TEST(where_the_kernel_cannot_confine_it_it_does_not_start)
+{
+	rig_start_without_filters(NULL);
+	rig_assert_closed(rig_supervisor.socket);
+	ck_assert_int_eq(rig_exit_status(rig_supervisor.pid), EXIT_FAILURE << 8);
+	close(rig_supervisor.socket);
+}
+END_TEST
+
+START_TEST(where_the_kernel_cannot_confine_it_it_can_be_told_to_go_on)
+{
+	struct soft_message message;
+	struct rig_domain domain;
+
+	rig_start_without_filters("--allow-unconfined");
+	rig_receive(rig_supervisor.socket, SOFT_READY, &message);
+	rig_spawn_open(&domain, 1);
+	ck_assert_uint_eq(rig_run(&domain, rig_call(NOP, 0, 0)).status, DSP_OK);
+	rig_end(&domain);
+	rig_teardown();
 }
 END_TEST
 
@@ -219,6 +243,8 @@ static TCase *program_cases(void)
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, started_by_hand_it_says_so_and_exits_2);
+	tcase_add_test(tcase, where_the_kernel_cannot_confine_it_it_does_not_start);
+	tcase_add_test(tcase, where_the_kernel_cannot_confine_it_it_can_be_told_to_go_on);
 	tcase_add_test(tcase, a_domain_does_not_outlive_a_killed_supervisor);
 	tcase_add_test(tcase, a_module_that_cannot_be_loaded_is_explained);
 	return tcase;

@@ -1,113 +1,20 @@
 // SPDX-License-Identifier: MIT
 /* The broker asks its program about peers, and gets an answer to each question, or none in time,
  * whatever a peer or the program does. */
-#include "tests/suite.h"
-
-/* Included to see which questions the program is at work on. */
-#include "daemon/who.c"
+#include "tests/unit/who_rig.h"
 
 #include <linux/fuse.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "tests/fds.h"
-#include "tests/unit/peer.h"
-#include "tests/unit/tree.h"
 
-#define ALICE 60711
-#define BOB   60712
-#define WHO   "nobody"
-#define MANY  200
-
-struct asked {
-	struct who_question question;
-	struct identity identity;
-	unsigned int answers;
-};
-
-static struct broker broker;
-static struct who *who;
-static struct asked asked[MANY];
-static unsigned int n_answers;
-
-static void rings(void *data)
-{
-	(void)data;
-	deadline_run(&broker.deadlines, broker_now(&broker));
-}
-
-static const char *program(void)
-{
-	static char path[4096];
-	const char *build = getenv("DSP_BUILD");
-
-	snprintf(path, sizeof(path), "%s/dspbroker-who", build ? build : "build");
-	return path;
-}
-
-static const char *whom(void)
-{
-	return geteuid() == 0 ? WHO : NULL;
-}
+#define BOB 60712
 
 static void set_up(void)
 {
-	broker = (struct broker){};
-	memset(asked, 0, sizeof(asked));
-	n_answers = 0;
-	tree_start();
-	ck_assert_int_eq(loop_new(&broker.loop), 0);
-	loop_on_timer(broker.loop, rings, NULL);
+	rig_start();
 	ck_assert_int_eq(who_new(&who, &broker, program(), whom()), 0);
-}
-
-static void tear_down(void)
-{
-	who = who_free(who);
-	broker.loop = loop_free(broker.loop);
-	for (size_t i = 0; i < MANY; i++)
-		identity_deinit(&asked[i].identity);
-	tree_stop();
-}
-
-static void on_answer(struct who_question *question)
-{
-	container_of(question, struct asked, question)->answers++;
-	n_answers++;
-}
-
-static void ask(struct asked *which, const struct peer *peer)
-{
-	identity_deinit(&which->identity);
-	which->answers = 0;
-	which->identity = (struct identity){.uid = peer->uid, .gid = peer->gid, .pid = peer->pid};
-	which->identity.pidfd = fcntl(peer->pidfd, F_DUPFD_CLOEXEC, 3);
-	ck_assert_int_ge(which->identity.pidfd, 0);
-	who_ask(who, &which->question, &which->identity, on_answer);
-}
-
-static void turn(void)
-{
-	ck_assert_int_eq(loop_set_timer(broker.loop, deadline_next(&broker.deadlines)), 0);
-	ck_assert_int_eq(loop_turn(broker.loop, true), 0);
-}
-
-static void await_answers(unsigned int n)
-{
-	while (n_answers < n)
-		turn();
-}
-
-static void assert_known(const struct asked *which, bool known)
-{
-	const char *executable = which->identity.facts[IDENTITY_EXECUTABLE];
-
-	ck_assert_uint_eq(which->answers, 1);
-	ck_assert_uint_eq(which->question.number, 0);
-	if (known)
-		ck_assert_str_eq(executable, peer_executable());
-	else
-		ck_assert_ptr_null(executable);
 }
 
 static size_t slots_taken(void)
@@ -490,13 +397,15 @@ END_TEST
 static void drop_ambient(void)
 {
 	const uint64_t two = 1ull << CAP_SYS_PTRACE | 1ull << CAP_DAC_READ_SEARCH;
-	uint64_t permitted = 1;
+	uint64_t permitted = 1, inheritable;
 
-	if (keep_capabilities(WHO) < 0 || get_permitted(&permitted) < 0 || permitted != two)
+	if (keep_capabilities(WHO) < 0 || get_capabilities(&permitted, &inheritable) < 0 ||
+		permitted != two)
 		_exit(1);
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_SYS_PTRACE, 0, 0) != 1)
 		_exit(2);
-	if (who_drop_capabilities() < 0 || get_permitted(&permitted) < 0 || permitted)
+	if (who_drop_capabilities() < 0 || get_capabilities(&permitted, &inheritable) < 0 ||
+		permitted)
 		_exit(3);
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_SYS_PTRACE, 0, 0) != 0)
 		_exit(4);
@@ -529,7 +438,7 @@ int main(void)
 	Suite *suite = suite_create("who");
 	TCase *tcase = tcase_create("questions");
 
-	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_checked_fixture(tcase, set_up, rig_stop);
 	tcase_add_test(tcase, a_peer_is_looked_at);
 	tcase_add_test(tcase, nothing_is_said_of_a_peer_that_has_ended);
 	tcase_add_test(tcase, all_of_many_questions_of_one_user_are_answered);

@@ -19,31 +19,33 @@
 #define BACKOFF_MAX_US 5000000ull
 
 /* Where distributions have them. */
-static const struct policy_dir usual_modules[] = {
-	{.path = "/usr/lib/dsp"},
-	{.path = "/usr/share/qcom/dsp"},
-	{.path = DSP_MODULES_DIR},
+static const struct policy_dir usual[] = {
+	{.path = "/usr/lib/dsp"}, {.path = "/usr/share/qcom/dsp"}, {.path = DSP_MODULES_DIR},
+	{.path = "/lib/firmware/qcom"}, /* no modules */
 };
-static const struct policy_dir usual_shells[] = {
-	{.path = "/usr/lib/dsp"},
-	{.path = "/usr/share/qcom/dsp"},
-	{.path = "/lib/firmware/qcom"},
-};
+#define USUAL_MODULES 3
+#define USUAL_SHELLS  4
+
+const struct policy_dir *fastrpc_usual_dirs(size_t *n)
+{
+	*n = ARRAY_SIZE(usual);
+	return usual;
+}
 
 const struct policy_dir *fastrpc_device_modules(const struct fastrpc_device *device, size_t *n)
 {
 	const struct policy_device *policy = device->device.policy;
 
-	*n = policy->n_modules ? policy->n_modules : ARRAY_SIZE(usual_modules);
-	return policy->n_modules ? policy->modules : usual_modules;
+	*n = policy->n_modules ? policy->n_modules : USUAL_MODULES;
+	return policy->n_modules ? policy->modules : usual;
 }
 
 const struct policy_dir *fastrpc_device_shells(const struct fastrpc_device *device, size_t *n)
 {
 	const struct policy_device *policy = device->device.policy;
 
-	*n = policy->n_shells ? policy->n_shells : ARRAY_SIZE(usual_shells);
-	return policy->n_shells ? policy->shells : usual_shells;
+	*n = policy->n_shells ? policy->n_shells : USUAL_SHELLS;
+	return policy->n_shells ? policy->shells : usual;
 }
 
 /* Unsigned domains are all that the plain node is good for; where there is one node only, it is
@@ -54,7 +56,7 @@ const char *fastrpc_device_node(const struct fastrpc_device *device,
 	const struct fastrpc_found *found = &device->found;
 	bool trusted = policy->kind != POLICY_DOMAIN_USER || policy->is_signed;
 
-	return found->path[found->secure && (trusted || !found->plain)].text;
+	return found->node[found->secure && (trusted || !found->plain)];
 }
 
 /* What the DSP says of itself. */
@@ -65,7 +67,7 @@ static void ask(struct job *job)
 	struct fastrpc_device *device = container_of(job, struct fastrpc_device, job);
 	struct node node;
 
-	device->error = node_open(&node, device->asked_path.text);
+	device->error = node_open(&node, device->device.broker->opener, device->asked_node);
 	if (device->error < 0)
 		return;
 	for (uint32_t i = 0; device->error == 0 && i < FASTRPC_ATTRIBUTES; i++)
@@ -96,7 +98,7 @@ static void learn(struct fastrpc_device *device)
 		return;
 	device->device.domains++; /* so it is, as long as it takes */
 	device->asking = true;
-	device->asked_path = device->found.path[device->found.secure];
+	strcpy(device->asked_node, device->found.node[device->found.secure]);
 	device->job = (struct job){.run = ask, .done = asked};
 	workers_run(device->device.broker->workers, &device->job);
 }

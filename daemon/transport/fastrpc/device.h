@@ -34,7 +34,7 @@ struct fastrpc_device {
 	struct list unreleased; /* domains whose end the DSP did not confirm: imports stay */
 
 	struct job job; /* asks the DSP what it is */
-	struct path asked_path;
+	char asked_node[FASTRPC_NODE_SIZE];
 	bool asking, asked;
 	uint32_t attributes[FASTRPC_ATTRIBUTES];
 	int error;
@@ -62,11 +62,13 @@ void fastrpc_device_found(struct fastrpc_device *device, const struct fastrpc_fo
 /* They are gone: so is all that was on the DSP. */
 void fastrpc_device_lost(struct fastrpc_device *device);
 
+/* All directories that devices of which policy says nothing look into. */
+const struct policy_dir *fastrpc_usual_dirs(size_t *n);
 /* The directories of its modules, and of the files that its domains start from. */
 const struct policy_dir *fastrpc_device_modules(const struct fastrpc_device *device, size_t *n);
 const struct policy_dir *fastrpc_device_shells(const struct fastrpc_device *device, size_t *n);
 
-/* The node that such a domain is opened by. */
+/* The name of the node that such a domain is opened by. */
 const char *fastrpc_device_node(const struct fastrpc_device *device,
 	const struct policy_domain *policy);
 /* A domain wants to start: now, or when it is its turn. */

@@ -392,7 +392,7 @@ void fastrpc_domain_start(struct fastrpc_domain *domain)
 		domain->crew = FASTRPC_CALLS;
 	domain->state = DOMAIN_STARTING;
 	set_deadline(domain, START_US, start_again);
-	domain->node_path = path_join("%s", fastrpc_device_node(domain->owner, domain->policy));
+	strcpy(domain->node_name, fastrpc_device_node(domain->owner, domain->policy));
 	domain->start = (struct job){
 		.run = domain->crew ? start : do_not_start,
 		.done = started,

@@ -68,7 +68,7 @@ struct fastrpc_domain {
 	uint64_t waiting_since_us;
 
 	/* While a job runs they are its own: */
-	struct path node_path;
+	char node_name[FASTRPC_NODE_SIZE];
 	struct node node;
 	struct tunnel *tunnel;
 	struct node_result result;

@@ -251,6 +251,9 @@ static int fastrpc_memory_node(struct session *session)
 
 const struct transport_ops fastrpc_transport = {
 	.name = "fastrpc",
+	.hardware = true,
+	.dirs = fastrpc_usual_dirs,
+	.calls = &node_calls,
 	.brings_modules = true,
 	.probe = fastrpc_probe,
 	.finish = fastrpc_finish,

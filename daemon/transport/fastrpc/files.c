@@ -412,7 +412,7 @@ int files_rename(struct files *files, const char *from, size_t from_size, const 
 	r = lookup_check(&new);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	return renameat(old.folder, old.last, new.folder, new.last) < 0 ? -errno : 0;
+	return renameat2(old.folder, old.last, new.folder, new.last, 0) < 0 ? -errno : 0;
 }
 
 int files_make_folder(struct files *files, const char *name, size_t size)

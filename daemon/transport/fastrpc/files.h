@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * Files as one protection domain may have them: names are looked up beneath the directories that
- * policy names, with openat2(2), never through a symbolic link, a magic link or "..", and read only
- * unless the directory is for writing. How many are open and how large each grows is bounded; how
- * many are made is not. For one thread.
+ * policy names, never through a symbolic link or "..", and read only unless the directory is for
+ * writing. How many are open and how large each grows is bounded; how many are made is not. For one
+ * thread.
  */
 #ifndef DSP_FASTRPC_FILES_H
 #define DSP_FASTRPC_FILES_H
@@ -46,7 +46,7 @@ int files_add_file(struct files *files, const char *name, int fd);
  * A name is relative, or absolute and then below one of the directories. Functions return 0 or a
  * number of a file (from 1), or -errno: -ENOENT; -EACCES (not beneath a directory, or not for
  * writing); -EMFILE (policy->files); -EFBIG (policy->file_bytes); -EBADF; -EINVAL (a name that
- * cannot be right: empty, too long, control characters); others of openat2(2), read(2), write(2).
+ * cannot be right: empty, too long, control characters); others of open(2), read(2), write(2).
  */
 int files_open(struct files *files, const char *name, size_t size, enum files_mode mode);
 int files_close(struct files *files, int file);

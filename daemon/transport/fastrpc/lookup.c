@@ -2,13 +2,10 @@
 #include "daemon/transport/fastrpc/lookup.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
-/* Of files that are made here: the broker's own. */
-#define MODE 0600
+#include "daemon/transport/fastrpc/beneath.h"
 
 /* Names. */
 
@@ -75,15 +72,15 @@ static const char *below(const struct lookup_directory *dir, const char *name)
 
 /* Directories. */
 
+/* @path is clean. */
 static int open_directory(const char *path, bool through_links)
 {
-	struct open_how how = {
-		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-		.resolve = through_links ? 0 : RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-	};
-	long fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	int fd;
 
-	return fd < 0 ? -errno : (int)fd;
+	if (!through_links)
+		return beneath_open_directory(path);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
 int lookup_insert(struct lookup *lookup, size_t at, const char *path, bool writable,
@@ -100,11 +97,11 @@ int lookup_insert(struct lookup *lookup, size_t at, const char *path, bool writa
 	r = clean(text, path, size);
 	if (r < 0 || text[0] != '/')
 		return r < 0 ? r : -EINVAL;
-	if (text[1] == '\0')
-		text[0] = '\0';
-	fd = open_directory(path, through_links);
+	fd = open_directory(text, through_links);
 	if (fd < 0)
 		return fd;
+	if (text[1] == '\0')
+		text[0] = '\0';
 	dirs = reallocarray(lookup->dirs, lookup->n_dirs + 1, sizeof(*dirs));
 	if (!dirs)
 		return -ENOMEM;
@@ -151,20 +148,6 @@ static bool is_absent(int r)
 
 /* Looking up. */
 
-static int open_beneath(int dir, const char *path, int flags)
-{
-	struct open_how how = {
-		.flags = (uint64_t)(flags | O_CLOEXEC),
-		.mode = flags & O_CREAT ? MODE : 0,
-		/* Of a file system mounted beneath, a read might never end, nor a close. */
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS |
-			   RESOLVE_NO_MAGICLINKS,
-	};
-	long fd = syscall(SYS_openat2, dir, *path ? path : ".", &how, sizeof(how));
-
-	return fd < 0 ? -errno : (int)fd;
-}
-
 int lookup_open(const struct lookup *lookup, const char *name, int flags, bool writing)
 {
 	const struct lookup_directory *dir;
@@ -172,7 +155,7 @@ int lookup_open(const struct lookup *lookup, const char *name, int flags, bool w
 	size_t i = 0;
 
 	while ((dir = next_directory(lookup, &i, name, writing))) {
-		r = open_beneath(dir->fd, below(dir, name), flags);
+		r = beneath_open(dir->fd, below(dir, name), flags);
 		if (!is_absent(r))
 			return r;
 	}
@@ -191,7 +174,7 @@ int lookup_place_in(const struct lookup_directory *dir, const char *name, struct
 	if (*last == '\0')
 		return -EACCES; /* the directory itself is nobody's to change */
 	memcpy(folder, path, (size_t)(last - path));
-	fd = open_beneath(dir->fd, folder, O_PATH | O_DIRECTORY);
+	fd = beneath_open(dir->fd, folder, O_PATH | O_DIRECTORY);
 	if (fd < 0)
 		return fd;
 	*out = (struct lookup_place){dir, fd, last};

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Where a name lies that a DSP uses: beneath one of some directories, by openat2(2), never through
- * a symbolic link, a magic link or "..". files.h is what is done with it. For one thread.
+ * Where a name lies that a DSP uses: beneath one of some directories, never through a symbolic link
+ * or ".." (beneath.h). files.h is what is done with it. For one thread.
  *
  * Functions return 0 or a descriptor, or -errno: -EINVAL for what cannot be a name, -EACCES where
- * there is no directory for it, -ENOENT or -ENOTDIR when it is in none; others of openat2(2).
+ * there is no directory for it, -ENOENT or -ENOTDIR when it is in none; others of beneath.h.
  */
 #ifndef DSP_FASTRPC_LOOKUP_H
 #define DSP_FASTRPC_LOOKUP_H

@@ -3,20 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
+#include <linux/dma-buf.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
+#include "daemon/opener.h"
 #include "daemon/transport/fastrpc/shell.h"
 #include "protocol/util.h"
 
-/* Of the opener, which makes one system call. */
-#define OPENER_STACK_BYTES (16 * 1024)
 /* In FASTRPC_IOCTL_MMAP: memory for the heap, the only use that the kernel knows. */
 #define MMAP_ADD_PAGES 0x1000
 /* An output may be written up to whole words of that size. */
@@ -31,6 +26,7 @@ struct create_static {
 /* Bytes of memory that a static domain gets from us, as the vendor's library asks for it. */
 #define STATIC_BYTES (3 * 1024 * 1024)
 
+/* All that the broker asks of a node, and what it does for the DSP's requests of files. */
 enum {
 	INVOKE,
 	INIT_ATTACH,
@@ -45,25 +41,34 @@ enum {
 	GET_DSP_INFO,
 };
 
-static const struct node_ioctl ioctls[] = {
-	[INVOKE] = {"INVOKE", FASTRPC_IOCTL_INVOKE},
-	[INIT_ATTACH] = {"INIT_ATTACH", FASTRPC_IOCTL_INIT_ATTACH},
-	[INIT_ATTACH_SNS] = {"INIT_ATTACH_SNS", FASTRPC_IOCTL_INIT_ATTACH_SNS},
-	[INIT_CREATE] = {"INIT_CREATE", FASTRPC_IOCTL_INIT_CREATE},
-	[INIT_CREATE_STATIC] = {"INIT_CREATE_STATIC", IOCTL_INIT_CREATE_STATIC},
-	[ALLOC_DMA_BUFF] = {"ALLOC_DMA_BUFF", FASTRPC_IOCTL_ALLOC_DMA_BUFF},
-	[MMAP] = {"MMAP", FASTRPC_IOCTL_MMAP},
-	[MUNMAP] = {"MUNMAP", FASTRPC_IOCTL_MUNMAP},
-	[MEM_MAP] = {"MEM_MAP", FASTRPC_IOCTL_MEM_MAP},
-	[MEM_UNMAP] = {"MEM_UNMAP", FASTRPC_IOCTL_MEM_UNMAP},
-	[GET_DSP_INFO] = {"GET_DSP_INFO", FASTRPC_IOCTL_GET_DSP_INFO},
+#define IOCTL(request, why)                                     \
+	{                                                       \
+		SCMP_SYS(ioctl), why, FILTER_INT_IS(1, request) \
+	}
+static const struct filter_rule rules[] = {
+	[INVOKE] = IOCTL(FASTRPC_IOCTL_INVOKE, "FASTRPC_IOCTL_INVOKE: a call"),
+	[INIT_ATTACH] =
+		IOCTL(FASTRPC_IOCTL_INIT_ATTACH, "FASTRPC_IOCTL_INIT_ATTACH: the DSP's own domain"),
+	[INIT_ATTACH_SNS] = IOCTL(FASTRPC_IOCTL_INIT_ATTACH_SNS,
+		"FASTRPC_IOCTL_INIT_ATTACH_SNS: that of its sensors"),
+	[INIT_CREATE] = IOCTL(FASTRPC_IOCTL_INIT_CREATE, "FASTRPC_IOCTL_INIT_CREATE: a new domain"),
+	[INIT_CREATE_STATIC] = IOCTL(IOCTL_INIT_CREATE_STATIC,
+		"FASTRPC_IOCTL_INIT_CREATE_STATIC: the domain of audio"),
+	[ALLOC_DMA_BUFF] = IOCTL(FASTRPC_IOCTL_ALLOC_DMA_BUFF,
+		"FASTRPC_IOCTL_ALLOC_DMA_BUFF: memory of the driver's"),
+	[MMAP] = IOCTL(FASTRPC_IOCTL_MMAP, "FASTRPC_IOCTL_MMAP: a domain's heap grows"),
+	[MUNMAP] = IOCTL(FASTRPC_IOCTL_MUNMAP, "FASTRPC_IOCTL_MUNMAP: and shrinks"),
+	[MEM_MAP] = IOCTL(FASTRPC_IOCTL_MEM_MAP, "FASTRPC_IOCTL_MEM_MAP: a buffer is mapped"),
+	[MEM_UNMAP] = IOCTL(FASTRPC_IOCTL_MEM_UNMAP, "FASTRPC_IOCTL_MEM_UNMAP: and unmapped"),
+	[GET_DSP_INFO] = IOCTL(FASTRPC_IOCTL_GET_DSP_INFO,
+		"FASTRPC_IOCTL_GET_DSP_INFO: what the DSP can do"),
+	IOCTL(DMA_BUF_IOCTL_SYNC, "DMA_BUF_IOCTL_SYNC: before we write to a dma-buf, and after"),
+	{SCMP_SYS(getrusage), "did a call reach the DSP?"},
+	{SCMP_SYS(statx), "is something mounted, or a link, below a folder that is the DSP's?"},
+	{SCMP_SYS(pread64), "the same"},
+	{SCMP_SYS(pwrite64), "the same"},
 };
-
-const struct node_ioctl *node_ioctls(size_t *n)
-{
-	*n = ARRAY_SIZE(ioctls);
-	return ioctls;
-}
+const struct filter_table node_calls = {rules, ARRAY_SIZE(rules)};
 
 /*
  * The kernel hands on what the DSP returned, whatever it is. The C library takes -4095 to -1 for
@@ -71,7 +76,7 @@ const struct node_ioctl *node_ioctls(size_t *n)
  */
 static struct node_result call(int fd, unsigned int number, void *argument)
 {
-	int r = ioctl(fd, ioctls[number].request, argument);
+	int r = ioctl(fd, (unsigned long)rules[number].arg.datum_b, argument);
 
 	if (r == -1)
 		return (struct node_result){.error = -errno};
@@ -80,72 +85,24 @@ static struct node_result call(int fd, unsigned int number, void *argument)
 
 /* Opening. */
 
-struct opening {
-	const char *path;
-	int result; /* the descriptor or -errno */
-};
-
-/* The opener. Its memory is ours, errno too, and whoever called clone() waits meanwhile. To return
- * ends it, and nothing of the C library's is run. */
-static int open_for_us(void *userdata)
+int node_open(struct node *node, struct opener *opener, const char *name)
 {
-	struct opening *opening = userdata;
+	pid_t owner;
 	/* Whatever lies there, it must not keep us waiting. */
-	long fd = syscall(SYS_openat, AT_FDCWD, opening->path,
-		O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-
-	opening->result = fd < 0 ? -errno : (int)fd;
-	return 0;
-}
-
-/* Returns its number or -errno. It tells nobody that it ended (no SIGCHLD), and nobody reaps it
- * unless he asks for it (__WALL). */
-static pid_t start_opener(struct opening *opening)
-{
-	_Alignas(16) char stack[OPENER_STACK_BYTES];
-	sigset_t all, before;
-	pid_t pid;
-
-	/* Our handlers are not for it. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pid = clone(open_for_us, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | CLONE_FILES,
-		opening);
-	if (pid < 0)
-		pid = -errno;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return pid;
-}
-
-static void reap(pid_t pid)
-{
-	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
-		;
-}
-
-int node_open(struct node *node, const char *path)
-{
-	/* If something kills it. */
-	struct opening opening = {.path = path, .result = -ECHILD};
-	pid_t pid;
+	int fd = opener_open_as(opener, name, O_RDWR | O_NONBLOCK, &owner);
 
 	*node = NODE_NONE;
-	pid = start_opener(&opening);
-	if (pid < 0)
-		return pid;
-	if (opening.result < 0) {
-		reap(pid);
-		return opening.result;
-	}
-	*node = (struct node){.fd = opening.result, .opener = pid};
+	if (fd < 0)
+		return fd;
+	*node = (struct node){.fd = fd, .owner = owner, .opener = opener};
 	return 0;
 }
 
 void node_close(struct node *node)
 {
 	fd_close(node->fd);
-	if (node->opener > 0)
-		reap(node->opener);
+	if (node->opener)
+		opener_release(node->opener, node->owner);
 	*node = NODE_NONE;
 }
 

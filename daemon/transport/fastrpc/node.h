@@ -13,32 +13,30 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "daemon/confine/filter.h"
 #include "daemon/transport/fastrpc/abi.h"
 
-/* An ioctl of <misc/fastrpc.h> that the broker makes; for the list of what it may do. */
-struct node_ioctl {
-	const char *name;
-	unsigned long request;
-};
-/* All of them; *@n is their number. */
-const struct node_ioctl *node_ioctls(size_t *n);
+/* The system calls of this transport: the table that the requests are made from. */
+extern const struct filter_table node_calls;
 
 /*
  * Open a node. To the DSP a protection domain is known by the process that opened it (until Linux
- * 6.14 made it a number of its own), so each has to be opened by another: a child that shares our
- * descriptors and ends at once. Not reaping it keeps its number from being another's.
+ * 6.14 made it a number of its own), so each has to be opened by another: the opener's business
+ * (daemon/opener.h), as is that nobody else gets its number.
  */
+struct opener;
 struct node {
-	int fd;       /* -1: closed */
-	pid_t opener; /* a zombie; 0: none */
+	int fd;                /* -1: closed */
+	pid_t owner;           /* to the DSP; that process has ended */
+	struct opener *opener; /* that it is to be given back to; NULL: none */
 };
 #define NODE_NONE ((struct node){.fd = -1})
 
-/* Returns 0; -EBUSY: no kernel session is free; -ENOENT, -ENXIO, -ENODEV: the DSP is not there; or
- * another -errno. */
-int node_open(struct node *node, const char *path);
-/* Close it and reap its opener. When no other thread is in an ioctl on it, the DSP has then let go
- * of all its memory, unless it did not answer: then this takes NODE_RELEASE_MS. */
+/* @name: "fastrpc-cdsp". Returns 0; -EBUSY: no kernel session is free; -ENOENT, -ENXIO, -ENODEV:
+ * the DSP is not there; or another -errno. */
+int node_open(struct node *node, struct opener *opener, const char *name);
+/* Close it, and give its owner's number back. When no other thread is in an ioctl on it, the DSP
+ * has then let go of all its memory, unless it did not answer: then this takes NODE_RELEASE_MS. */
 #define NODE_RELEASE_MS 10000
 void node_close(struct node *node);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "daemon/sysfs.h"
 #include "daemon/transport/fastrpc/abi.h"
 #include "daemon/transport/module_name.h"
 
@@ -84,7 +85,7 @@ static bool is_coherent(const char *device)
 {
 	const struct path path = path_join("%s/of_node/dma-coherent", device);
 
-	return access(path.text, F_OK) == 0;
+	return sysfs_exists(path.text);
 }
 
 /* A domain's memory is accessed by way of its context bank only. With more of them than there can
@@ -134,9 +135,9 @@ static void add_node(struct fastrpc_found *found, const char *dev, const struct 
 	const struct path path = path_join("%s/%s", dev, entry->name);
 	const bool plain = is_named(name, found->label, "");
 
-	if ((!plain && !is_named(name, found->label, secure_suffix)) || access(path.text, F_OK) < 0)
+	if ((!plain && !is_named(name, found->label, secure_suffix)) || !sysfs_exists(path.text))
 		return;
-	found->path[plain ? 0 : 1] = path;
+	wire_string_set(found->node[plain ? 0 : 1], FASTRPC_NODE_SIZE, entry->name);
 	if (plain)
 		found->plain = true;
 	else

@@ -12,15 +12,16 @@
 #include "daemon/sysfs.h"
 #include "protocol/wire.h"
 
+#define FASTRPC_NODE_SIZE 64
 struct fastrpc_found {
 	char label[DSP_DEVICE_SIZE]; /* "cdsp" */
 	uint32_t number;             /* of the DSP (abi.h), that its shell files are named after */
 	bool plain, secure;          /* its nodes that are there */
-	struct path path[2];         /* of its nodes under /dev: plain, secure */
-	uint64_t instance;           /* differs when they went and came back */
-	bool isolated;               /* every context bank of it is behind an IOMMU */
-	bool coherent;               /* the same for seeing what is in our caches */
-	struct path folder;          /* resolved, of its rpmsg device; "": not found */
+	char node[2][FASTRPC_NODE_SIZE]; /* their names: plain, secure */
+	uint64_t instance;               /* differs when they went and came back */
+	bool isolated;                   /* every context bank of it is behind an IOMMU */
+	bool coherent;                   /* the same for seeing what is in our caches */
+	struct path folder;              /* resolved, of its rpmsg device; "": not found */
 };
 
 /* Returns how many there are, which *@out holds, to be freed, sorted by label; or -errno. Labels

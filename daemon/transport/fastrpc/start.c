@@ -20,12 +20,12 @@ static struct node_result failed(int error)
 
 static int open_node(struct fastrpc_domain *domain)
 {
-	const char *path = domain->node_path.text;
-	int r = node_open(&domain->node, path);
+	const struct broker *broker = domain->owner->device.broker;
+	int r = node_open(&domain->node, broker->opener, domain->node_name);
 
 	if (r < 0)
-		snprintf(domain->text, sizeof(domain->text), "cannot open %.150s: %s", path,
-			strerror(-r));
+		snprintf(domain->text, sizeof(domain->text), "cannot open %.80s/%s: %s",
+			broker->options->dev, domain->node_name, strerror(-r));
 	return r;
 }
 

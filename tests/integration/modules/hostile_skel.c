@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <link.h>
 #include <time.h>
 
 #include "tests/integration/modules/domain_side.h"
@@ -8,21 +9,41 @@ static struct dsp_ring_shared *shared;
 static struct dsp_slot *sq;
 static struct dsp_completion *cq;
 
-/* While it is loaded, before it is confined, a module may still read where its ring lies. */
+/* The program's struct dsp_ring tells itself by its three pointers. */
+__attribute__((no_sanitize("address"))) static bool find_in(const uintptr_t *words, size_t n)
+{
+	for (size_t i = 0; i + 2 < n; i++) {
+		if (!words[i] || words[i + 1] != words[i] + DSP_RING_ENTRIES_OFFSET ||
+			words[i + 2] != words[i + 1] + SOFT_RING_SQ_SLOTS * sizeof(*sq))
+			continue;
+		shared = (struct dsp_ring_shared *)words[i];
+		sq = (struct dsp_slot *)words[i + 1];
+		cq = (struct dsp_completion *)words[i + 2];
+		return true;
+	}
+	return false;
+}
+
+/* A module may read no file that says where its ring lies. But it lives in the same memory as the
+ * program, whose variables it goes through. */
+static int look_at_program(struct dl_phdr_info *info, size_t size, void *data)
+{
+	(void)size;
+	(void)data;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+
+		if (segment->p_type == PT_LOAD && segment->p_flags & PF_W &&
+			find_in((const uintptr_t *)(info->dlpi_addr + segment->p_vaddr),
+				segment->p_memsz / sizeof(uintptr_t)))
+			break;
+	}
+	return 1; /* the program is the first, and enough */
+}
+
 __attribute__((constructor)) static void find_ring(void)
 {
-	char line[512];
-	FILE *maps = fopen("/proc/self/maps", "re");
-	void *base = NULL;
-
-	while (maps && !base && fgets(line, sizeof(line), maps))
-		if (strstr(line, "dspbroker-ring"))
-			sscanf(line, "%p", &base);
-	if (maps)
-		fclose(maps);
-	shared = base;
-	sq = (struct dsp_slot *)((char *)base + DSP_RING_ENTRIES_OFFSET);
-	cq = (struct dsp_completion *)(sq + SOFT_RING_SQ_SLOTS);
+	dl_iterate_phdr(look_at_program, NULL);
 }
 
 static void kick(void)

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/confine.h"
+
+#include <fcntl.h>
+#include <linux/dma-heap.h>
+#include <linux/remoteproc_cdev.h>
+#include <linux/udmabuf.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/broker.h"
+#include "daemon/transport/transport.h"
+#include "protocol/util.h"
+
+/* What a thread is: without these bits it would be a process. */
+#define THREAD_FLAGS (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
+/* Nor may it have a world of its own. */
+#define NAMESPACE_FLAGS                                                               \
+	(CLONE_NEWCGROUP | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | \
+		CLONE_NEWUSER | CLONE_NEWUTS)
+
+/* Machines that came later have fewer calls, and the C library knows which. */
+#ifdef __NR_epoll_wait
+#define WAIT SCMP_SYS(epoll_wait)
+#else
+#define WAIT SCMP_SYS(epoll_pwait)
+#endif
+#ifdef __NR_readlink
+#define READLINK SCMP_SYS(readlink)
+#else
+#define READLINK SCMP_SYS(readlinkat)
+#endif
+#ifdef __NR_poll
+#define POLL SCMP_SYS(poll)
+#else
+#define POLL SCMP_SYS(ppoll)
+#endif
+
+/* Of every broker. Of clone3() the flags lie in memory, where no filter sees them: told that there
+ * is no such call, the C library takes clone(). */
+static const struct filter_rule calls[] = {
+	/* The loop and its descriptors. */
+	{WAIT, "what is ready"},
+	{SCMP_SYS(epoll_ctl), "descriptors that come and go"},
+	{SCMP_SYS(eventfd2), "doorbells of a connection"},
+	{SCMP_SYS(timerfd_settime), "the next deadline"},
+	{SCMP_SYS(read), "eventfds, signals, files"},
+	{SCMP_SYS(write), "doorbells, diagnostics, attributes of devices"},
+	{SCMP_SYS(close), "whatever is done with"},
+	{SCMP_SYS(fcntl), "is a descriptor open for writing?", FILTER_INT_IS(1, F_GETFL)},
+	{SCMP_SYS(fcntl), "a descriptor of its own", FILTER_INT_IS(1, F_DUPFD_CLOEXEC)},
+	{SCMP_SYS(fcntl), "memory that cannot shrink", FILTER_INT_IS(1, F_ADD_SEALS)},
+	{SCMP_SYS(fcntl), "likewise, of a client", FILTER_INT_IS(1, F_GET_SEALS)},
+
+	/* Clients, the processes beside the broker, the journal, the service manager. */
+	{SCMP_SYS(accept4), "a client connects"},
+	{SCMP_SYS(recvmsg), "requests and answers, with descriptors"},
+	{SCMP_SYS(sendmsg), "the same, out"},
+	{SCMP_SYS(getsockopt), "who a client is"},
+	{SCMP_SYS(pidfd_open), "the same, before Linux 6.5"},
+	{SCMP_SYS(setsockopt), "how much may be on its way to a client"},
+	{SCMP_SYS(shutdown), "a client that is to go"},
+	{SCMP_SYS(socketpair), "a wake for a client, a link to a domain",
+		FILTER_INT_IS(0, AF_UNIX)},
+
+	/* Memory. Nothing of it is ever executable. */
+	{SCMP_SYS(mmap), "rings, buffers, heap", FILTER_WITHOUT(2, PROT_EXEC)},
+	{SCMP_SYS(mprotect), "heaps of threads", FILTER_WITHOUT(2, PROT_EXEC)},
+	{SCMP_SYS(munmap), "the reverse of mmap"},
+	{SCMP_SYS(mremap), "a block that grows; keeps its protection"},
+	{SCMP_SYS(madvise), "what is given back"},
+	{SCMP_SYS(brk), "the first heap"},
+	{SCMP_SYS(memfd_create), "rings and buffers"},
+	{SCMP_SYS(ftruncate), "their size"},
+
+	/* Threads: workers, the crew, closers. */
+	{SCMP_SYS(clone), "a thread",
+		{0, SCMP_CMP_MASKED_EQ, THREAD_FLAGS | NAMESPACE_FLAGS, THREAD_FLAGS}},
+	{SCMP_SYS(clone3), "see above", {}, ENOSYS},
+	{SCMP_SYS(set_robust_list), "its start"},
+	{SCMP_SYS(rseq), "its start"},
+	{SCMP_SYS(rt_sigprocmask), "its start and end, and signals that are not for it"},
+	{SCMP_SYS(rt_sigaction), "signals that interrupt it"},
+	{SCMP_SYS(rt_sigreturn), "when one has"},
+	{SCMP_SYS(gettid), "whom a timer interrupts"},
+	{SCMP_SYS(timer_create), "what interrupts a close, and a reader of policy"},
+	{SCMP_SYS(timer_settime), "the same"},
+	{SCMP_SYS(timer_delete), "the same"},
+	{SCMP_SYS(futex), "locks"},
+	{SCMP_SYS(clock_gettime), "the time, where the vDSO cannot tell it"},
+	{SCMP_SYS(sched_yield), "politeness"},
+	{SCMP_SYS(exit), "a thread's end"},
+	{SCMP_SYS(exit_group), "the broker's"},
+
+	/* Files: policy, and what the kernel says of devices. Which, is Landlock's. */
+	{SCMP_SYS(openat), "files"},
+	{SCMP_SYS(newfstatat), "which file a name means, what was opened"},
+	{SCMP_SYS(getdents64), "folders"},
+	{SCMP_SYS(unlinkat), "the socket at the end, an old core dump"},
+	{READLINK, "what a descriptor is, where a device belongs"},
+	{SCMP_SYS(restart_syscall), "what SIGSTOP and SIGCONT cut in two"},
+};
+
+/* With --who-socket. */
+static const struct filter_rule who_calls[] = {
+	{SCMP_SYS(socket), "to dspbroker-who, when it is back", FILTER_INT_IS(0, AF_UNIX)},
+	{SCMP_SYS(connect), "the same"},
+};
+
+/* With --watch-policy. */
+static const struct filter_rule watch_calls[] = {
+	{SCMP_SYS(inotify_add_watch), "a folder that was replaced"},
+};
+
+/* What no broker for the software DSP alone needs. */
+static const struct filter_rule hardware_calls[] = {
+	{SCMP_SYS(ioctl), "DMA_HEAP_IOCTL_ALLOC: memory for hardware",
+		FILTER_INT_IS(1, DMA_HEAP_IOCTL_ALLOC)},
+	{SCMP_SYS(ioctl), "UDMABUF_CREATE: a client's memory for hardware",
+		FILTER_INT_IS(1, UDMABUF_CREATE)},
+	{SCMP_SYS(ioctl), "RPROC_SET_SHUTDOWN_ON_RELEASE: a DSP that stops with the broker",
+		FILTER_INT_IS(1, RPROC_SET_SHUTDOWN_ON_RELEASE)},
+	{SCMP_SYS(fstatfs), "is a descriptor a dma-buf?"},
+	{SCMP_SYS(inotify_init1), "a node, a core dump that is to come"},
+	{SCMP_SYS(inotify_add_watch), "the same"},
+	{POLL, "the same, and pauses"},
+	{SCMP_SYS(mkdirat), "a folder for core dumps"},
+	{SCMP_SYS(fsync), "a core dump"},
+	{SCMP_SYS(renameat2), "the same"},
+	{SCMP_SYS(geteuid), "is the folder for them ours?"},
+};
+
+/* What sanitizers need to report, and to look for leaks when it ends. */
+static const struct filter_rule sanitizer_calls[] = {
+	{SCMP_SYS(clone), "the thread that looks for leaks"},
+	{SCMP_SYS(ptrace), "it stops the others"},
+	{SCMP_SYS(wait4), "the same"},
+	{SCMP_SYS(prctl), "the same"},
+	{SCMP_SYS(sigaltstack), "stacks of threads"},
+	{SCMP_SYS(open), "maps of memory"},
+	{SCMP_SYS(readlinkat), "symbols"},
+	{SCMP_SYS(stat), "symbols"},
+	{SCMP_SYS(access), "symbols"},
+	{SCMP_SYS(pipe2), "which memory may be read"},
+	{SCMP_SYS(pipe), "the same"},
+	{SCMP_SYS(getpid), "heads of reports"},
+	{SCMP_SYS(getppid), "whether the process still lives"},
+	{SCMP_SYS(uname), "versions"},
+	{SCMP_SYS(ioctl), "is stderr a terminal", {}, ENOTTY},
+	{SCMP_SYS(sched_getaffinity), "processors"},
+	{SCMP_SYS(clock_gettime), "times"},
+	{SCMP_SYS(getrlimit), "stacks of threads"},
+	{SCMP_SYS(prlimit64), "the same"},
+	{SCMP_SYS(lseek), "files"},
+	{SCMP_SYS(kill), "the end"},
+};
+
+static void add(struct confine_tables *out, struct filter_table table)
+{
+	out->tables[out->n++] = table;
+}
+
+void confine_tables(struct confine_tables *out, const struct broker_options *options)
+{
+	bool hardware = false;
+
+	*out = (struct confine_tables){
+		.self = {{SCMP_SYS(tgkill), "interrupt a thread of ours",
+			FILTER_INT_IS(0, getpid())}},
+	};
+	add(out, (struct filter_table){out->self, ARRAY_SIZE(out->self)});
+	add(out, FILTER_TABLE(calls));
+	if (options->who_socket)
+		add(out, FILTER_TABLE(who_calls));
+	if (options->watch_policy)
+		add(out, FILTER_TABLE(watch_calls));
+	for (size_t i = 0; transports[i]; i++) {
+		hardware = hardware || transports[i]->hardware;
+		if (transports[i]->calls)
+			add(out, *transports[i]->calls);
+	}
+	if (hardware)
+		add(out, FILTER_TABLE(hardware_calls));
+	if (FILTER_SANITIZED)
+		add(out, FILTER_TABLE(sanitizer_calls));
+}
+
+static bool is_allowed_before(const struct confine_tables *all, size_t table, size_t row)
+{
+	const int number = all->tables[table].rules[row].number;
+
+	for (size_t i = 0; i <= table; i++)
+		for (size_t j = 0; j < (i < table ? all->tables[i].n : row); j++)
+			if (all->tables[i].rules[j].number == number)
+				return true;
+	return false;
+}
+
+uint32_t confine_count_calls(const struct confine_tables *all)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < all->n; i++)
+		for (size_t j = 0; j < all->tables[i].n; j++) {
+			const struct filter_rule *rule = &all->tables[i].rules[j];
+
+			/* Calls that this machine does not have are below 0. */
+			n += rule->number >= 0 && !rule->error && !is_allowed_before(all, i, j);
+		}
+	return n;
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/names.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdnoreturn.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include "daemon/broker.h"
+#include "daemon/confine/least.h"
+#include "daemon/log.h"
+#include "policy/userdb.h"
+#include "protocol/sock.h"
+
+#define TITLE "dspbroker-names" /* as ps(1) shows it; the kernel keeps 15 characters */
+
+struct question {
+	uint32_t kind; /* enum userdb_kind */
+	char name[USERDB_NAME_SIZE];
+};
+
+struct reply {
+	int32_t result; /* as of userdb_ask() */
+	uint32_t id;
+};
+
+struct names {
+	pthread_mutex_t lock; /* one question at a time */
+	int sock;
+};
+
+/* The process. */
+
+static bool answer_one(int sock)
+{
+	_cleanup_(sock_fds_close) struct sock_fds fds = {};
+	struct question question;
+	struct reply reply = {};
+
+	if (sock_receive(sock, &question, sizeof(question), &fds, 0) != sizeof(question))
+		return false;
+	question.name[sizeof(question.name) - 1] = '\0';
+	reply.result = userdb_ask(question.kind, question.name, &reply.id);
+	return sock_send(sock, &reply, sizeof(reply), NULL, 0, 0) == 0;
+}
+
+static noreturn void run(int sock, const char *user)
+{
+	int kept[] = {STDERR_FILENO, sock};
+	sigset_t all;
+	int r;
+
+	/* It ends with its socket, and not before the broker does. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	prctl(PR_SET_NAME, TITLE, 0, 0, 0);
+	r = least_descriptors(kept, ARRAY_SIZE(kept));
+	if (r == 0)
+		r = broker_become(user);
+	if (r == 0)
+		r = least_capabilities();
+	if (r == 0)
+		r = least_memory();
+	if (r < 0) {
+		log_error("%s cannot be confined: %s", TITLE, strerror(-r));
+		_exit(EXIT_FAILURE);
+	}
+	while (answer_one(sock))
+		;
+	_exit(EXIT_SUCCESS);
+}
+
+/* Asking it. */
+
+static int ask(enum userdb_kind kind, const char *name, uint32_t *id, void *userdata)
+{
+	struct names *names = userdata;
+	_cleanup_(sock_fds_close) struct sock_fds fds = {};
+	struct question question = {.kind = kind};
+	struct reply reply;
+	int r;
+
+	/* No database has it. */
+	if (strlen(name) >= sizeof(question.name))
+		return -ENOENT;
+	strcpy(question.name, name);
+	pthread_mutex_lock(&names->lock);
+	r = sock_send(names->sock, &question, sizeof(question), NULL, 0, 0);
+	if (r == 0)
+		r = sock_receive(names->sock, &reply, sizeof(reply), &fds, 0) == sizeof(reply)
+			    ? 0
+			    : -ESHUTDOWN;
+	pthread_mutex_unlock(&names->lock);
+	if (r < 0)
+		return -ESHUTDOWN;
+	*id = reply.id;
+	return reply.result;
+}
+
+DEFINE_CLEANUP(struct names *, names_free);
+
+int names_new(struct names **out, const char *user)
+{
+	_cleanup_(names_freep) struct names *names = calloc(1, sizeof(*names));
+	int pair[2], r;
+	pid_t pid;
+
+	if (!names)
+		return -ENOMEM;
+	pthread_mutex_init(&names->lock, NULL);
+	names->sock = -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	names->sock = pair[0];
+	pid = fork();
+	r = -errno;
+	if (pid == 0)
+		run(pair[1], user);
+	fd_close(pair[1]);
+	if (pid < 0) {
+		log_error("cannot start what looks up names of users: %s", strerror(-r));
+		return r;
+	}
+	userdb_set_source(ask, names);
+	*out = TAKE_PTR(names);
+	return 0;
+}
+
+struct names *names_free(struct names *names)
+{
+	if (!names)
+		return NULL;
+	userdb_set_source(NULL, NULL);
+	fd_close(names->sock);
+	pthread_mutex_destroy(&names->lock);
+	free(names);
+	return NULL;
+}
