@@ -153,7 +153,9 @@ static int hello(int sock, struct dsp_hello_reply *out, struct sock_fds *fds)
 	} while (n == -EAGAIN ||
 		 (n >= (ssize_t)sizeof(packet.header) && packet.header.opcode & DSP_EVENT));
 	if (n <= 0)
-		return n == -EMSGSIZE || n == -EPROTO ? -EPROTO : -ECONNRESET;
+		return n == -EMFILE                     ? -EMFILE
+		       : n == -EMSGSIZE || n == -EPROTO ? -EPROTO
+							: -ECONNRESET;
 	if (n == sizeof(packet.error) && packet.header.opcode == DSP_ERROR && packet.error.status &&
 		packet.error.status <= INT32_MAX) {
 		message_set_error(&packet.error);

@@ -112,9 +112,10 @@ void control_receive(struct dspbroker *broker)
 			packet_receive(broker, &packet, (size_t)n, &fds);
 		} else {
 			pump_collect(broker); /* what was completed before the end counts */
-			connection_break(broker, n == 0 || n == -ECONNRESET
-							 ? "the broker closed the connection"
-							 : "the broker sent a packet that is none");
+			connection_break(broker,
+				n == 0 || n == -ECONNRESET ? "the broker closed the connection"
+				: n == -EMFILE ? "no descriptor is free for what the broker sent"
+					       : "the broker sent a packet that is none");
 		}
 		sock_fds_close(&fds);
 	}

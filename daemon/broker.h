@@ -12,6 +12,7 @@
 
 #include "daemon/call.h"
 #include "daemon/deadline.h"
+#include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/quota.h"
 #include "policy/policy.h"
@@ -36,7 +37,10 @@ struct broker {
 	struct loop *loop;
 	sd_event *event; /* the loop's, for what is rare */
 	struct list listeners;
-	bool accept_paused; /* out of descriptors */
+	bool accept_paused;  /* out of descriptors */
+	bool accept_failing; /* and none has been accepted since */
+	struct deadline accept_again;
+	struct log_bucket accept_log; /* what connections cause of whom nobody is known yet */
 
 	struct policy *policy;        /* in force */
 	struct policy *device_policy; /* what is said of devices: the first one, for good */

@@ -165,6 +165,16 @@ static void send_output(struct client *client)
 	}
 }
 
+/* Its descriptors are lost, but it may go on. */
+static void refuse_descriptors(struct client *client, const char *packet)
+{
+	struct dsp_header header;
+
+	memcpy(&header, packet, sizeof(header));
+	client_refuse(client, header.serial, &(struct refusal){.status = DSP_NO_RESOURCES},
+		"the broker has no room for more descriptors now");
+}
+
 /* One packet: then others get their turn. */
 static void receive(struct client *client)
 {
@@ -172,6 +182,7 @@ static void receive(struct client *client)
 	char packet[DSP_MESSAGE_MAX];
 	ssize_t n;
 
+	memset(packet, 0, sizeof(struct dsp_header));
 	n = sock_receive(client->sock, packet, sizeof(packet), &fds, MSG_DONTWAIT);
 	if (n == -EAGAIN)
 		return;
@@ -181,6 +192,8 @@ static void receive(struct client *client)
 		client_kill(client, "a packet larger than any message");
 	else if (n == -EPROTO)
 		client_kill(client, "more descriptors than any message carries");
+	else if (n == -EMFILE)
+		refuse_descriptors(client, packet);
 	else if (n < 0)
 		client_kill(client, strerror((int)-n));
 	else
@@ -285,26 +298,40 @@ static int charge(struct client *client, struct quota_refusal *refusal)
 
 /* Turn away a peer for whom there is no room. What it has sent already is taken first, and nothing
  * more comes after: else the kernel would hand it ECONNRESET in place of our reason. */
-static void turn_away(struct client *client, const struct quota_refusal *refusal)
+static void turn_away(int sock, struct dsp_error *error)
 {
 	_cleanup_(sock_fds_close) struct sock_fds fds = {.close = closer_close};
 	union dsp_request request = {};
 	char packet[DSP_MESSAGE_MAX];
-	struct dsp_error error = {
-		.header.opcode = DSP_ERROR,
-		.status = DSP_OVER_LIMIT,
-		.limit = refusal->limit,
-	};
 
-	audit_over_limit(client, "", "", quota_kind_name(refusal->kind), refusal->limit);
-	shutdown(client->sock, SHUT_RD);
-	if (sock_receive(client->sock, packet, sizeof(packet), &fds, MSG_DONTWAIT) ==
+	error->header.opcode = DSP_ERROR;
+	shutdown(sock, SHUT_RD);
+	if (sock_receive(sock, packet, sizeof(packet), &fds, MSG_DONTWAIT) ==
 		sizeof(request.hello)) {
 		memcpy(&request.hello, packet, sizeof(request.hello));
-		error.header.serial = request.header.serial;
+		error->header.serial = request.header.serial;
 	}
+	sock_send(sock, error, sizeof(*error), NULL, 0, MSG_DONTWAIT);
+}
+
+/* It has as many connections as it may have. */
+static void turn_away_over_limit(struct client *client, const struct quota_refusal *refusal)
+{
+	struct dsp_error error = {.status = DSP_OVER_LIMIT, .limit = refusal->limit};
+
+	audit_over_limit(client, "", "", quota_kind_name(refusal->kind), refusal->limit);
 	quota_refusal_text(refusal, error.text, sizeof(error.text));
-	sock_send(client->sock, &error, sizeof(error), NULL, 0, MSG_DONTWAIT);
+	turn_away(client->sock, &error);
+}
+
+/* It is not known who it is, or there is nothing to serve it with. */
+static void turn_away_unserved(int sock, int r)
+{
+	struct dsp_error error = {.status = DSP_NO_RESOURCES};
+
+	snprintf(error.text, sizeof(error.text), "the broker cannot serve one more connection: %s",
+		strerror(-r));
+	turn_away(sock, &error);
 }
 
 /* At once for the peer, whatever it has sent that must be closed, too. */
@@ -372,7 +399,7 @@ static int admit(struct client *client)
 	init_quota(client);
 	r = charge(client, &refusal);
 	if (r < 0)
-		turn_away(client, &refusal);
+		turn_away_over_limit(client, &refusal);
 	return r;
 }
 
@@ -384,6 +411,7 @@ int client_new(struct broker *broker, int sock)
 
 	client = calloc(1, sizeof(*client));
 	if (!client) {
+		turn_away_unserved(sock, -ENOMEM);
 		fd_close(sock);
 		return -ENOMEM;
 	}
@@ -393,6 +421,8 @@ int client_new(struct broker *broker, int sock)
 	list_init(&client->reload.link);
 	client_init_ring(client);
 	r = admit(client);
+	if (r < 0 && r != -EDQUOT)
+		turn_away_unserved(sock, r);
 	if (r < 0)
 		return r;
 	setsockopt(sock, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));

@@ -46,6 +46,7 @@ static const struct filter_rule calls[] = {
 	{SCMP_SYS(epoll_ctl), "descriptors that come and go"},
 	{SCMP_SYS(eventfd2), "doorbells of a connection"},
 	{SCMP_SYS(timerfd_settime), "the next deadline"},
+	{SCMP_SYS(clock_gettime), "what time it is, where no vDSO says it"},
 	{SCMP_SYS(read), "eventfds, signals, files"},
 	{SCMP_SYS(write), "doorbells, diagnostics, attributes of devices"},
 	{SCMP_SYS(close), "whatever is done with"},
@@ -53,6 +54,7 @@ static const struct filter_rule calls[] = {
 	{SCMP_SYS(fcntl), "a descriptor of its own", FILTER_INT_IS(1, F_DUPFD_CLOEXEC)},
 	{SCMP_SYS(fcntl), "memory that cannot shrink", FILTER_INT_IS(1, F_ADD_SEALS)},
 	{SCMP_SYS(fcntl), "likewise, of a client", FILTER_INT_IS(1, F_GET_SEALS)},
+	{SCMP_SYS(fcntl), "a folder that is listed, by fdopendir()", FILTER_INT_IS(1, F_SETFD)},
 
 	/* Clients, the processes beside the broker, the journal, the service manager. */
 	{SCMP_SYS(accept4), "a client connects"},
@@ -88,9 +90,10 @@ static const struct filter_rule calls[] = {
 	{SCMP_SYS(timer_create), "what interrupts a close, and a reader of policy"},
 	{SCMP_SYS(timer_settime), "the same"},
 	{SCMP_SYS(timer_delete), "the same"},
+	{SCMP_SYS(getpid), "whose threads, by pthread_kill()"},
 	{SCMP_SYS(futex), "locks"},
-	{SCMP_SYS(clock_gettime), "the time, where the vDSO cannot tell it"},
 	{SCMP_SYS(sched_yield), "politeness"},
+	{SCMP_SYS(getcpu), "is a client on this processor? Where nothing else says it"},
 	{SCMP_SYS(exit), "a thread's end"},
 	{SCMP_SYS(exit_group), "the broker's"},
 
@@ -101,6 +104,7 @@ static const struct filter_rule calls[] = {
 	{SCMP_SYS(unlinkat), "the socket at the end, an old core dump"},
 	{READLINK, "what a descriptor is, where a device belongs"},
 	{SCMP_SYS(restart_syscall), "what SIGSTOP and SIGCONT cut in two"},
+	{SCMP_SYS(sysinfo), "how much memory there is, by qsort()"},
 };
 
 /* With --who-socket. */
@@ -129,6 +133,7 @@ static const struct filter_rule hardware_calls[] = {
 	{SCMP_SYS(mkdirat), "a folder for core dumps"},
 	{SCMP_SYS(fsync), "a core dump"},
 	{SCMP_SYS(renameat2), "the same"},
+	{SCMP_SYS(renameat), "the same, by renameat2() without flags"},
 	{SCMP_SYS(geteuid), "is the folder for them ours?"},
 };
 
@@ -136,6 +141,7 @@ static const struct filter_rule hardware_calls[] = {
 static const struct filter_rule sanitizer_calls[] = {
 	{SCMP_SYS(clone), "the thread that looks for leaks"},
 	{SCMP_SYS(ptrace), "it stops the others"},
+	{SCMP_SYS(getdents), "it lists them"},
 	{SCMP_SYS(wait4), "the same"},
 	{SCMP_SYS(prctl), "the same"},
 	{SCMP_SYS(sigaltstack), "stacks of threads"},

@@ -119,6 +119,10 @@
 #define WHO_END_MS         1000
 #define WHO_AGAIN_US       (1000ull * 1000)
 
+/* Without descriptors or memory for one more connection: how soon it is tried again, if none ends.
+ */
+#define ACCEPT_AGAIN_US (1000ull * 1000)
+
 /* Stopping: how long calls that run are waited for. */
 #define SHUTDOWN_GRACE_MS 5000
 

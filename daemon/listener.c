@@ -2,6 +2,7 @@
 #include "daemon/listener.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -12,6 +13,7 @@
 #include "daemon/broker.h"
 #include "daemon/client.h"
 #include "daemon/hotplug.h"
+#include "daemon/limits.h"
 #include "daemon/log.h"
 
 struct listener {
@@ -21,14 +23,44 @@ struct listener {
 	struct sockaddr_un address; /* to be unlinked; sun_family 0: not ours */
 };
 
-/* Out of descriptors, accepting would fail again and again; so it pauses. */
+/* Strangers can cause it as often as they like. */
+static void tell(struct broker *broker, int level, const char *what, const char *why)
+{
+	char before[64] = "";
+	unsigned int suppressed;
+
+	if (!log_allowed(&broker->accept_log, broker_now(broker), &suppressed))
+		return;
+	if (suppressed)
+		snprintf(before, sizeof(before), " (%u such lines were suppressed)", suppressed);
+	log_line(level, "%s%s%s", what, why, before);
+}
+
 static void set_enabled(struct broker *broker, bool on)
 {
 	struct listener *listener;
 
 	broker->accept_paused = !on;
+	deadline_clear(&broker->deadlines, &broker->accept_again);
 	list_for_each (listener, &broker->listeners, link)
 		sd_event_source_set_enabled(listener->source, on ? SD_EVENT_ON : SD_EVENT_OFF);
+}
+
+static void try_again(struct deadline *deadline)
+{
+	set_enabled(container_of(deadline, struct broker, accept_again), true);
+}
+
+/* Out of descriptors, accepting would fail again and again. So it pauses until a connection ends;
+ * but what is missing may be had again without that, and there may be no connection. */
+static void pause_accepting(struct broker *broker, int r)
+{
+	if (!broker->accept_failing)
+		tell(broker, LOG_WARNING,
+			"no connections are accepted until there is room for one: ", strerror(-r));
+	broker->accept_failing = true;
+	set_enabled(broker, false);
+	broker_deadline(broker, &broker->accept_again, ACCEPT_AGAIN_US, try_again);
 }
 
 static int on_connection(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -40,15 +72,16 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 	(void)events;
 	sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (sock >= 0) {
+		if (broker->accept_failing)
+			tell(broker, LOG_NOTICE, "connections are accepted again", "");
+		broker->accept_failing = false;
 		r = client_new(broker, sock);
 		if (r < 0 && r != -EDQUOT)
-			log_warning("a connection was turned away: %s", strerror(-r));
+			tell(broker, LOG_WARNING, "a connection was turned away: ", strerror(-r));
 		return 0;
 	}
-	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-		log_warning("no connections are accepted until one ends: %m");
-		set_enabled(broker, false);
-	}
+	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+		pause_accepting(broker, -errno);
 	return 0;
 }
 
@@ -170,6 +203,10 @@ static int listen_activated(struct broker *broker)
 		free(names[i]);
 	}
 	free(names);
+	if (n < 0)
+		log_error("the sockets that systemd hands over cannot be used: LISTEN_FDS is %s: "
+			  "%s",
+			getenv("LISTEN_FDS"), strerror(-n));
 	if (r >= 0 && !served) {
 		log_error("no socket: give --socket PATH, or let systemd activate this service");
 		return -EINVAL;
@@ -196,6 +233,7 @@ void listeners_stop(struct broker *broker)
 {
 	struct listener *listener, *following;
 
+	deadline_clear(&broker->deadlines, &broker->accept_again);
 	list_for_each_safe (listener, following, &broker->listeners, link)
 		listener_free(listener);
 }

@@ -9,7 +9,8 @@ struct broker;
 int listeners_start(struct broker *broker);
 /* Close them all, and remove a path of our own. */
 void listeners_stop(struct broker *broker);
-/* A connection ended: a descriptor may be free for one that waits. */
+/* A connection ended: a descriptor may be free for one that waits. It is tried now and then without
+ * that, too. */
 void listeners_resume(struct broker *broker);
 
 #endif

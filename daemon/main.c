@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* dspbrokerd: options in, exit code out. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,6 +105,15 @@ static int parse(struct broker_options *options, int argc, char **argv)
 	return -1;
 }
 
+/* What we open must not become a standard stream that whoever started us has closed: messages would
+ * go there. */
+static void hold_standard_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+			open("/", O_RDONLY | O_DIRECTORY);
+}
+
 int main(int argc, char **argv)
 {
 	struct broker_options options = {
@@ -117,6 +127,7 @@ int main(int argc, char **argv)
 	struct broker broker;
 	int code;
 
+	hold_standard_streams();
 	code = parse(&options, argc, argv);
 	if (code >= 0)
 		return code;

@@ -29,6 +29,7 @@ struct reply {
 struct names {
 	pthread_mutex_t lock; /* one question at a time */
 	int sock;
+	bool gone; /* which has been said */
 };
 
 /* The process. */
@@ -74,6 +75,17 @@ static noreturn void run(int sock, const char *user)
 
 /* Asking it. */
 
+/* Called with the lock held. Returns -ESHUTDOWN. */
+static int is_gone(struct names *names)
+{
+	if (!names->gone)
+		log_error("the process that looks up names of users is gone: policy files with "
+			  "such "
+			  "names cannot be read again until the broker is started again");
+	names->gone = true;
+	return -ESHUTDOWN;
+}
+
 static int ask(enum userdb_kind kind, const char *name, uint32_t *id, void *userdata)
 {
 	struct names *names = userdata;
@@ -91,10 +103,12 @@ static int ask(enum userdb_kind kind, const char *name, uint32_t *id, void *user
 	if (r == 0)
 		r = sock_receive(names->sock, &reply, sizeof(reply), &fds, 0) == sizeof(reply)
 			    ? 0
-			    : -ESHUTDOWN;
+			    : -EPROTO;
+	if (r < 0)
+		r = is_gone(names);
 	pthread_mutex_unlock(&names->lock);
 	if (r < 0)
-		return -ESHUTDOWN;
+		return r;
 	*id = reply.id;
 	return reply.result;
 }

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
 
+#include "daemon/log.h"
 #include "protocol/util.h"
 
 #define TEXT_MAX 1024
@@ -78,6 +79,10 @@ void notify_if_room(const char *text)
 uint64_t notify_watchdog_us(void)
 {
 	uint64_t us;
+	int r = notify_fd >= 0 ? sd_watchdog_enabled(0, &us) : 0;
 
-	return notify_fd >= 0 && sd_watchdog_enabled(0, &us) > 0 ? us : 0;
+	if (r < 0)
+		log_warning("the service manager will miss signs of life: WATCHDOG_USEC is %s: %s",
+			getenv("WATCHDOG_USEC"), strerror(-r));
+	return r > 0 ? us : 0;
 }

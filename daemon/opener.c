@@ -68,14 +68,27 @@ static bool is_sound(const struct opener_request *request, const struct opener_r
 	       (reply->pid > 0) == (opened && request->op == OPENER_OPEN_AS);
 }
 
+/* There was no room for the descriptor that came; the reply without it is still to come. */
+static int receive_no_room(int socket, struct opener_reply *reply)
+{
+	_cleanup_(sock_fds_close) struct sock_fds none = {};
+
+	if (sock_receive(socket, reply, sizeof(*reply), &none, 0) != sizeof(*reply) || none.n)
+		return -ESHUTDOWN;
+	reply->error = -EMFILE;
+	return 0;
+}
+
 /* Returns 0 or -ESHUTDOWN. */
 static int receive(int socket, const struct opener_request *request, struct opener_reply *reply,
 	struct sock_fds *fds)
 {
 	_cleanup_(sock_fds_close) struct sock_fds none = {};
+	const ssize_t n = sock_receive(socket, reply, sizeof(*reply), fds, 0);
 
-	if (sock_receive(socket, reply, sizeof(*reply), fds, 0) != sizeof(*reply) ||
-		!is_sound(request, reply, fds))
+	if (n == -EMFILE)
+		return receive_no_room(socket, reply);
+	if (n != sizeof(*reply) || !is_sound(request, reply, fds))
 		return -ESHUTDOWN;
 	if (!fds->n)
 		return 0;
@@ -100,6 +113,15 @@ static int ask(struct opener *opener, const struct opener_request *request,
 	return r < 0 ? -ESHUTDOWN : 0;
 }
 
+void opener_release(struct opener *opener, pid_t pid)
+{
+	const struct opener_request request = {.op = OPENER_RELEASE, .pid = pid};
+	_cleanup_(sock_fds_close) struct sock_fds fds = {};
+	struct opener_reply reply;
+
+	ask(opener, &request, &reply, &fds);
+}
+
 static int open_by(struct opener *opener, enum opener_op op, const char *name, int flags,
 	pid_t *pid)
 {
@@ -112,10 +134,12 @@ static int open_by(struct opener *opener, enum opener_op op, const char *name, i
 		return -EPERM;
 	strcpy(request.name, name);
 	r = ask(opener, &request, &reply, &fds);
-	if (r == 0)
-		r = reply.error;
 	if (r < 0)
 		return r;
+	if (reply.error < 0 && reply.pid > 0)
+		opener_release(opener, reply.pid);
+	if (reply.error < 0)
+		return reply.error;
 	*pid = reply.pid;
 	return sock_fds_take(&fds, 0);
 }
@@ -131,15 +155,6 @@ int opener_open_as(struct opener *opener, const char *name, int flags, pid_t *pi
 {
 	*pid = 0;
 	return open_by(opener, OPENER_OPEN_AS, name, flags, pid);
-}
-
-void opener_release(struct opener *opener, pid_t pid)
-{
-	const struct opener_request request = {.op = OPENER_RELEASE, .pid = pid};
-	_cleanup_(sock_fds_close) struct sock_fds fds = {};
-	struct opener_reply reply;
-
-	ask(opener, &request, &reply, &fds);
 }
 
 /* Its life. */

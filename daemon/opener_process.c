@@ -2,20 +2,19 @@
 #include "daemon/opener_process.h"
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "daemon/broker.h"
 #include "daemon/confine/landlock.h"
+#include "daemon/confine/least.h"
 #include "protocol/sock.h"
 
 /* Of a child, which makes a few system calls. */
@@ -191,33 +190,12 @@ static noreturn void serve(int socket)
 
 /* Starting. */
 
-/* Close all but stderr and these, which get sorted. */
-static int close_others(int *fds, size_t n)
-{
-	unsigned int next = 0;
-
-	for (size_t i = 0; i <= n; i++) {
-		const unsigned int kept = i < n ? (unsigned int)fds[i] : ~0u;
-
-		if (next < kept && syscall(SYS_close_range, next, kept - 1, 0) < 0)
-			return -errno;
-		next = kept + 1;
-	}
-	return 0;
-}
-
-static int by_number(const void *a, const void *b)
-{
-	return *(const int *)a - *(const int *)b;
-}
-
 static int keep_descriptors(const int *sockets)
 {
 	int kept[OPENER_THREADS + 1] = {STDERR_FILENO};
 
 	memcpy(kept + 1, sockets, OPENER_THREADS * sizeof(*kept));
-	qsort(kept, ARRAY_SIZE(kept), sizeof(*kept), by_number);
-	return close_others(kept, ARRAY_SIZE(kept));
+	return least_descriptors(kept, ARRAY_SIZE(kept));
 }
 
 static int open_folder(void)
@@ -282,30 +260,6 @@ void opener_process_tables(const struct filter_table **out, size_t *n)
 
 	*out = tables;
 	*n = FILTER_SANITIZED ? 2 : 1;
-}
-
-static int drop_capabilities(void)
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
-	struct __user_cap_data_struct now[_LINUX_CAPABILITY_U32S_3];
-
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
-		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || syscall(SYS_capget, &header, now) < 0)
-		return -errno;
-	/* A service manager that gave none may not let us ask for fewer, either. */
-	if (memcmp(now, none, sizeof(now)) == 0)
-		return 0;
-	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
-}
-
-static int hide_memory(void)
-{
-	const struct rlimit none = {};
-
-	if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		return -errno;
-	return 0;
 }
 
 static int limit_files(void)
@@ -403,8 +357,8 @@ void opener_process_run(const struct opener_place *what, const int *sockets)
 	own_pid = getpid();
 	ready.error = begin(sockets);
 	if (ready.error == 0) {
-		confine(&ready, drop_capabilities, "give up all capabilities");
-		confine(&ready, hide_memory, "hide its memory");
+		confine(&ready, least_capabilities, "give up all capabilities");
+		confine(&ready, least_memory, "hide its memory");
 		confine(&ready, limit_files, "limit which files it may open (Landlock)");
 		/* Which take the rules along. */
 		ready.error = start_threads(sockets);

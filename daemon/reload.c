@@ -120,6 +120,12 @@ static void log_warnings(const struct reload *reload)
 			reload->dirs[reload->n_dirs - 1]);
 }
 
+/* Not the files are wrong. */
+static bool is_shortage(int r)
+{
+	return r == -ENOMEM || r == -EMFILE || r == -ENFILE;
+}
+
 /* In the loop: the thread has read. */
 static void keep_outcome(struct reload *reload)
 {
@@ -128,7 +134,7 @@ static void keep_outcome(struct reload *reload)
 	if (reload->result == 0)
 		*outcome = (struct reload_outcome){DSP_OK, clock_real_us()};
 	else
-		outcome->status = reload->result == -ENOMEM ? DSP_NO_RESOURCES : DSP_BAD_POLICY;
+		outcome->status = is_shortage(reload->result) ? DSP_NO_RESOURCES : DSP_BAD_POLICY;
 }
 
 /* In the form that editors jump to. */

@@ -4,14 +4,15 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
+
+#include "protocol/clock.h"
 
 /* How often those that do not end are interrupted again. */
 #define AGAIN_NS 5000000
 
 struct workers {
-	pthread_mutex_t lock; /* guards what follows, up to the blank line */
-	pthread_cond_t more;
+	pthread_mutex_t lock;       /* guards what follows, up to the blank line */
+	pthread_cond_t more, fewer; /* that wait, that run */
 	struct list waiting, running, ended;
 	unsigned int n_jobs; /* that wait or run */
 	bool held;           /* no thread may be started yet */
@@ -42,6 +43,7 @@ static void execute(struct workers *workers, struct job *job)
 	list_remove(&job->link);
 	list_append(&workers->ended, &job->link);
 	workers->n_jobs--;
+	pthread_cond_signal(&workers->fewer);
 	pthread_mutex_unlock(&workers->lock);
 	/* It is in the list before it is counted; the count cannot overflow. */
 	eventfd_write(workers->wake.fd, 1);
@@ -198,6 +200,19 @@ int worker_catch_signal(void)
 	return sigaction(WORKER_SIGNAL, &action, NULL) < 0 ? -errno : 0;
 }
 
+/* Nothing waits for a time of the day, which may change at any moment. */
+static void init_locks(struct workers *workers)
+{
+	pthread_condattr_t monotonic;
+
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_mutex_init(&workers->lock, NULL);
+	pthread_cond_init(&workers->more, NULL);
+	pthread_cond_init(&workers->fewer, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+}
+
 DEFINE_CLEANUP(struct workers *, workers_free);
 
 int workers_new(struct workers **out, struct loop *loop, unsigned int threads)
@@ -208,8 +223,7 @@ int workers_new(struct workers **out, struct loop *loop, unsigned int threads)
 
 	if (!workers)
 		return -ENOMEM;
-	pthread_mutex_init(&workers->lock, NULL);
-	pthread_cond_init(&workers->more, NULL);
+	init_locks(workers);
 	list_init(&workers->waiting);
 	list_init(&workers->running);
 	list_init(&workers->ended);
@@ -228,28 +242,26 @@ int workers_new(struct workers **out, struct loop *loop, unsigned int threads)
 	return 0;
 }
 
+/* Called with the lock held. */
 static void interrupt_all(struct workers *workers)
 {
 	struct job *job;
 
-	pthread_mutex_lock(&workers->lock);
 	list_for_each (job, &workers->running, link)
 		if (job->interruptible)
 			pthread_kill(job->thread, WORKER_SIGNAL);
-	pthread_mutex_unlock(&workers->lock);
 }
 
-static void join(struct workers *workers, pthread_t thread)
+/* Called with the lock held. */
+static void wait_a_little(struct workers *workers)
 {
-	struct timespec until;
+	const uint64_t until_ns = clock_ns() + AGAIN_NS;
+	const struct timespec until = {
+		.tv_sec = (time_t)(until_ns / 1000000000),
+		.tv_nsec = (long)(until_ns % 1000000000),
+	};
 
-	do {
-		interrupt_all(workers);
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += AGAIN_NS;
-		until.tv_sec += until.tv_nsec / 1000000000;
-		until.tv_nsec %= 1000000000;
-	} while (pthread_timedjoin_np(thread, NULL, &until) != 0);
+	pthread_cond_timedwait(&workers->fewer, &workers->lock, &until);
 }
 
 static void join_threads(struct workers *workers)
@@ -257,9 +269,13 @@ static void join_threads(struct workers *workers)
 	pthread_mutex_lock(&workers->lock);
 	workers->stopping = true;
 	pthread_cond_broadcast(&workers->more);
+	while (!list_empty(&workers->running)) {
+		interrupt_all(workers);
+		wait_a_little(workers);
+	}
 	pthread_mutex_unlock(&workers->lock);
 	while (workers->n_threads)
-		join(workers, workers->threads[--workers->n_threads]);
+		pthread_join(workers->threads[--workers->n_threads], NULL);
 }
 
 struct workers *workers_free(struct workers *workers)
@@ -274,6 +290,7 @@ struct workers *workers_free(struct workers *workers)
 		job->done(job);
 	loop_remove(&workers->wake);
 	fd_close(workers->wake.fd);
+	pthread_cond_destroy(&workers->fewer);
 	pthread_cond_destroy(&workers->more);
 	pthread_mutex_destroy(&workers->lock);
 	free(workers);

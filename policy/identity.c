@@ -77,19 +77,31 @@ static int get_label(int sock, struct identity *identity)
 	return identity->facts[IDENTITY_LABEL] ? 0 : -ENOMEM;
 }
 
+/* It may be the peer that is gone, about whom nothing is known then; or we could know, and have no
+ * room for it: a rule that denies would not hold for that peer. */
+static bool is_shortage(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
 /* Before Linux 6.5 the kernel does not say it: then whoever has the pid now. Facts are read only of
  * one with the ids of the one that connected (facts.h); so if that one is gone, another process of
- * the same user can have been given its pid, and pass for it. */
-static int get_pidfd(int sock, pid_t pid)
+ * the same user can have been given its pid, and pass for it. Returns 0, with @identity->pidfd -1
+ * where there is none; or -errno. */
+static int get_pidfd(int sock, struct identity *identity)
 {
 	socklen_t size = sizeof(int);
-	int fd;
+	int fd = -1;
 
-	if (getsockopt(sock, SOL_SOCKET, SO_PEERPIDFD, &fd, &size) == 0)
-		return fd;
-	if (errno != ENOPROTOOPT || pid <= 0)
-		return -1;
-	return (int)syscall(SYS_pidfd_open, pid, 0);
+	if (getsockopt(sock, SOL_SOCKET, SO_PEERPIDFD, &fd, &size) < 0) {
+		fd = -1;
+		if (errno == ENOPROTOOPT && identity->pid > 0)
+			fd = (int)syscall(SYS_pidfd_open, identity->pid, 0);
+	}
+	if (fd < 0 && is_shortage(errno))
+		return -errno;
+	identity->pidfd = fd;
+	return 0;
 }
 
 int identity_init(struct identity *out, int sock)
@@ -111,9 +123,10 @@ int identity_init(struct identity *out, int sock)
 	r = get_groups(sock, &identity);
 	if (r == 0)
 		r = get_label(sock, &identity);
+	if (r == 0)
+		r = get_pidfd(sock, &identity);
 	if (r < 0)
 		return r;
-	identity.pidfd = get_pidfd(sock, peer.pid);
 	*out = identity;
 	identity = (struct identity){.pidfd = -1};
 	return 0;

@@ -41,6 +41,33 @@ static int system_error(struct policy_note *error, const char *path, const char 
 	return r;
 }
 
+/* Where the caller's own rights would do, its confinement may not: Landlock says nothing else. */
+static int open_error(struct policy_note *error, const char *path, const char *what, int r,
+	const char *confined)
+{
+	policy_note(error, path, 0, 0, "cannot open%s: %s%s", what, strerror(-r),
+		r == -EACCES ? confined : "");
+	return r;
+}
+
+static int open_directory_error(struct policy_note *error, const char *path, int r)
+{
+	return open_error(error, path, " the directory", r,
+		"; a broker that runs reads the directory that was there when it started, and if "
+		"another has taken its place, must be started again");
+}
+
+static int open_file_error(struct policy_note *error, const char *path, int r)
+{
+	struct stat st;
+
+	return open_error(error, path, "", r,
+		lstat(path, &st) == 0 && S_ISLNK(st.st_mode)
+			? "; it is a symbolic link, and a broker that runs reads nothing that lies "
+			  "outside of the policy directories"
+			: "");
+}
+
 static int add_file(struct files *files, const char *name, size_t directory)
 {
 	char *copy;
@@ -64,7 +91,7 @@ static int list_directory(struct files *files, const char *path, size_t director
 	if (!stream && errno == ENOENT)
 		return 0;
 	if (!stream)
-		return system_error(error, path, "open the directory", -errno);
+		return open_directory_error(error, path, -errno);
 	while (errno = 0, (entry = readdir(stream))) {
 		if (!is_policy_name(entry->d_name))
 			continue;
@@ -100,12 +127,12 @@ static int open_regular(const char *path, struct stat *st, struct policy_note *e
 
 	/* To open a device can do something, so nothing else is opened... */
 	if (stat(path, st) < 0)
-		return system_error(error, path, "open", -errno);
+		return open_file_error(error, path, -errno);
 	if (!S_ISREG(st->st_mode))
 		return refuse_irregular(path, error);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
-		return system_error(error, path, "open", -errno);
+		return open_file_error(error, path, -errno);
 	/* ...unless it is put there just now. */
 	if (fstat(fd, st) < 0)
 		return system_error(error, path, "look at it", -errno);

@@ -79,8 +79,9 @@ ssize_t sock_receive(int sock, void *packet, size_t size, struct sock_fds *fds, 
 	if (n < 0)
 		return -errno;
 	r = collect(&msg, fds);
+	/* There is room for all of them here, so there was none in the table of this process. */
 	if (r >= 0 && (msg.msg_flags & MSG_CTRUNC))
-		r = -EPROTO;
+		r = -EMFILE;
 	if (r >= 0 && (msg.msg_flags & MSG_TRUNC))
 		r = -EMSGSIZE;
 	if (r < 0 || n == 0)

@@ -28,6 +28,7 @@ int sock_fds_take(struct sock_fds *fds, size_t i);
  * -EAGAIN    nothing there (only with MSG_DONTWAIT in @flags or a non-blocking socket)
  * -EMSGSIZE  a packet larger than @size
  * -EPROTO    more descriptors than DSP_FDS_MAX, or ancillary data of another kind
+ * -EMFILE    no room for its descriptors in this process; the packet itself is in @packet
  * -errno     the socket's own error
  * *@fds must be empty; received descriptors are CLOEXEC and, on error, already closed.
  */

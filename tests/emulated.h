@@ -12,4 +12,9 @@
  * Landlock. Ends the process when it is told so and it is not true. */
 bool emulated(void);
 
+/* A link to what the kernel takes for the program of this process. Under emulation that is qemu,
+ * and it answers for /proc/self itself; so it is that of the parent, which must be such a process.
+ */
+const char *emulated_exe(void);
+
 #endif

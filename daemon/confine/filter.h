@@ -14,14 +14,20 @@
 
 /* Only if argument N (from 0) is VALUE, or has no bit of MASK set. Of an int, whatever lies in the
  * upper half of the register does not count. */
-#define FILTER_INT_IS(n, value) {n, SCMP_CMP_MASKED_EQ, 0xffffffffu, (unsigned int)(value)}
-#define FILTER_WITHOUT(n, mask) {n, SCMP_CMP_MASKED_EQ, mask, 0}
+#define FILTER_INT_IS(n, value)                                           \
+	{                                                                 \
+		n, SCMP_CMP_MASKED_EQ, 0xffffffffu, (unsigned int)(value) \
+	}
+#define FILTER_WITHOUT(n, mask)                \
+	{                                      \
+		n, SCMP_CMP_MASKED_EQ, mask, 0 \
+	}
 
-struct filter_rule {
-	int number;              /* SCMP_SYS(name) */
-	const char *why;         /* for readers, and for who asks which calls there are */
-	struct scmp_arg_cmp arg; /* op 0: whatever the arguments are */
-	int error;               /* 0: allowed; else refused with this errno, and no harm done */
+struct filter_rule {     /* NOLINT(clang-analyzer-optin.performance.Padding): as one reads it */
+	int number;      /* SCMP_SYS(name) */
+	const char *why; /* for readers, and for who asks which calls there are */
+	struct scmp_arg_cmp arg;  /* op 0: whatever the arguments are */
+	int error;                /* 0: allowed; else refused with this errno, and no harm done */
 	struct scmp_arg_cmp also; /* op 0, or another argument that has to fit as well */
 };
 

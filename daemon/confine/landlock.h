@@ -27,13 +27,14 @@ struct landlock {
 int landlock_init(struct landlock *out);
 void landlock_deinit(struct landlock *landlock);
 
-/* Allow rights, of enum landlock_right, at @path, which may be a file or a folder and must be there.
- * Returns 0 or -errno. */
+/* Allow rights, of enum landlock_right, at @path, which may be a file or a folder and must be
+ * there. Returns 0 or -errno. */
 int landlock_allow(struct landlock *landlock, const char *path, unsigned int rights);
 
 /* From here on, for this thread, and threads and processes that it starts; so it comes before there
  * are any. Besides files, TCP, Unix sockets without a path and signals to anybody outside are
- * refused where the kernel can do that (ABI 4 and 6). no_new_privs must be set. Returns 0 or -errno. */
+ * refused where the kernel can do that (ABI 4 and 6). no_new_privs must be set. Returns 0 or
+ * -errno. */
 int landlock_enter(const struct landlock *landlock);
 
 #endif

@@ -51,6 +51,7 @@ static const struct filter_rule loaded_calls[] = {
 	/* Time and waiting, for modules. */
 	{SCMP_SYS(clock_gettime), "where the vDSO cannot answer"},
 	{SCMP_SYS(gettimeofday), "the same"},
+	{SCMP_SYS(time), "the same"},
 	{SCMP_SYS(clock_nanosleep), "sleep"},
 	{SCMP_SYS(nanosleep), "sleep, in other C libraries"},
 	{SCMP_SYS(restart_syscall), "a sleep that SIGSTOP and SIGCONT cut in two"},

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "protocol/clock.h"
 #include "protocol/util.h"
 
 /* As long as it is being written its name is this, a number, and SUFFIX. */
@@ -160,7 +161,7 @@ int coredump_folder_publish(int folder, char name[COREDUMP_NAME_SIZE], const cha
 {
 	const char *suffix = truncated ? SUFFIX_CUT : SUFFIX;
 	char stamp[sizeof(STAMP_PATTERN)], to[COREDUMP_NAME_SIZE];
-	const time_t now = time(NULL);
+	const time_t now = (time_t)(clock_real_us() / 1000000);
 	struct survey found;
 	struct tm utc;
 	int r;

@@ -16,6 +16,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "tests/emulated.h"
 #include "tests/integration/cgroup.h"
 #include "tests/integration/process.h"
 #include "tests/integration/raw.h"
@@ -40,7 +41,7 @@ static void start_broker(const char *policy)
 static const char *own_program(void)
 {
 	static char path[4096];
-	ssize_t n = must(readlink("/proc/self/exe", path, sizeof(path) - 1));
+	ssize_t n = must(readlink(emulated_exe(), path, sizeof(path) - 1));
 
 	path[n] = '\0';
 	return path;

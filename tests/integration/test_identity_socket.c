@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "tests/emulated.h"
 #include "tests/integration/process.h"
 
 #define WHO_FD 3
@@ -33,7 +34,7 @@ static void serve(int listening)
 			signal(SIGCHLD, SIG_DFL);
 			require(sock != WHO_FD);
 			must(dup2(sock, WHO_FD));
-			execl(program, program, NULL);
+			execl(program, program, emulated() ? "--allow-unconfined" : NULL, NULL);
 			_exit(EXIT_FAILURE);
 		}
 		close(sock);
@@ -78,7 +79,7 @@ static const char *policy(void)
 {
 	static char text[8192];
 	char path[4096];
-	ssize_t n = must(readlink("/proc/self/exe", path, sizeof(path) - 1));
+	ssize_t n = must(readlink(emulated_exe(), path, sizeof(path) - 1));
 
 	path[n] = '\0';
 	snprintf(text, sizeof(text),

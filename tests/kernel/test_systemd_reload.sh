@@ -38,7 +38,7 @@ reload || fail "a right policy was not taken"
 reload_ended_with 0 || fail "systemd does not know that it went well"
 opens player.service
 opens recorder.service
-before=$(property dspbrokerd.service StatusText)
+is dspbrokerd.service StatusText 'Serving 2 rules' || fail "its status text does not tell of the policy"
 
 rules "$player" '{"name": "oops", "action": "allow", "mach": {}}'
 ! reload 2>/run/errors || fail "a wrong policy was taken"
@@ -47,14 +47,15 @@ reload_ended_with 1 || fail "systemd does not know that it failed"
 shown 'ExecReload=.*status=1/FAILURE' || fail "systemctl status does not tell that it failed"
 shown 'test.json:3:' || fail "systemctl status does not tell where the policy is wrong"
 is dspbrokerd.service ActiveState active || fail "a wrong policy ended it"
-after=$(property dspbrokerd.service StatusText)
-echo "its status: '$before', then '$after'"
+property dspbrokerd.service StatusText | grep '2 rules; .*test.json:3:.*unknown key "mach"' ||
+	fail "its status text does not tell that the policy is wrong"
 opens recorder.service
 
 rules "$recorder"
 reload || fail "it does not recover from a wrong policy"
 reload_ended_with 0 || fail "systemd does not know that it went well again"
-! shown 'status=1/FAILURE' || fail "systemctl status still tells of what is over"
+! shown 'ExecReload=.*status=1/FAILURE' || fail "systemctl status still tells of what is over"
+is dspbrokerd.service StatusText 'Serving 1 rules' || fail "its status text tells of what is over"
 is_denied player.service
 opens recorder.service
 [ "$(main_pid dspbrokerd.service)" = "$broker" ] || fail "it was started again"

@@ -261,7 +261,8 @@ static void give_to_broker(const char *name)
 	if (!is_brokers(name))
 		return;
 	snprintf(path, sizeof(path), "/dev/%.50s", name);
-	/* As the rules of udev do it. A broker that stays root has no right to what is not root's. */
+	/* As the rules of udev do it. A broker that stays root has no right to what is not root's.
+	 */
 	if ((chmod(path, 0660) < 0 || chown(path, 0, BROKER_UID) < 0) && errno != ENOENT)
 		perror(path);
 }

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "tests/emulated.h"
 #include "tests/fds.h"
 
 struct opener *opener;
@@ -17,7 +18,7 @@ void opener_set_up(void)
 {
 	if (!nodes_start())
 		exit(EXIT_SUCCESS);
-	options = (struct broker_options){.dev = nodes_dev()};
+	options = (struct broker_options){.dev = nodes_dev(), .allow_unconfined = emulated()};
 	fds_before = count_fds(getpid());
 }
 
@@ -63,7 +64,7 @@ void start_taken_over(bool confined)
 	const struct opener_place place = {
 		.dev = nodes_dev(), .confined = confined, .open = open_any};
 
-	ck_assert_int_eq(opener_start(&opener, &place, false), 0);
+	ck_assert_int_eq(opener_start(&opener, &place, emulated()), 0);
 }
 
 void must_not_open(const char *name, int flags, int error)

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 
 #include "policy/facts.h"
+#include "tests/emulated.h"
 
 struct peer {
 	pid_t pid;
@@ -79,7 +80,7 @@ static inline void peer_end(struct peer *peer)
 static inline const char *peer_executable(void)
 {
 	static char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	ssize_t n = readlink(emulated_exe(), path, sizeof(path) - 1);
 
 	ck_assert_int_gt(n, 0);
 	path[n] = '\0';

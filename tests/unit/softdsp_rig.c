@@ -77,11 +77,14 @@ void rig_assert_closed(int socket)
 	ck_assert(r == 0 || r == -ECONNRESET); /* the latter when something was left unread */
 }
 
-/* As on a kernel that knows no filters; Check gives each test a process. */
+/* As on a kernel that knows no filters. */
 static void forbid_filters(void)
 {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	scmp_filter_ctx filter;
 
+	if (emulated()) /* there are none */
+		return;
+	filter = seccomp_init(SCMP_ACT_ALLOW);
 	if (!filter || seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(seccomp), 0) < 0 ||
 		seccomp_load(filter) < 0)
 		abort();

@@ -7,8 +7,11 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
 
 #include "daemon/confine/filter.h"
 #include "daemon/softdsp/confine.h"
@@ -131,6 +134,49 @@ START_TEST(nobody_gets_out_of_the_supervisor)
 }
 END_TEST
 
+static pid_t bystander;
+
+static int kill_bystander(void)
+{
+	return kill(bystander, SIGKILL) < 0 ? -errno : 0;
+}
+
+static int kill_own_child(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		for (;;)
+			nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+	return kill(pid, SIGKILL) < 0 || waitpid(pid, NULL, 0) != pid ? -errno : 0;
+}
+
+START_TEST(the_supervisor_ends_its_own_domains_alone)
+{
+	const struct attempt of_bystander = {"", kill_bystander}, of_child = {"", kill_own_child};
+	struct confinement confinement;
+
+	if (!confined_here())
+		return;
+	prepare(&confinement);
+	if (confinement.files.abi < 6) { /* the first that knows signals */
+		fprintf(stderr, "SKIPPED: Landlock is too old here\n");
+	} else {
+		bystander = fork();
+		if (bystander == 0)
+			for (;;)
+				pause();
+		ck_assert_int_eq(attempt_in_child(&of_bystander, enter_supervisor, &confinement),
+			EPERM);
+		ck_assert_int_eq(attempt_in_child(&of_child, enter_supervisor, &confinement), 0);
+		ck_assert_int_eq(attempt_in_child(&of_bystander, NULL, NULL), 0);
+		ck_assert_int_eq(waitpid(bystander, NULL, 0), bystander);
+	}
+	confine_deinit(&confinement);
+	tree_stop();
+}
+END_TEST
+
 START_TEST(nobody_gets_out_of_a_domain_that_loads)
 {
 	try_softdsp(enter_loading, ARRAY_SIZE(outcomes) - OF_SUPERVISOR_ALONE);
@@ -197,6 +243,7 @@ int main(void)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, nothing_stops_an_attempt_but_what_is_tested_here);
 	tcase_add_test(tcase, nobody_gets_out_of_the_supervisor);
+	tcase_add_test(tcase, the_supervisor_ends_its_own_domains_alone);
 	tcase_add_test(tcase, nobody_gets_out_of_a_domain_that_loads);
 	tcase_add_test(tcase, nobody_gets_out_of_dspbroker_who);
 	tcase_add_loop_test(tcase,

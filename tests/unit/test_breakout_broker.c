@@ -316,6 +316,7 @@ static const struct attempt_outcome others[] = {
 	{"make a folder", ENOENT, "likewise"},
 	{"fork, clone3", ENOSYS, "so that the C library takes clone()"},
 	{"start a thread", ATTEMPT_THROUGH, "it has threads"},
+	{"hold the parent", ATTEMPT_THROUGH, "to hear of its end; nothing can be sent by it"},
 	{"pair of sockets", ATTEMPT_THROUGH, "both ends are its own"},
 	{"memfd_create", ATTEMPT_THROUGH, "rings and buffers; it cannot be executed"},
 	{"signal handler", ATTEMPT_THROUGH, "signals interrupt its threads"},

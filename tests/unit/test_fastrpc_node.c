@@ -17,6 +17,7 @@
 #include "daemon/opener.h"
 #include "daemon/transport/fastrpc/node.h"
 #include "protocol/util.h"
+#include "tests/emulated.h"
 #include "tests/fds.h"
 #include "tests/suite.h"
 #include "tests/unit/nodes_rig.h"
@@ -44,7 +45,7 @@ static struct opener *opener;
 
 static void set_up_opener(void)
 {
-	struct broker_options options = {};
+	struct broker_options options = {.allow_unconfined = emulated()};
 
 	if (!nodes_start())
 		exit(EXIT_SUCCESS);

@@ -99,11 +99,11 @@ START_TEST(an_argument_is_compared_as_the_int_that_it_is)
 		{SCMP_SYS(close), "", FILTER_INT_IS(0, -1), 0}};
 
 	ck_assert_int_eq(TRY(rules, SYS_socket, AF_UNIX, SOCK_STREAM, 0), 0);
-	ck_assert_int_eq(TRY(rules, SYS_socket, 1l << 32 | AF_UNIX, SOCK_STREAM, 0), 0);
+	ck_assert_int_eq(TRY(rules, SYS_socket, 1L << 32 | AF_UNIX, SOCK_STREAM, 0), 0);
 	ck_assert_int_eq(TRY(rules, SYS_socket, AF_INET, SOCK_STREAM, 0), KILLED);
 	ck_assert_int_eq(TRY(rules, SYS_socket, AF_UNIX | 0x100, SOCK_STREAM, 0), KILLED);
 	ck_assert_int_eq(TRY(rules, SYS_close, -1), EBADF);
-	ck_assert_int_eq(TRY(rules, SYS_close, 0xffffffffl), EBADF);
+	ck_assert_int_eq(TRY(rules, SYS_close, 0xffffffffL), EBADF);
 	ck_assert_int_eq(TRY(rules, SYS_close, 0), KILLED);
 }
 END_TEST

@@ -389,6 +389,7 @@ START_TEST(it_ends_with_the_broker_even_if_it_is_stopped)
 		start();
 		pid = opener_pid(opener);
 		kill(pid, SIGSTOP);
+		waitpid(pid, &status, WUNTRACED); /* all of its threads have stopped */
 		_exit(write(link[1], &pid, sizeof(pid)) != sizeof(pid));
 	}
 	ck_assert_int_eq(read(link[0], &pid, sizeof(pid)), sizeof(pid));

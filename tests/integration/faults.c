@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+#include "tests/integration/faults.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/integration/process.h"
+
+#define FDS_MAX 4096 /* numbers that are looked at */
+
+/* Disks. */
+
+bool faults_own_mounts(void)
+{
+	if (!harness_has_users())
+		return false;
+	if (unshare(CLONE_NEWNS) < 0) {
+		fprintf(stderr, "SKIPPED: no mounts of its own: %s\n", strerror(errno));
+		return false;
+	}
+	must(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	return true;
+}
+
+void faults_make_disk(const char *path, unsigned int kib, unsigned int files)
+{
+	char options[64];
+
+	snprintf(options, sizeof(options), "size=%uk,nr_inodes=%u,mode=0777", kib, files);
+	must(mkdir(path, 0755));
+	must(mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options));
+}
+
+static const char *filler(const char *path)
+{
+	static char name[256];
+
+	snprintf(name, sizeof(name), "%s/filler", path);
+	return name;
+}
+
+void faults_fill_disk(const char *path)
+{
+	_cleanup_(fd_closep) int fd =
+		must(open(filler(path), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+	char bytes[512] = {0};
+
+	while (write(fd, bytes, sizeof(bytes)) > 0)
+		;
+	require_eq(errno, ENOSPC);
+}
+
+void faults_empty_disk(const char *path)
+{
+	must(unlink(filler(path)));
+}
+
+/* Starts. */
+
+void faults_spawn_by(struct harness *harness, const struct harness_options *options,
+	const char *line)
+{
+	static const char name[] = "DSP_BROKER_WRAPPER";
+	const char *before = getenv(name);
+	char path[sizeof(harness->dir) + 16], shell[1024];
+	FILE *file;
+
+	/* Whoever watches what the broker does is started by the line. */
+	snprintf(path, sizeof(path), "%s/start", harness->dir);
+	snprintf(shell, sizeof(shell), "#!/bin/sh\nset -- %s \"$@\"\n%s\n", before ? before : "",
+		line);
+	file = fopen(path, "we");
+	require(file && fputs(shell, file) >= 0 && fclose(file) == 0);
+	must(chmod(path, 0755));
+	must(setenv(name, path, 1));
+	harness_spawn(harness, options);
+	if (before)
+		must(setenv(name, before, 1));
+	else
+		must(unsetenv(name));
+}
+
+/* Limits. */
+
+static void set_limit(const struct harness *harness, __rlimit_resource_t resource, rlim_t value)
+{
+	struct rlimit limit;
+
+	must(prlimit(harness->pid, resource, NULL, &limit));
+	limit.rlim_cur = MIN(value, limit.rlim_max);
+	must(prlimit(harness->pid, resource, &limit, NULL));
+}
+
+void faults_leave_fds(const struct harness *harness, unsigned int n)
+{
+	bool taken[FDS_MAX] = {false};
+	const struct dirent *entry;
+	unsigned int limit = 0, left = 0;
+	char path[64];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", harness->pid);
+	dir = opendir(path);
+	require(dir);
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && atoi(entry->d_name) < FDS_MAX)
+			taken[atoi(entry->d_name)] = true;
+	closedir(dir);
+	/* The limit is one of numbers, and there may be gaps. */
+	while (limit < FDS_MAX - 1 && (left < n || taken[limit]))
+		left += !taken[limit++];
+	set_limit(harness, RLIMIT_NOFILE, limit);
+}
+
+void faults_leave_memory(const struct harness *harness, unsigned int kib)
+{
+	char path[64];
+	const char *size;
+	rlim_t used;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", harness->pid);
+	size = strstr(process_read_text(path), "VmSize:");
+	require(size && sscanf(size, "VmSize: %lu", &used) == 1);
+	set_limit(harness, RLIMIT_AS, (used + kib) * 1024);
+}
+
+void faults_lift(const struct harness *harness)
+{
+	set_limit(harness, RLIMIT_NOFILE, RLIM_INFINITY);
+	set_limit(harness, RLIMIT_AS, RLIM_INFINITY);
+}
+
+/* Parts. */
+
+void faults_kill_part(const struct harness *harness, const char *name)
+{
+	pid_t pid = 0;
+
+	require_eq(process_count_children(harness->pid, name, &pid), 1);
+	must(kill(pid, SIGKILL));
+	require_soon(process_count_children(harness->pid, name, NULL) == 0);
+}
