@@ -265,7 +265,7 @@ void audit_reloaded(struct client *by, size_t rules, unsigned int revoked)
 void audit_reload_failed(struct client *by, const struct policy_note *error)
 {
 	struct entry entry;
-	char place[32] = "";
+	char place[sizeof(error->file) + 32] = "";
 
 	begin(&entry, ID_RELOAD_FAILED, by);
 	add(&entry, "DSPBROKER_VERB", "%s", policy_verb_name(POLICY_RELOAD));
@@ -273,10 +273,13 @@ void audit_reload_failed(struct client *by, const struct policy_note *error)
 	if (error->line) {
 		add(&entry, "DSPBROKER_RULE_LINE", "%u", error->line);
 		add(&entry, "DSPBROKER_RULE_COLUMN", "%u", error->column);
-		snprintf(place, sizeof(place), ":%u:%u", error->line, error->column);
+		snprintf(place, sizeof(place), "%s:%u:%u: ", error->file, error->line,
+			error->column);
+	} else if (*error->file) {
+		snprintf(place, sizeof(place), "%s: ", error->file);
 	}
-	finish(&entry, LOG_ERR, "the policy was not reloaded, the old one stays: %s%s: %s",
-		error->file, place, error->text);
+	finish(&entry, LOG_ERR, "the policy was not reloaded, the old one stays: %s%s", place,
+		error->text);
 }
 
 void audit_kicked(struct client *by, const struct session *session)

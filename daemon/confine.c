@@ -2,6 +2,8 @@
 #include "daemon/confine.h"
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -16,6 +18,9 @@
 #include "daemon/transport/transport.h"
 #include "policy/policy.h"
 #include "protocol/wire.h"
+
+/* Of the C library, for threads to share. */
+#define HEAPS_MAX 8
 
 /* Each part of the confinement: 0, -EOPNOTSUPP where the kernel has no such thing and that is no
  * error, or another -errno. */
@@ -56,8 +61,8 @@ static const struct {
 	const char *path;
 	unsigned int rights;
 } places[] = {
-	{"/etc/dspbroker", LANDLOCK_READ}, {"/usr/share/dspbroker", LANDLOCK_READ},
-	{"/proc/self/fdinfo", LANDLOCK_READ}, /* is a descriptor a dma-buf? */
+	{"/etc/dspbroker", LANDLOCK_READ},
+	{"/usr/share/dspbroker", LANDLOCK_READ},
 };
 
 static int allow_dirs(struct landlock *landlock, const struct policy_dir *dirs, size_t n)
@@ -120,12 +125,25 @@ static int allow_socket(struct landlock *landlock, const char *socket)
 	return allow(landlock, slash ? folder : ".", LANDLOCK_REMOVE);
 }
 
+/* Of a folder in /proc the kernel forgets which it was, and the rule with it, when it wants memory;
+ * not while it is open, which this one is for good. */
+static int allow_descriptors(struct landlock *landlock)
+{
+	static const char path[] = "/proc/self/fdinfo"; /* is a descriptor a dma-buf? */
+
+	if (open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return allow(landlock, path, LANDLOCK_READ);
+}
+
 static int allow_all(struct landlock *landlock, const struct broker *broker)
 {
 	int r = allow_options(landlock, broker->options);
 
 	for (size_t i = 0; i < ARRAY_SIZE(places) && r == 0; i++)
 		r = allow(landlock, places[i].path, places[i].rights);
+	if (r == 0)
+		r = allow_descriptors(landlock);
 	if (r == 0)
 		r = allow_folders(landlock, broker);
 	if (r == 0)
@@ -143,8 +161,12 @@ static int require_one_thread(void)
 	const struct dirent *entry;
 	size_t n = 0;
 
-	if (!tasks)
-		return -errno;
+	if (!tasks) {
+		int r = -errno;
+
+		log_error("cannot look at /proc/self/task: %s", strerror(-r));
+		return r;
+	}
 	while ((entry = readdir(tasks)))
 		n += entry->d_name[0] != '.';
 	/* That of a sanitizer is nobody's way out. */
@@ -168,14 +190,30 @@ static int limit_files(struct broker *broker)
 	return r;
 }
 
+static int compare_bytes(const void *a, const void *b)
+{
+	return *(const char *)a - *(const char *)b;
+}
+
+/* What the C library asks for once, when it first needs it, is asked for now: which time zone this
+ * is, how much memory there is (qsort() of more than 1 KiB, before glibc 2.37), and how many
+ * processors there are (which says how many heaps threads have at most: so many, then). */
+static void settle_library(void)
+{
+	char some[2048] = "";
+
+	tzset();
+	qsort(some, sizeof(some), 1, compare_bytes);
+	mallopt(M_ARENA_MAX, HEAPS_MAX);
+}
+
 static int limit_calls(struct broker *broker)
 {
 	struct confine_tables all;
 	struct sock_fprog filter;
 	int r;
 
-	/* Which time zone this is says a file. */
-	tzset();
+	settle_library();
 	confine_tables(&all, broker->options);
 	r = filter_init(&filter, all.tables, all.n);
 	if (r < 0)

@@ -16,7 +16,7 @@ struct broker_options;
 
 /* Tables of all system calls that the broker may make: its own, and its transports'. What only this
  * process knows of itself (its number) is filled in. */
-#define CONFINE_TABLES_MAX 8
+#define CONFINE_TABLES_MAX 16
 struct confine_tables {
 	struct filter_rule self[1];
 	struct filter_table tables[CONFINE_TABLES_MAX];

@@ -12,6 +12,7 @@
 
 #include "daemon/broker.h"
 #include "daemon/transport/transport.h"
+#include "policy/identity.h"
 #include "protocol/util.h"
 
 /* What a thread is: without these bits it would be a process. */
@@ -61,7 +62,6 @@ static const struct filter_rule calls[] = {
 	{SCMP_SYS(recvmsg), "requests and answers, with descriptors"},
 	{SCMP_SYS(sendmsg), "the same, out"},
 	{SCMP_SYS(getsockopt), "who a client is"},
-	{SCMP_SYS(pidfd_open), "the same, before Linux 6.5"},
 	{SCMP_SYS(setsockopt), "how much may be on its way to a client"},
 	{SCMP_SYS(shutdown), "a client that is to go"},
 	{SCMP_SYS(socketpair), "a wake for a client, a link to a domain",
@@ -90,7 +90,6 @@ static const struct filter_rule calls[] = {
 	{SCMP_SYS(timer_create), "what interrupts a close, and a reader of policy"},
 	{SCMP_SYS(timer_settime), "the same"},
 	{SCMP_SYS(timer_delete), "the same"},
-	{SCMP_SYS(getpid), "whose threads, by pthread_kill()"},
 	{SCMP_SYS(futex), "locks"},
 	{SCMP_SYS(sched_yield), "politeness"},
 	{SCMP_SYS(getcpu), "is a client on this processor? Where nothing else says it"},
@@ -101,10 +100,18 @@ static const struct filter_rule calls[] = {
 	{SCMP_SYS(openat), "files"},
 	{SCMP_SYS(newfstatat), "which file a name means, what was opened"},
 	{SCMP_SYS(getdents64), "folders"},
-	{SCMP_SYS(unlinkat), "the socket at the end, an old core dump"},
 	{READLINK, "what a descriptor is, where a device belongs"},
 	{SCMP_SYS(restart_syscall), "what SIGSTOP and SIGCONT cut in two"},
-	{SCMP_SYS(sysinfo), "how much memory there is, by qsort()"},
+};
+
+/* Where no option of a socket says who is at its other end. */
+static const struct filter_rule pidfd_calls[] = {
+	{SCMP_SYS(pidfd_open), "who a client is, before Linux 6.5"},
+};
+
+/* With --socket. */
+static const struct filter_rule socket_calls[] = {
+	{SCMP_SYS(unlinkat), "the socket, at the end"},
 };
 
 /* With --who-socket. */
@@ -130,7 +137,9 @@ static const struct filter_rule hardware_calls[] = {
 	{SCMP_SYS(inotify_init1), "a node, a core dump that is to come"},
 	{SCMP_SYS(inotify_add_watch), "the same"},
 	{POLL, "the same, and pauses"},
+	{SCMP_SYS(getpid), "whose thread is to be interrupted, by pthread_kill()"},
 	{SCMP_SYS(mkdirat), "a folder for core dumps"},
+	{SCMP_SYS(unlinkat), "an old core dump"},
 	{SCMP_SYS(fsync), "a core dump"},
 	{SCMP_SYS(renameat2), "the same"},
 	{SCMP_SYS(renameat), "the same, by renameat2() without flags"},
@@ -163,9 +172,10 @@ static const struct filter_rule sanitizer_calls[] = {
 	{SCMP_SYS(kill), "the end"},
 };
 
-static void add(struct confine_tables *out, struct filter_table table)
+static void add(struct confine_tables *out, bool wanted, struct filter_table table)
 {
-	out->tables[out->n++] = table;
+	if (wanted)
+		out->tables[out->n++] = table;
 }
 
 void confine_tables(struct confine_tables *out, const struct broker_options *options)
@@ -173,24 +183,22 @@ void confine_tables(struct confine_tables *out, const struct broker_options *opt
 	bool hardware = false;
 
 	*out = (struct confine_tables){
-		.self = {{SCMP_SYS(tgkill), "interrupt a thread of ours",
+		.self = {{SCMP_SYS(tgkill), "a thread of ours is to be interrupted",
 			FILTER_INT_IS(0, getpid())}},
 	};
-	add(out, (struct filter_table){out->self, ARRAY_SIZE(out->self)});
-	add(out, FILTER_TABLE(calls));
-	if (options->who_socket)
-		add(out, FILTER_TABLE(who_calls));
-	if (options->watch_policy)
-		add(out, FILTER_TABLE(watch_calls));
 	for (size_t i = 0; transports[i]; i++) {
 		hardware = hardware || transports[i]->hardware;
 		if (transports[i]->calls)
-			add(out, *transports[i]->calls);
+			add(out, true, *transports[i]->calls);
 	}
-	if (hardware)
-		add(out, FILTER_TABLE(hardware_calls));
-	if (FILTER_SANITIZED)
-		add(out, FILTER_TABLE(sanitizer_calls));
+	add(out, true, FILTER_TABLE(calls));
+	add(out, !identity_has_peer_pidfd(), FILTER_TABLE(pidfd_calls));
+	add(out, options->socket, FILTER_TABLE(socket_calls));
+	add(out, options->who_socket, FILTER_TABLE(who_calls));
+	add(out, options->watch_policy, FILTER_TABLE(watch_calls));
+	add(out, hardware, FILTER_TABLE(hardware_calls));
+	add(out, hardware, (struct filter_table){out->self, ARRAY_SIZE(out->self)});
+	add(out, FILTER_SANITIZED, FILTER_TABLE(sanitizer_calls));
 }
 
 static bool is_allowed_before(const struct confine_tables *all, size_t table, size_t row)

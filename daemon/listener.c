@@ -204,9 +204,8 @@ static int listen_activated(struct broker *broker)
 	}
 	free(names);
 	if (n < 0)
-		log_error("the sockets that systemd hands over cannot be used: LISTEN_FDS is %s: "
-			  "%s",
-			getenv("LISTEN_FDS"), strerror(-n));
+		log_error("the sockets that systemd hands over (LISTEN_FDS) cannot be used: %s",
+			strerror(-n));
 	if (r >= 0 && !served) {
 		log_error("no socket: give --socket PATH, or let systemd activate this service");
 		return -EINVAL;

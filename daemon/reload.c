@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/reload.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -84,14 +85,29 @@ static void load(struct reload *reload)
 		reload->result == 0 && settled ? policy_dir_beyond(reload->policy, settled) : NULL;
 }
 
-/* The service manager is told by the thread, since it may be slow to listen. */
+/* The service manager is told by the thread, since it may be slow to listen. Nothing else may wait
+ * for it. */
+_printf_(2, 3) static void say(const struct job *job, const char *format, ...)
+{
+	char text[ERROR_SIZE + 128];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	if (job->in_loop)
+		notify_if_room(text);
+	else
+		notify("%s", text);
+}
+
 static void read_files(struct job *job)
 {
 	struct reload *reload = container_of(job, struct reload, read);
 	timer_t timer;
 	bool polite = polite_begin(&timer);
 
-	notify("RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=Reading the policy files",
+	say(job, "RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=Reading the policy files",
 		(unsigned long long)clock_us());
 	load(reload);
 	if (polite)
@@ -204,10 +220,11 @@ static void say_ready(const struct reload *reload)
 
 	show_error(reload, error);
 	if (reload->result < 0)
-		notify("READY=1\nSTATUS=Serving %zu rules; the policy files are wrong: %s",
+		say(&reload->retire,
+			"READY=1\nSTATUS=Serving %zu rules; the policy files are wrong: %s",
 			reload->rules, error);
 	else
-		notify("READY=1\nSTATUS=Serving %zu rules", reload->rules);
+		say(&reload->retire, "READY=1\nSTATUS=Serving %zu rules", reload->rules);
 }
 
 static void retire(struct job *job)

@@ -49,6 +49,12 @@ static void execute(struct workers *workers, struct job *job)
 	eventfd_write(workers->wake.fd, 1);
 }
 
+static void execute_in_loop(struct workers *workers, struct job *job)
+{
+	job->in_loop = true;
+	execute(workers, job);
+}
+
 /* Called with the lock held. */
 static void begin(struct workers *workers, struct job *job)
 {
@@ -103,7 +109,7 @@ static bool enqueue(struct workers *workers, struct job *job)
 	bool queued;
 
 	list_init(&job->link);
-	job->running = false;
+	job->running = job->in_loop = false;
 	pthread_mutex_lock(&workers->lock);
 	if (!workers->stopping && !workers->held && workers->n_jobs >= workers->n_threads &&
 		workers->n_threads < workers->threads_max)
@@ -123,7 +129,7 @@ void workers_run(struct workers *workers, struct job *job)
 {
 	/* Its done() comes from the loop in any case, never from within this call. */
 	if (!enqueue(workers, job))
-		execute(workers, job);
+		execute_in_loop(workers, job);
 }
 
 void workers_hold(struct workers *workers)
@@ -146,7 +152,7 @@ void workers_go(struct workers *workers)
 	}
 	pthread_mutex_unlock(&workers->lock);
 	while (!workers->n_threads && (job = take(workers, &workers->waiting)))
-		execute(workers, job);
+		execute_in_loop(workers, job);
 }
 
 bool workers_cancel(struct workers *workers, struct job *job)

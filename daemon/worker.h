@@ -28,6 +28,7 @@ struct job {
 	bool interruptible; /* a signal ends what it blocks in, and then it ends by itself, soon */
 
 	/* The pool's: */
+	bool in_loop; /* there was no thread for it: the loop waits for what run() waits for */
 	bool running;
 	pthread_t thread;
 };

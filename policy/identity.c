@@ -77,6 +77,22 @@ static int get_label(int sock, struct identity *identity)
 	return identity->facts[IDENTITY_LABEL] ? 0 : -ENOMEM;
 }
 
+bool identity_has_peer_pidfd(void)
+{
+	int pair[2] = {-1, -1}, fd = -1;
+	socklen_t size = sizeof(fd);
+	bool has;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return false;
+	has = getsockopt(pair[0], SOL_SOCKET, SO_PEERPIDFD, &fd, &size) == 0 ||
+	      errno != ENOPROTOOPT;
+	fd_close(fd);
+	fd_close(pair[0]);
+	fd_close(pair[1]);
+	return has;
+}
+
 /* It may be the peer that is gone, about whom nothing is known then; or we could know, and have no
  * room for it: a rule that denies would not hold for that peer. */
 static bool is_shortage(int error)

@@ -31,6 +31,9 @@ struct identity {
 	char *facts[IDENTITY_FACTS];
 };
 
+/* Does the kernel hold on to the process that connected, so that no number has to be asked for? */
+bool identity_has_peer_pidfd(void);
+
 /* Ask the kernel about the peer of a connected Unix socket (SO_PEERCRED, SO_PEERGROUPS,
  * SO_PEERSEC, SO_PEERPIDFD; unix(7), socket(7)). The other facts stay NULL until somebody who may
  * look sets them (facts.h). Returns 0 or -errno; free with identity_deinit(). */

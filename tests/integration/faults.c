@@ -39,28 +39,14 @@ void faults_make_disk(const char *path, unsigned int kib, unsigned int files)
 	must(mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options));
 }
 
-static const char *filler(const char *path)
-{
-	static char name[256];
-
-	snprintf(name, sizeof(name), "%s/filler", path);
-	return name;
-}
-
-void faults_fill_disk(const char *path)
+void faults_fill_disk(const char *file)
 {
 	_cleanup_(fd_closep) int fd =
-		must(open(filler(path), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-	char bytes[512] = {0};
+		must(open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
 
-	while (write(fd, bytes, sizeof(bytes)) > 0)
+	while (write(fd, "\n", 1) > 0)
 		;
 	require_eq(errno, ENOSPC);
-}
-
-void faults_empty_disk(const char *path)
-{
-	must(unlink(filler(path)));
 }
 
 /* Starts. */
@@ -90,13 +76,28 @@ void faults_spawn_by(struct harness *harness, const struct harness_options *opti
 
 /* Limits. */
 
-static void set_limit(const struct harness *harness, __rlimit_resource_t resource, rlim_t value)
+struct wish {
+	pid_t pid;
+	__rlimit_resource_t resource;
+	rlim_t value;
+};
+
+/* Root may not everywhere (CAP_SYS_RESOURCE). */
+static void set_limit_as_its_user(void *data)
 {
+	const struct wish *wish = data;
 	struct rlimit limit;
 
-	must(prlimit(harness->pid, resource, NULL, &limit));
-	limit.rlim_cur = MIN(value, limit.rlim_max);
-	must(prlimit(harness->pid, resource, &limit, NULL));
+	must(prlimit(wish->pid, wish->resource, NULL, &limit));
+	limit.rlim_cur = MIN(wish->value, limit.rlim_max);
+	must(prlimit(wish->pid, wish->resource, &limit, NULL));
+}
+
+static void set_limit(const struct harness *harness, __rlimit_resource_t resource, rlim_t value)
+{
+	struct wish wish = {harness->pid, resource, value};
+
+	client_run(BROKER_UID, set_limit_as_its_user, &wish);
 }
 
 void faults_leave_fds(const struct harness *harness, unsigned int n)

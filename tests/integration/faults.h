@@ -11,9 +11,8 @@ bool faults_own_mounts(void);
 /* Make a folder that is a disk of its own, for everybody: of that many KiB, and of that many files
  * (the folder is one). */
 void faults_make_disk(const char *path, unsigned int kib, unsigned int files);
-/* Use up all of a disk's bytes; what does so is "filler". */
-void faults_fill_disk(const char *path);
-void faults_empty_disk(const char *path);
+/* Let a file grow until its disk is full. */
+void faults_fill_disk(const char *file);
 
 /* harness_spawn() by a line of shell, to which "$@" is the broker's command line. */
 void faults_spawn_by(struct harness *harness, const struct harness_options *options,

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/limits.h"
-#include "tests/emulated.h"
 #include "tests/fds.h"
 #include "tests/integration/process.h"
 

@@ -36,6 +36,7 @@
 
 #include "client/dspbroker.h"
 #include "protocol/util.h"
+#include "tests/emulated.h"
 
 /* Users that need no account. Without root all of them are the user who runs the tests. */
 #define BROKER_UID 60701
@@ -44,7 +45,7 @@
 #define CAROL      60713
 #define FRIENDS    60720 /* a group */
 
-#define HARNESS_PATIENCE_S 30  /* how long anything may take that a test waits for */
+#define HARNESS_PATIENCE_S (emulated() ? 120 : 30) /* how long anything may take that is awaited */
 #define HARNESS_TIMEOUT_S  120 /* and a whole test */
 
 /* Policy texts. */

@@ -16,7 +16,6 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include "tests/emulated.h"
 #include "tests/integration/cgroup.h"
 #include "tests/integration/process.h"
 #include "tests/integration/raw.h"

@@ -12,7 +12,6 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include "tests/emulated.h"
 #include "tests/integration/process.h"
 
 #define WHO_FD 3

@@ -203,6 +203,17 @@ START_TEST(a_dma_buf_of_any_exporter_is_used_in_place)
 }
 END_TEST
 
+START_TEST(a_dma_buf_is_known_for_one_when_the_kernel_wants_memory)
+{
+	int exporter = 0;
+
+	client_run(ALICE, brings_its_own, &exporter);
+	/* It forgets what it has looked up for the broker. */
+	require(write_file("/proc/sys/vm/drop_caches", "3"));
+	client_run(ALICE, brings_its_own, &exporter);
+}
+END_TEST
+
 static void expect_refused(struct raw *raw, int fd, uint64_t size, const char *why)
 {
 	const struct dsp_import request = {.header = raw_header(raw, DSP_IMPORT), .size = size};
@@ -477,6 +488,7 @@ static Suite *suite(void)
 	tcase_add_test(tcase, memory_of_the_heap_is_zeroed_whole_pages_that_both_sides_write);
 	tcase_add_loop_test(tcase, a_dma_buf_of_any_exporter_is_used_in_place, 0,
 		ARRAY_SIZE(exporters));
+	tcase_add_test(tcase, a_dma_buf_is_known_for_one_when_the_kernel_wants_memory);
 	tcase_add_test(tcase, a_dma_buf_is_lent_up_to_its_size_if_it_can_be_written);
 	tcase_add_test(tcase, a_name_that_its_owner_gave_it_changes_nothing);
 	tcase_add_test(tcase, many_are_asked_for_at_once_and_each_is_answered);

@@ -29,8 +29,7 @@ is_hidden() {
 	done
 }
 
-# Of a process: dma-bufs that clients bring are known by what the kernel says in /proc of descriptors.
-# Its cache may go at any time.
+# What the kernel has looked up may go at any time, and with it rules of Landlock on what is in /proc.
 forgets() {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches

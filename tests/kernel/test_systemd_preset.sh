@@ -9,6 +9,7 @@ set -eu
 
 install_system
 rules "$(allow everybody "$everybody" 'soft0/*')"
+mkdir -p /etc/systemd/system-preset
 echo 'disable *' >/etc/systemd/system-preset/99-default.preset
 printf '%s\n' '[Unit]' 'Requires=sysinit.target sockets.target' 'After=sysinit.target sockets.target' \
 	>"$units/test.target"

@@ -29,6 +29,17 @@ serves_cdsp() {
 	call cdsp/example
 }
 
+# It stands still before it goes, as a DSP does that has crashed (cdsp.h).
+freezes() {
+	remotectl fastrpc-fault silent 1
+	echo s >/proc/sysrq-trigger
+	await said 'Emergency Sync complete'
+}
+
+said() {
+	dmesg | grep -q "$1"
+}
+
 # All of what the kernel has told by now, udev has heard, and so has whoever listens as udev does.
 settle() {
 	inside udevadm settle
@@ -54,12 +65,13 @@ is dspbrokerd-uevent.socket ActiveState active || fail "nobody listens to the ke
 call cdsp/example || fail "what was there before it is not served"
 
 # What goes, and what comes.
-remotectl announce 9001 later || true
 remotectl serve 9001 echo
 remotectl announce 9001 later
 await has_channel rpmsg0/later
-remotectl withdraw 3900 fastrpcglink-apps-dsp
+freezes
+remotectl withdraw 3900
 await node_is_gone
+remotectl fastrpc-fault silent 0
 remotectl announce 3900 fastrpcglink-apps-dsp
 await node_is_there
 await serves_cdsp
@@ -67,7 +79,7 @@ await serves_cdsp
 # It stops with the service, and nothing starts that again but a client.
 systemctl stop dspbrokerd.service
 is dspbrokerd-uevent.socket ActiveState inactive || fail "it listens for nobody"
-remotectl withdraw 9001 later
+remotectl withdraw 9001
 remotectl serve 9002 echo
 remotectl announce 9002 latest
 settle
