@@ -294,9 +294,9 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)$(COMPILE) -MMD -MP -c -o $@ $<
 
-$(BUILD)/obj/tests/%.o: PACKAGES += check
+$(BUILD)/obj/tests/%.o: private PACKAGES += check
 $(call objects,$(LIBRARY) $(PROTOCOL) $(wildcard $(MODULE_DIR)/*.c tests/integration/modules/*.c)): \
-	PIC := -fPIC
+	private PIC := -fPIC
 
 # Programs.
 $(BUILD)/dspbrokerd: private PACKAGES := libsystemd json-c libseccomp
@@ -348,7 +348,7 @@ $(TEST_MODULES): $(BUILD)/tests/integration/modules/lib%_skel.so: \
 	$(BUILD)/obj/tests/integration/modules/%_skel.o
 # What an attacker tries, for whoever has to withstand it.
 ATTEMPTS := $(call objects,tests/integration/attempts.c)
-$(ATTEMPTS): PIC := -fPIC
+$(ATTEMPTS): private PIC := -fPIC
 $(BUILD)/tests/integration/modules/libbreakout_skel.so $(UNIT_TESTS): $(ATTEMPTS)
 
 $(SKELETONS) $(TEST_MODULES): private PACKAGES := speexdsp

@@ -161,9 +161,12 @@ static void on_signal(struct loop_source *source, uint32_t events)
 static void feed_watchdog(struct deadline *deadline)
 {
 	struct broker *broker = container_of(deadline, struct broker, watchdog);
+	uint64_t next = broker->watchdog_us / 2;
 
-	notify_if_room("WATCHDOG=1");
-	broker_deadline(broker, deadline, broker->watchdog_us / 2, feed_watchdog);
+	/* Everybody may fill that socket. */
+	if (notify_if_room("WATCHDOG=1") == -EAGAIN)
+		next = MIN(next, (uint64_t)WATCHDOG_AGAIN_US);
+	broker_deadline(broker, deadline, next, feed_watchdog);
 }
 
 static void start_watchdog(struct broker *broker)
@@ -361,8 +364,6 @@ static int confine(struct broker *broker)
 {
 	int r;
 
-	if (!broker->options->user && geteuid() == 0)
-		log_warning("running as root; give --user to run as somebody else");
 	r = broker_become(broker->options->user);
 	broker->uid = geteuid();
 	if (r == 0)
@@ -380,7 +381,8 @@ int broker_init(struct broker *broker, const struct broker_options *options)
 		.options = options,
 		.signals.fd = -1,
 		.since_us = clock_real_us(),
-		.quota = {.owner = "broker", .limit = {[QUOTA_CLIENTS] = LIMIT_CLIENTS}},
+		.quota = {.owner = "broker",
+			.limit = {[QUOTA_CLIENTS] = LIMIT_CLIENTS + LIMIT_CLIENTS_OWN}},
 	};
 	for (int kind = 0; kind < QUOTA_KINDS; kind++)
 		if (kind != QUOTA_CLIENTS)
@@ -432,6 +434,7 @@ void broker_deinit(struct broker *broker)
 {
 	listeners_stop(broker);
 	broker->watch = watch_free(broker->watch);
+	names_stop(broker->names);
 	broker->reload = reload_free(broker->reload);
 	broker->names = names_free(broker->names);
 	broker->who = who_free(broker->who);

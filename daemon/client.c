@@ -285,8 +285,22 @@ static void init_quota(struct client *client)
 	};
 }
 
+/* Who keeps order may come in when nobody else may. */
+static bool is_full(const struct client *client)
+{
+	const struct broker *broker = client->broker;
+
+	return client->identity.uid != 0 && client->identity.uid != broker->uid &&
+	       broker->quota.used[QUOTA_CLIENTS] >= LIMIT_CLIENTS;
+}
+
 static int charge(struct client *client, struct quota_refusal *refusal)
 {
+	if (is_full(client)) {
+		*refusal = (struct quota_refusal){
+			client->broker->quota.owner, QUOTA_CLIENTS, LIMIT_CLIENTS};
+		return -EDQUOT;
+	}
 	if (quota_charge(&client->quota, QUOTA_CLIENTS, 1, refusal) < 0)
 		return -EDQUOT;
 	if (quota_charge(&client->quota, QUOTA_FDS, CLIENT_FDS, refusal) < 0) {

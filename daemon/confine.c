@@ -28,14 +28,35 @@
 static int leave_root(struct broker *broker)
 {
 	(void)broker;
-	/* Whoever starts it as root has been told what that means. */
+	/* That is for whoever starts it to say. */
 	return geteuid() == 0 ? -EOPNOTSUPP : 0;
+}
+
+/* Capabilities and Landlock are a thread's own: one that runs already would be without. */
+static int require_one_thread(void)
+{
+	_cleanup_(closedirp) DIR *tasks = opendir("/proc/self/task");
+	const struct dirent *entry;
+	size_t n = 0;
+
+	if (!tasks) {
+		int r = -errno;
+
+		log_error("cannot look at /proc/self/task: %s", strerror(-r));
+		return r;
+	}
+	while ((entry = readdir(tasks)))
+		n += entry->d_name[0] != '.';
+	/* That of a sanitizer is nobody's way out. */
+	return n == 1 || FILTER_SANITIZED ? 0 : -EBUSY;
 }
 
 static int drop_capabilities(struct broker *broker)
 {
+	int r = require_one_thread();
+
 	(void)broker;
-	return least_capabilities();
+	return r < 0 ? r : least_capabilities();
 }
 
 static int hide_memory(struct broker *broker)
@@ -76,6 +97,15 @@ static int allow_dirs(struct landlock *landlock, const struct policy_dir *dirs, 
 	return r;
 }
 
+static void warn_of_missing(const struct policy_dir *dirs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!sysfs_exists(dirs[i].path))
+			log_warning("policy names %s, which is not there: what is put there "
+				    "later is out of reach until the broker starts again",
+				dirs[i].path);
+}
+
 /* Folders of DSPs: those that policy names, and those where distributions have them. */
 static int allow_folders(struct landlock *landlock, const struct broker *broker)
 {
@@ -83,6 +113,7 @@ static int allow_folders(struct landlock *landlock, const struct broker *broker)
 	const struct policy_dir *dirs = policy_dirs(broker->device_policy, &n);
 	int r = allow_dirs(landlock, dirs, n);
 
+	warn_of_missing(dirs, n);
 	for (size_t i = 0; transports[i] && r == 0; i++) {
 		n = 0;
 		dirs = transports[i]->dirs ? transports[i]->dirs(&n) : NULL;
@@ -154,25 +185,6 @@ static int allow_all(struct landlock *landlock, const struct broker *broker)
 	return r;
 }
 
-/* Landlock is a thread's own: one that runs already would be without. */
-static int require_one_thread(void)
-{
-	_cleanup_(closedirp) DIR *tasks = opendir("/proc/self/task");
-	const struct dirent *entry;
-	size_t n = 0;
-
-	if (!tasks) {
-		int r = -errno;
-
-		log_error("cannot look at /proc/self/task: %s", strerror(-r));
-		return r;
-	}
-	while ((entry = readdir(tasks)))
-		n += entry->d_name[0] != '.';
-	/* That of a sanitizer is nobody's way out. */
-	return n == 1 || FILTER_SANITIZED ? 0 : -EBUSY;
-}
-
 static int limit_files(struct broker *broker)
 {
 	_cleanup_(landlock_deinit) struct landlock landlock = LANDLOCK_NONE;
@@ -181,8 +193,6 @@ static int limit_files(struct broker *broker)
 	r = landlock_init(&landlock);
 	if (r == 0)
 		broker->landlock_abi = (uint32_t)landlock.abi;
-	if (r == 0)
-		r = require_one_thread();
 	if (r == 0)
 		r = allow_all(&landlock, broker);
 	if (r == 0)
@@ -197,11 +207,13 @@ static int compare_bytes(const void *a, const void *b)
 
 /* What the C library asks for once, when it first needs it, is asked for now: which time zone this
  * is, how much memory there is (qsort() of more than 1 KiB, before glibc 2.37), and how many
- * processors there are (which says how many heaps threads have at most: so many, then). */
+ * processors there are (which says how many heaps threads have at most: so many, then). The socket
+ * to the journal is opened with the first line. */
 static void settle_library(void)
 {
 	char some[2048] = "";
 
+	log_info("this is dspbrokerd " DSP_VERSION);
 	tzset();
 	qsort(some, sizeof(some), 1, compare_bytes);
 	mallopt(M_ARENA_MAX, HEAPS_MAX);
@@ -231,7 +243,8 @@ static const struct part {
 	const char *what;
 	int (*enter)(struct broker *broker);
 } parts[] = {
-	{DSP_CONFINED_USER, "be another user than root", leave_root},
+	{DSP_CONFINED_USER, "run as another user than root, which is for --user to name",
+		leave_root},
 	{DSP_CONFINED_CAPABILITIES, "give up all capabilities", drop_capabilities},
 	{DSP_CONFINED_UNDUMPABLE, "hide its memory", hide_memory},
 	{DSP_CONFINED_FILES, "limit which files it may open (Landlock)", limit_files},
@@ -246,7 +259,7 @@ int confine_broker(struct broker *broker)
 		if (r == 0) {
 			broker->confinement |= parts[i].bit;
 		} else if (r == -EOPNOTSUPP) {
-			log_info("not done: %s", parts[i].what);
+			log_warning("this broker does not %s", parts[i].what);
 		} else if (broker->options->allow_unconfined) {
 			log_warning("UNCONFINED: the broker cannot %s: %s", parts[i].what,
 				strerror(-r));

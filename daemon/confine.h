@@ -26,7 +26,8 @@ void confine_tables(struct confine_tables *out, const struct broker_options *opt
 /* How many calls of this machine they allow, however many rows each has. */
 uint32_t confine_count_calls(const struct confine_tables *all);
 
-/* Enter it. What cannot be had is an error, or with --allow-unconfined a warning; the result is in
+/* Enter it. What this kernel has not got (Landlock), and to run as root, is a warning; what it has
+ * and cannot be had is an error, or with --allow-unconfined a warning as well. The result is in
  * broker->confinement (enum dsp_confinement in protocol/wire.h). Logs; returns 0 or -errno. */
 int confine_broker(struct broker *broker);
 

@@ -7,6 +7,7 @@
 #include <linux/udmabuf.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -44,6 +45,7 @@
 static const struct filter_rule calls[] = {
 	/* The loop and its descriptors. */
 	{WAIT, "what is ready"},
+	{SCMP_SYS(epoll_pwait2), "newer libsystemd asks first, and copes", {}, ENOSYS},
 	{SCMP_SYS(epoll_ctl), "descriptors that come and go"},
 	{SCMP_SYS(eventfd2), "doorbells of a connection"},
 	{SCMP_SYS(timerfd_settime), "the next deadline"},
@@ -64,8 +66,12 @@ static const struct filter_rule calls[] = {
 	{SCMP_SYS(getsockopt), "who a client is"},
 	{SCMP_SYS(setsockopt), "how much may be on its way to a client"},
 	{SCMP_SYS(shutdown), "a client that is to go"},
-	{SCMP_SYS(socketpair), "a wake for a client, a link to a domain",
-		FILTER_INT_IS(0, AF_UNIX)},
+	{SCMP_SYS(writev), "what the journal has no room for, as a file; a message's parts"},
+	{SCMP_SYS(prctl), "the name of that file", FILTER_INT_IS(0, PR_GET_NAME)},
+	{SCMP_SYS(socketpair), "a wake for a client", FILTER_INT_IS(0, AF_UNIX),
+		.also = FILTER_INT_IS(1, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK)},
+	{SCMP_SYS(socketpair), "a link to a domain", FILTER_INT_IS(0, AF_UNIX),
+		.also = FILTER_INT_IS(1, SOCK_SEQPACKET | SOCK_CLOEXEC)},
 
 	/* Memory. Nothing of it is ever executable. */
 	{SCMP_SYS(mmap), "rings, buffers, heap", FILTER_WITHOUT(2, PROT_EXEC)},
@@ -76,6 +82,7 @@ static const struct filter_rule calls[] = {
 	{SCMP_SYS(brk), "the first heap"},
 	{SCMP_SYS(memfd_create), "rings and buffers"},
 	{SCMP_SYS(ftruncate), "their size"},
+	{SCMP_SYS(getrandom), "seeds of tables, a first address"},
 
 	/* Threads: workers, the crew, closers. */
 	{SCMP_SYS(clone), "a thread",
@@ -99,6 +106,12 @@ static const struct filter_rule calls[] = {
 	/* Files: policy, and what the kernel says of devices. Which, is Landlock's. */
 	{SCMP_SYS(openat), "files"},
 	{SCMP_SYS(newfstatat), "which file a name means, what was opened"},
+	{SCMP_SYS(fstat), "the same, in other C libraries"},
+#if defined(__GLIBC__) && !__GLIBC_PREREQ(2, 33)
+	{SCMP_SYS(stat), "the same"},
+	{SCMP_SYS(lstat), "the same"},
+#endif
+	{SCMP_SYS(fstatfs), "is a descriptor a dma-buf?"},
 	{SCMP_SYS(getdents64), "folders"},
 	{READLINK, "what a descriptor is, where a device belongs"},
 	{SCMP_SYS(restart_syscall), "what SIGSTOP and SIGCONT cut in two"},
@@ -116,7 +129,8 @@ static const struct filter_rule socket_calls[] = {
 
 /* With --who-socket. */
 static const struct filter_rule who_calls[] = {
-	{SCMP_SYS(socket), "to dspbroker-who, when it is back", FILTER_INT_IS(0, AF_UNIX)},
+	{SCMP_SYS(socket), "to dspbroker-who, when it is back", FILTER_INT_IS(0, AF_UNIX),
+		.also = FILTER_INT_IS(1, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK)},
 	{SCMP_SYS(connect), "the same"},
 };
 
@@ -133,7 +147,6 @@ static const struct filter_rule hardware_calls[] = {
 		FILTER_INT_IS(1, UDMABUF_CREATE)},
 	{SCMP_SYS(ioctl), "RPROC_SET_SHUTDOWN_ON_RELEASE: a DSP that stops with the broker",
 		FILTER_INT_IS(1, RPROC_SET_SHUTDOWN_ON_RELEASE)},
-	{SCMP_SYS(fstatfs), "is a descriptor a dma-buf?"},
 	{SCMP_SYS(inotify_init1), "a node, a core dump that is to come"},
 	{SCMP_SYS(inotify_add_watch), "the same"},
 	{POLL, "the same, and pauses"},
@@ -186,12 +199,12 @@ void confine_tables(struct confine_tables *out, const struct broker_options *opt
 		.self = {{SCMP_SYS(tgkill), "a thread of ours is to be interrupted",
 			FILTER_INT_IS(0, getpid())}},
 	};
+	add(out, true, FILTER_TABLE(calls));
 	for (size_t i = 0; transports[i]; i++) {
 		hardware = hardware || transports[i]->hardware;
 		if (transports[i]->calls)
 			add(out, true, *transports[i]->calls);
 	}
-	add(out, true, FILTER_TABLE(calls));
 	add(out, !identity_has_peer_pidfd(), FILTER_TABLE(pidfd_calls));
 	add(out, options->socket, FILTER_TABLE(socket_calls));
 	add(out, options->who_socket, FILTER_TABLE(who_calls));

@@ -10,6 +10,7 @@
 
 /* The whole broker. Its descriptors are bounded by RLIMIT_NOFILE, less this reserve. */
 #define LIMIT_CLIENTS     4096
+#define LIMIT_CLIENTS_OWN 16  /* beyond that: of root and of the broker's own user */
 #define LIMIT_FDS_RESERVE 512 /* as many as one packet can bring are among them */
 
 /* One user, that is one uid, over all of its connections. */
@@ -129,5 +130,8 @@
 /* Log lines that one user can cause: so many at once, and one more each interval. */
 #define LOG_BURST       20
 #define LOG_INTERVAL_US (3ull * 1000 * 1000)
+
+/* A sign of life that the service manager had no room for is tried again, in microseconds. */
+#define WATCHDOG_AGAIN_US 200000
 
 #endif

@@ -4,9 +4,12 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <systemd/sd-daemon.h>
 
 #include "daemon/broker.h"
 #include "daemon/log.h"
+#include "protocol/util.h"
 
 #define EXIT_USAGE    2
 #define COREDUMPS_DIR "/var/lib/dspbroker/coredumps"
@@ -114,6 +117,14 @@ static void hold_standard_streams(void)
 			open("/", O_RDONLY | O_DIRECTORY);
 }
 
+/* What the service manager does not hand over is nobody's here. */
+static void drop_others(void)
+{
+	const int n = sd_listen_fds(0);
+
+	syscall(SYS_close_range, SD_LISTEN_FDS_START + (unsigned int)MAX(n, 0), ~0u, 0);
+}
+
 int main(int argc, char **argv)
 {
 	struct broker_options options = {
@@ -128,6 +139,7 @@ int main(int argc, char **argv)
 	int code;
 
 	hold_standard_streams();
+	drop_others();
 	code = parse(&options, argc, argv);
 	if (code >= 0)
 		return code;

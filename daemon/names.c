@@ -14,14 +14,19 @@
 #include "policy/userdb.h"
 #include "protocol/sock.h"
 
+/* How long an answer may take: longer than a name server that does not answer is waited for. */
+#define PATIENCE_S 60
+
 #define TITLE "dspbroker-names" /* as ps(1) shows it; the kernel keeps 15 characters */
 
 struct question {
-	uint32_t kind; /* enum userdb_kind */
+	uint32_t number; /* which the reply has as well: one may come too late */
+	uint32_t kind;   /* enum userdb_kind */
 	char name[USERDB_NAME_SIZE];
 };
 
 struct reply {
+	uint32_t number;
 	int32_t result; /* as of userdb_ask() */
 	uint32_t id;
 };
@@ -29,10 +34,20 @@ struct reply {
 struct names {
 	pthread_mutex_t lock; /* one question at a time */
 	int sock;
-	bool gone; /* which has been said */
+	uint32_t asked; /* questions so far */
+	bool gone;      /* which has been said */
 };
 
 /* The process. */
+
+/* Modules of the database put names into files' lines and servers' queries. */
+static bool is_plain(const char *name)
+{
+	for (; *name; name++)
+		if ((unsigned char)*name < ' ' || *name == 0x7f || *name == ':')
+			return false;
+	return true;
+}
 
 static bool answer_one(int sock)
 {
@@ -43,7 +58,9 @@ static bool answer_one(int sock)
 	if (sock_receive(sock, &question, sizeof(question), &fds, 0) != sizeof(question))
 		return false;
 	question.name[sizeof(question.name) - 1] = '\0';
-	reply.result = userdb_ask(question.kind, question.name, &reply.id);
+	reply.number = question.number;
+	reply.result = is_plain(question.name) ? userdb_ask(question.kind, question.name, &reply.id)
+					       : -ENOENT;
 	return sock_send(sock, &reply, sizeof(reply), NULL, 0, 0) == 0;
 }
 
@@ -86,10 +103,24 @@ static int is_gone(struct names *names)
 	return -ESHUTDOWN;
 }
 
+/* Called with the lock held. Passes over answers that come too late. */
+static int await_reply(struct names *names, struct reply *reply)
+{
+	ssize_t n;
+
+	do {
+		_cleanup_(sock_fds_close) struct sock_fds fds = {};
+
+		n = sock_receive(names->sock, reply, sizeof(*reply), &fds, 0);
+		if (n == -EAGAIN)
+			return -ETIMEDOUT;
+	} while (n == sizeof(*reply) && reply->number != names->asked);
+	return n == sizeof(*reply) ? 0 : is_gone(names);
+}
+
 static int ask(enum userdb_kind kind, const char *name, uint32_t *id, void *userdata)
 {
 	struct names *names = userdata;
-	_cleanup_(sock_fds_close) struct sock_fds fds = {};
 	struct question question = {.kind = kind};
 	struct reply reply;
 	int r;
@@ -99,13 +130,12 @@ static int ask(enum userdb_kind kind, const char *name, uint32_t *id, void *user
 		return -ENOENT;
 	strcpy(question.name, name);
 	pthread_mutex_lock(&names->lock);
+	question.number = ++names->asked;
 	r = sock_send(names->sock, &question, sizeof(question), NULL, 0, 0);
-	if (r == 0)
-		r = sock_receive(names->sock, &reply, sizeof(reply), &fds, 0) == sizeof(reply)
-			    ? 0
-			    : -EPROTO;
-	if (r < 0)
-		r = is_gone(names);
+	if (r == -EAGAIN)
+		r = -ETIMEDOUT;
+	else
+		r = r < 0 ? is_gone(names) : await_reply(names, &reply);
 	pthread_mutex_unlock(&names->lock);
 	if (r < 0)
 		return r;
@@ -113,10 +143,17 @@ static int ask(enum userdb_kind kind, const char *name, uint32_t *id, void *user
 	return reply.result;
 }
 
+void names_stop(struct names *names)
+{
+	if (names)
+		shutdown(names->sock, SHUT_RDWR);
+}
+
 DEFINE_CLEANUP(struct names *, names_free);
 
 int names_new(struct names **out, const char *user)
 {
+	static const struct timeval patience = {.tv_sec = PATIENCE_S};
 	_cleanup_(names_freep) struct names *names = calloc(1, sizeof(*names));
 	int pair[2], r;
 	pid_t pid;
@@ -128,6 +165,8 @@ int names_new(struct names **out, const char *user)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	names->sock = pair[0];
+	setsockopt(names->sock, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(names->sock, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	pid = fork();
 	r = -errno;
 	if (pid == 0)

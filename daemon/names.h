@@ -15,6 +15,8 @@ struct names;
 /* Start it, as @user (NULL: as we are), and have policy ask it (policy/userdb.h). It ends with the
  * broker. Logs what fails; returns 0 or -errno. */
 int names_new(struct names **out, const char *user);
+/* Whoever is asking gets no answer, and nobody will: so that he can be waited for. NULL-safe. */
+void names_stop(struct names *names);
 /* Nobody is asking any more. NULL-safe; returns NULL. */
 struct names *names_free(struct names *names);
 

@@ -46,15 +46,17 @@ void notify_deinit(void)
 	notify_fd = fd_close(notify_fd);
 }
 
-static void tell(const char *text, size_t size, int flags)
+static int tell(const char *text, size_t size, int flags)
 {
 	struct iovec part = {.iov_base = (char *)text, .iov_len = size};
 	const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
 
 	if (notify_fd < 0)
-		return;
-	while (sendmsg(notify_fd, &message, MSG_NOSIGNAL | flags) < 0 && errno == EINTR)
-		;
+		return 0;
+	while (sendmsg(notify_fd, &message, MSG_NOSIGNAL | flags) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
 }
 
 void notify(const char *format, ...)
@@ -71,9 +73,9 @@ void notify(const char *format, ...)
 		tell(text, MIN((size_t)n, sizeof(text) - 1), 0);
 }
 
-void notify_if_room(const char *text)
+int notify_if_room(const char *text)
 {
-	tell(text, strlen(text), MSG_DONTWAIT);
+	return tell(text, strlen(text), MSG_DONTWAIT);
 }
 
 uint64_t notify_watchdog_us(void)

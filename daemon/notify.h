@@ -16,8 +16,9 @@ void notify_deinit(void);
 /* Tell it; the text is lines of NAME=VALUE. Waits until the manager has room. For any thread. */
 void notify(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same, unless it has not read what it was told before. Waits for nothing. */
-void notify_if_room(const char *text);
+/* The same, unless it has not read what it was told before. Waits for nothing; returns 0, -EAGAIN,
+ * or another -errno. */
+int notify_if_room(const char *text);
 /* Microseconds within which it wants to hear of us; 0: it does not. */
 uint64_t notify_watchdog_us(void);
 

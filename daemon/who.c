@@ -78,7 +78,7 @@ void who_forget(struct who *who, struct who_question *question)
 {
 	struct slot *slot;
 
-	if (!question->number)
+	if (!who || !question->number)
 		return;
 	slot = find_slot(who, question->number);
 	if (slot)

@@ -11,13 +11,15 @@
 
 #include "protocol/util.h"
 
-/* What qemu 7.2 does not do, or does another way than the kernel. A row without a test is for all
- * of the program. */
-/* Why. */
+/* What qemu 7.2 does not do, or does another way than the kernel. */
 #define SECCOMP  "qemu has no seccomp(2)"
 #define LANDLOCK "qemu has no Landlock"
 #define CLONE    "of clone(2), qemu knows forks and threads alone"
 #define IOCTL    "an ioctl(2) that qemu does not know is ENOSYS"
+#define REAPER   "qemu does not know PR_SET_CHILD_SUBREAPER"
+#define MOUNTS   "qemu has no mount_setattr(2)"
+#define PROC     "qemu itself needs /proc"
+#define RESIDENT "what is resident of a process is qemu's, too"
 #define GROUPS   "qemu does not know SO_PEERGROUPS"
 #define PROGRAM  "to the kernel qemu is the program of every process"
 #define THREADS  "qemu has threads, so it cannot enter a user namespace"
@@ -25,6 +27,7 @@
 #define MEMORY   "qemu ignores RLIMIT_DATA"
 #define TIME     "it takes minutes"
 
+/* What is not run for that. A row without a test is for all of the program. */
 static const struct {
 	const char *program, *test, *reason;
 } rows[] = {
@@ -54,6 +57,15 @@ static const struct {
 		"a_result_is_the_kernels_if_it_has_such_an_error_and_the_dsps_otherwise", SECCOMP},
 	{"unit/test_fastrpc_node", "what_is_no_such_node_fails", IOCTL},
 	{"unit/test_filter", NULL, SECCOMP},
+	{"integration/test_faults_start",
+		"where_nothing_can_be_written_it_needs_its_own_folder_alone", MOUNTS},
+	{"integration/test_faults_start", "without_proc_it_says_what_it_misses_and_does_not_start",
+		PROC},
+	{"integration/test_hostile_control",
+		"every_opcode_in_every_wrong_form_has_the_promised_outcome_and_leaks_no_descriptor",
+		RESIDENT},
+	{"integration/test_hostile_ring",
+		"a_thread_that_scribbles_over_the_ring_while_calls_run_hurts_nobody_else", TIME},
 	{"integration/test_identity", "a_flatpak_is_told_by_its_root", THREADS},
 	{"unit/test_identity", "a_peer_is_whom_it_turned_into_before_it_connected", GROUPS},
 	{"integration/test_identity", "an_executable_is_told_of_any_user", PROGRAM},
@@ -62,6 +74,11 @@ static const struct {
 		"clients_are_known_by_a_program_that_the_broker_did_not_start", PROGRAM},
 	{"unit/test_landlock", NULL, LANDLOCK},
 	{"unit/test_memory", "a_device_that_is_another_gives_an_error_and_nothing_else", IOCTL},
+	{"unit/test_opener", "a_name_that_is_no_nodes_is_refused_whatever_there_is", CLONE},
+	{"unit/test_opener", "what_is_no_character_device_is_not_handed_out", CLONE},
+	{"unit/test_opener", "it_ends_with_the_broker_even_if_it_is_stopped", REAPER},
+	{"unit/test_opener", "without_room_for_a_node_it_is_an_error_and_the_next_one_is_opened",
+		CLONE},
 	{"unit/test_opener", "a_node_that_is_opened_as_another_belongs_to_a_process_that_ended",
 		CLONE},
 	{"unit/test_opener", "its_number_is_nobodys_until_it_is_given_back", CLONE},
@@ -75,6 +92,10 @@ static const struct {
 	{"unit/test_opener_confinement", NULL, SECCOMP},
 	{"integration/test_sandbox", "the_system_calls_that_the_header_names_are_enough", SECCOMP},
 	{"unit/test_softdsp_calls", "a_module_that_breaks_out_is_killed", SECCOMP},
+	{"unit/test_policy_lint", "no_rule_that_is_said_to_be_never_decisive_ever_decides", TIME},
+	{"unit/test_policy_matrix", NULL, TIME},
+	{"unit/test_who_socket", "it_is_looked_for_once_a_second_and_until_then_nothing_is_known",
+		SECCOMP},
 	{"unit/test_worker", "no_signal_of_the_process_goes_to_a_thread", SIGNALS},
 };
 

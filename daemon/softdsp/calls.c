@@ -36,7 +36,10 @@ static const struct filter_rule loaded_calls[] = {
 	{SCMP_SYS(recvmsg), "memory to map, from the broker"},
 	{SCMP_SYS(sendmsg), "SOFT_STARTED, to the broker"},
 	{SCMP_SYS(close), "a memfd that is mapped"},
-	{SCMP_SYS(exit), "the end of a thread that a module's constructor made"},
+	{SCMP_SYS(set_robust_list), "the start of a thread that a module's constructor made"},
+	{SCMP_SYS(rseq), "the same"},
+	{SCMP_SYS(rt_sigprocmask), "the same, and its end"},
+	{SCMP_SYS(exit), "its end"},
 	{SCMP_SYS(exit_group), "the end of the domain"},
 
 	/* Memory: the broker's buffers and the C library's heap. */
@@ -56,6 +59,7 @@ static const struct filter_rule loaded_calls[] = {
 	{SCMP_SYS(nanosleep), "sleep, in other C libraries"},
 	{SCMP_SYS(restart_syscall), "a sleep that SIGSTOP and SIGCONT cut in two"},
 	{SCMP_SYS(getrandom), "seeds of heap and hash tables"},
+	{SCMP_SYS(sysinfo), "how much memory there is, by qsort()"},
 
 	/* Diagnostics of the C library. */
 	{SCMP_SYS(writev), "the line that assert() and abort() leave on stderr"},
@@ -101,12 +105,8 @@ static const struct filter_rule loading_calls[] = {
 	 */
 	{SCMP_SYS(clone), "threads of a constructor", {0, SCMP_CMP_MASKED_EQ, THREAD, THREAD}},
 	{SCMP_SYS(clone3), "see above", {}, ENOSYS},
-	{SCMP_SYS(set_robust_list), "their start"},
-	{SCMP_SYS(rseq), "the same"},
-	{SCMP_SYS(rt_sigprocmask), "the same"},
 	{SCMP_SYS(rt_sigaction), "before the first of them"},
 	{SCMP_SYS(sched_getaffinity), "how many are worth while"},
-	{SCMP_SYS(sysinfo), "how much memory there is"},
 	{SCMP_SYS(getpid), "seeds"},
 	{SCMP_SYS(gettid), "locks"},
 	{SCMP_SYS(seccomp), "the last step", FILTER_INT_IS(0, SECCOMP_SET_MODE_FILTER)},

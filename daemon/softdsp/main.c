@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,7 +10,8 @@
 #include "daemon/transport/softdsp.h"
 #include "protocol/util.h"
 
-#define EXIT_USAGE 2
+#define EXIT_USAGE    2
+#define OOM_SCORE_ADJ "500" /* of 1000, where the broker is at 0 */
 
 static const char usage[] = "Usage: softdsp --modules DIR [--allow-unconfined]\n"
 			    "\n"
@@ -56,6 +58,16 @@ static int clean_fds(void)
 	return 0;
 }
 
+/* When memory is short the kernel ends a process, the largest one; a domain, then, before the
+ * broker (proc(5), oom_score_adj). Where there is no /proc it decides by itself. */
+static void step_forward(void)
+{
+	_cleanup_(fd_closep) int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0 && write(fd, OOM_SCORE_ADJ, strlen(OOM_SCORE_ADJ)) < 0)
+		fprintf(stderr, "softdsp: oom_score_adj: %s\n", strerror(errno));
+}
+
 static int fail(const char *what, int error)
 {
 	fprintf(stderr, "softdsp: %s: %s\n", what, strerror(-error));
@@ -72,6 +84,9 @@ static int run(const char *modules, bool may_lack)
 	r = clean_fds();
 	if (r < 0)
 		return fail("cannot arrange its descriptors", r);
+	step_forward();
+	/* A further heap asks about the machine when it shrinks, which a domain may not. */
+	mallopt(M_ARENA_MAX, 1);
 	r = confine_init(&confinement, may_lack);
 	if (r < 0)
 		return EXIT_FAILURE;

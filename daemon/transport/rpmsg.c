@@ -329,8 +329,6 @@ static void rpmsg_state_changed(struct device *device)
 
 static const struct filter_rule rules[] = {
 	{SCMP_SYS(readv), "a message, into its place"},
-	{SCMP_SYS(writev), "a message, out of its place"},
-	{SCMP_SYS(getrandom), "the first address, not that of the broker before"},
 	{SCMP_SYS(ioctl), "RPMSG_CREATE_EPT_IOCTL: an endpoint for a session",
 		FILTER_INT_IS(1, RPMSG_CREATE_EPT_IOCTL)},
 	{SCMP_SYS(ioctl), "RPMSG_DESTROY_EPT_IOCTL: one that nobody needs any more",

@@ -88,8 +88,8 @@ bool rpmsg_scan_is_alive(const char *sysfs, const char *ctrl, uint64_t instance)
 	const struct path folder = path_join("%s/device/../uevent", path.text);
 	struct stat st;
 
-	return lstat(path.text, &st) == 0 && st.st_ino == instance &&
-	       sysfs_exists(device.text) && sysfs_exists(folder.text);
+	return lstat(path.text, &st) == 0 && st.st_ino == instance && sysfs_exists(device.text) &&
+	       sysfs_exists(folder.text);
 }
 
 int rpmsg_read_address(const char *path, uint32_t *out)

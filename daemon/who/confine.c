@@ -25,10 +25,8 @@
 	}
 
 static const struct filter_rule calls[] = {
-	/* Look. Of openat2() no filter sees the flags, as they lie in memory: it can make or empty
-	 * a file where its user may, but nothing here writes to one. */
+	/* Look. */
 	{SCMP_SYS(openat), "files", FILTER_WITHOUT(2, O_ACCMODE | O_CREAT | O_TRUNC)},
-	{SCMP_SYS(openat2), "a file below a peer's root"},
 	{SCMP_SYS(read), "files"},
 	{SCMP_SYS(readlinkat), "where a program is"},
 	{SCMP_SYS(fstat), "what was opened"},

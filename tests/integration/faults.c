@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -137,6 +138,75 @@ void faults_lift(const struct harness *harness)
 {
 	set_limit(harness, RLIMIT_NOFILE, RLIM_INFINITY);
 	set_limit(harness, RLIMIT_AS, RLIM_INFINITY);
+}
+
+#define GROUP "dsptest-memory"
+
+/* The first controller, and that of the unified hierarchy where it has it. */
+static const struct {
+	const char *root, *limit;
+} groups[] = {
+	{"/sys/fs/cgroup/memory", "memory.limit_in_bytes"},
+	{"/sys/fs/cgroup", "memory.max"},
+};
+
+static size_t group; /* which it is */
+static char group_before[256];
+
+static bool write_number(const char *folder, const char *file, unsigned long number)
+{
+	char path[PATH_MAX];
+	FILE *out;
+	bool ok;
+
+	snprintf(path, sizeof(path), "%s/%s/%s", groups[group].root, folder, file);
+	out = fopen(path, "we");
+	ok = out && fprintf(out, "%lu", number) > 0;
+	return out && fclose(out) == 0 && ok;
+}
+
+/* Which of its groups we are in, as a folder below its root. */
+static void note_group(void)
+{
+	const char *text = process_read_text("/proc/self/cgroup");
+	const char *line = strstr(text, group == 0 ? ":memory:" : "0::");
+
+	require(line);
+	line += group == 0 ? strlen(":memory:") : strlen("0::");
+	snprintf(group_before, sizeof(group_before), "%.*s", (int)strcspn(line, "\n"), line);
+}
+
+static const char *group_path(void)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/" GROUP, groups[group].root);
+	return path;
+}
+
+bool faults_enter_memory_limit(unsigned int mib)
+{
+	for (group = 0; group < ARRAY_SIZE(groups); group++) {
+		if (mkdir(group_path(), 0755) < 0 && errno != EEXIST)
+			continue;
+		note_group();
+		if (write_number(GROUP, groups[group].limit, (unsigned long)mib << 20) &&
+			write_number(GROUP, "cgroup.procs", (unsigned long)getpid()))
+			return true;
+		rmdir(group_path());
+	}
+	fprintf(stderr, "SKIPPED: no cgroup can limit memory here\n");
+	return false;
+}
+
+void faults_leave_memory_limit(void)
+{
+	require(write_number(group_before, "cgroup.procs", (unsigned long)getpid()));
+}
+
+void faults_remove_memory_limit(void)
+{
+	require_soon(rmdir(group_path()) == 0);
 }
 
 /* Parts. */

@@ -29,6 +29,15 @@ void faults_leave_memory(const struct harness *harness, unsigned int kib);
 /* Take these limits away. */
 void faults_lift(const struct harness *harness);
 
+/* Put ourselves, and whatever is started from now on, under a limit of memory that the kernel
+ * enforces by killing (the memory controller of cgroups). False, and said to be so: that cannot be
+ * had here. */
+bool faults_enter_memory_limit(unsigned int mib);
+/* Ourselves, but what was started stays there. */
+void faults_leave_memory_limit(void);
+/* What was started there has ended. */
+void faults_remove_memory_limit(void);
+
 /* End one of its processes, by the name that ps(1) shows. */
 void faults_kill_part(const struct harness *harness, const char *name);
 

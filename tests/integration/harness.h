@@ -45,8 +45,9 @@
 #define CAROL      60713
 #define FRIENDS    60720 /* a group */
 
-#define HARNESS_PATIENCE_S (emulated() ? 120 : 30) /* how long anything may take that is awaited */
-#define HARNESS_TIMEOUT_S  120 /* and a whole test */
+/* Seconds that anything may take which is awaited, and a whole test. */
+#define HARNESS_PATIENCE_S (emulated() ? 120 : 30)
+#define HARNESS_TIMEOUT_S  120
 
 /* Policy texts. */
 #define POLICY(rules) "{\"version\": 1, \"rules\": [" rules "]}"

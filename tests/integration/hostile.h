@@ -27,7 +27,7 @@ bool innocent_waits(unsigned int *start, unsigned int n);
  * and leave before that is answered or after it, with and without closing in between. */
 void storm_of_opens(const struct harness *harness, const char *channel, int connections);
 
-/* Add a module of tests/integration/modules to those that are shipped, in the folder of this program
+/* Add a module of tests/integration/modules to those that are shipped, in this program's folder
  * alone. */
 void hostile_add_module(const char *name);
 

@@ -19,6 +19,8 @@
 #define STEP_KIB   8  /* of memory that is left, from one try to the next */
 #define STEPS      256
 #define RULES      5000
+#define LIMIT_MIB  96
+#define HALF       (LIMIT_MIB << 20) /* of what takes twice as much */
 #define SMALL      4096
 #define BUFFER     65536
 #define BROKEN     "{\"version\": 1, \"rules\": [}"
@@ -38,14 +40,24 @@ static void tear_down(void)
 
 /* Clients. */
 
+/* With its answer to that, the broker has closed what it handed over before. */
+static void settle(struct dspbroker *broker)
+{
+	struct dspbroker_device_info info;
+
+	require_eq(dspbroker_next_device(broker, 0, &info), 1);
+}
+
 /* It has been there before, and calls whenever it is told to. */
 static void goes_on(void *data)
 {
-	struct dspbroker_session *session = open_channel(connect_to(&harness), EXAMPLE);
+	struct dspbroker *broker = connect_to(&harness);
+	struct dspbroker_session *session = open_channel(broker, EXAMPLE);
 
 	(void)data;
 	for (;;) {
 		require_eq(invoke_plain(session, EXAMPLE_NOP), 0);
+		settle(broker);
 		step_reached('d');
 		step_await('c');
 	}
@@ -186,6 +198,7 @@ static void brings_a_buffer(void *data)
 	struct dspbroker_buffer *buffer;
 
 	(void)data;
+	settle(broker);
 	step_reached('c');
 	step_await('i');
 	require_eq(dspbroker_buffer_import(broker, &buffer, fd, SMALL), DSPBROKER_NO_RESOURCES);
@@ -226,6 +239,7 @@ static void reloads(void *data)
 	const struct reload *reload = data;
 	struct dspbroker *broker = connect_to(&harness);
 
+	settle(broker);
 	step_reached('c');
 	step_await('r');
 	require_eq(dspbroker_reload(broker, NULL, NULL), reload->expected);
@@ -338,6 +352,53 @@ START_TEST(without_memory_the_policy_in_force_stays_and_nobody_waits)
 	}
 	reload(0, NULL);
 	require(newcomer_gets_all());
+}
+END_TEST
+
+/* It has the DSP touch more memory than there is; that is charged to whom touches it. */
+static void takes_too_much(void *data)
+{
+	struct dspbroker *broker = connect_to(&harness);
+	struct dspbroker_session *session = open_channel(broker, EXAMPLE);
+	struct dspbroker_buffer *buffer = alloc_buffer(broker, 2 * HALF);
+	const struct dspbroker_arg args[] = {
+		{.buffer = buffer, .length = HALF},
+		{.buffer = buffer, .offset = HALF, .length = HALF},
+	};
+	struct dspbroker_call copy = {.method = EXAMPLE_COPY, .n_in = 1, .n_out = 1, .args = args};
+
+	(void)data;
+	require_eq(dspbroker_submit(session, &copy), 0);
+	require_eq(reap_one(broker).status, DSPBROKER_DOMAIN_CRASHED);
+	/* What it touched is its buffer's, and was not freed when it was killed. */
+	dspbroker_buffer_free(buffer);
+	settle(broker);
+	step_reached('k');
+	step_await('f');
+	dspbroker_session_close(session);
+	session = open_channel(broker, EXAMPLE);
+	require_eq(invoke_plain(session, EXAMPLE_NOP), 0);
+	dspbroker_free(broker);
+}
+
+START_TEST(a_domain_that_reaches_the_limit_of_memory_ends_alone)
+{
+	struct client bystander, greedy;
+
+	if (FILTER_SANITIZED || !harness_has_users() || !faults_enter_memory_limit(LIMIT_MIB))
+		return; /* with a sanitizer no domain is larger than the broker */
+	set_up();
+	faults_leave_memory_limit();
+	start_bystander(&bystander);
+	client_start(&greedy, ALICE, takes_too_much, NULL);
+	client_await(&greedy, 'k');
+	still_goes_on(&bystander);
+	client_go(&greedy, 'f');
+	client_end(&greedy);
+	require(newcomer_gets_all());
+	client_kill(&bystander);
+	tear_down();
+	faults_remove_memory_limit();
 }
 END_TEST
 
@@ -469,7 +530,7 @@ END_TEST
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("faults");
-	TCase *tcase = tcase_create("faults"), *own = tcase_create("a disk of its own");
+	TCase *tcase = tcase_create("faults"), *own = tcase_create("of its own");
 
 	tcase_set_timeout(tcase, HARNESS_TIMEOUT_S);
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
@@ -492,6 +553,7 @@ static Suite *suite(void)
 	tcase_set_timeout(own, HARNESS_TIMEOUT_S);
 	tcase_add_test(own,
 		it_goes_on_when_the_disk_of_its_log_is_full_and_logs_when_there_is_room_again);
+	tcase_add_test(own, a_domain_that_reaches_the_limit_of_memory_ends_alone);
 	tcase_add_test(own, a_policy_file_that_a_full_disk_cut_off_changes_nothing);
 	suite_add_tcase(suite, own);
 	return suite;

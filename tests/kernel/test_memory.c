@@ -208,8 +208,9 @@ START_TEST(a_dma_buf_is_known_for_one_when_the_kernel_wants_memory)
 	int exporter = 0;
 
 	client_run(ALICE, brings_its_own, &exporter);
-	/* It forgets what it has looked up for the broker. */
-	require(write_file("/proc/sys/vm/drop_caches", "3"));
+	/* It forgets what it has looked up for the broker; what was used lately it spares once. */
+	for (int i = 0; i < 3; i++)
+		require(write_file("/proc/sys/vm/drop_caches", "3"));
 	client_run(ALICE, brings_its_own, &exporter);
 }
 END_TEST
@@ -414,7 +415,7 @@ static void have_all(void *data)
 
 START_TEST(a_client_that_is_killed_while_memory_is_made_for_it_leaves_none_behind)
 {
-	size_t fds = harness_fds(&harness);
+	size_t fds = harness_fds(&harness); /* some may be of clients before */
 
 	for (int i = 0; i < 10; i++) {
 		struct client client;
@@ -424,7 +425,7 @@ START_TEST(a_client_that_is_killed_while_memory_is_made_for_it_leaves_none_behin
 		client_kill(&client);
 	}
 	client_run(ALICE, have_all, &harness);
-	require_soon(harness_fds(&harness) == fds);
+	require_soon(harness_fds(&harness) <= fds);
 }
 END_TEST
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -182,6 +183,27 @@ START_TEST(a_number_that_was_never_given_is_nothing_to_give_back)
 	opener_release(opener, pid);
 	opener_release(opener, pid);
 	ck_assert_int_eq(nodes_state(pid), 0);
+}
+END_TEST
+
+START_TEST(without_room_for_a_node_it_is_an_error_and_the_next_one_is_opened)
+{
+	struct rlimit before, none;
+	pid_t pid;
+
+	start();
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	must_not_open(NODE, O_RDWR, -EMFILE);
+	ck_assert_int_eq(opener_open_as(opener, NODE, O_RDWR, &pid), -EMFILE);
+	ck_assert_int_eq(pid, 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	ck_assert_uint_eq(count_its_children(), 0);
+	fd_close(opener_open(opener, NODE, O_RDWR));
+	ck_assert_int_eq(kill(opener_pid(opener), 0), 0);
+	must_not_open("rpmsg77", O_RDWR, -ENOENT);
 }
 END_TEST
 
@@ -438,6 +460,7 @@ static Suite *suite(void)
 	tcase_add_test(opening, a_node_that_is_opened_as_another_belongs_to_a_process_that_ended);
 	tcase_add_test(opening, its_number_is_nobodys_until_it_is_given_back);
 	tcase_add_test(opening, a_number_that_was_never_given_is_nothing_to_give_back);
+	tcase_add_test(opening, without_room_for_a_node_it_is_an_error_and_the_next_one_is_opened);
 	tcase_add_test(opening, a_process_that_may_not_be_made_is_an_error);
 	threads = add_case(suite, "threads");
 	tcase_add_test(threads, threads_that_get_signals_open_side_by_side);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -112,6 +113,28 @@ START_TEST(more_descriptors_than_allowed_are_refused_and_closed)
 }
 END_TEST
 
+START_TEST(descriptors_without_room_in_this_process_are_an_error_and_the_packet_is_there)
+{
+	struct rlimit before, none;
+	struct sock_fds fds = {};
+	char packet[16] = "";
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	send_raw("x", 1, 2);
+	ck_assert_int_eq(sock_receive(pair[1], packet, sizeof(packet), &fds, 0), -EMFILE);
+	ck_assert_uint_eq(fds.n, 0);
+	ck_assert_int_eq(packet[0], 'x');
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	send_raw("y", 1, 2);
+	ck_assert_int_eq(sock_receive(pair[1], packet, sizeof(packet), &fds, 0), 1);
+	ck_assert_uint_eq(fds.n, 2);
+	sock_fds_close(&fds);
+}
+END_TEST
+
 START_TEST(ancillary_data_of_another_kind_is_refused_with_its_descriptors)
 {
 	struct sock_fds fds = {};
@@ -197,6 +220,8 @@ static Suite *suite(void)
 	tcase_add_test(tcase, a_packet_arrives_with_its_descriptors_in_order_and_close_on_exec);
 	tcase_add_test(tcase, a_taken_descriptor_has_left_the_set);
 	tcase_add_loop_test(tcase, more_descriptors_than_allowed_are_refused_and_closed, 0, 4);
+	tcase_add_test(tcase,
+		descriptors_without_room_in_this_process_are_an_error_and_the_packet_is_there);
 	tcase_add_test(tcase, ancillary_data_of_another_kind_is_refused_with_its_descriptors);
 	tcase_add_test(tcase, a_packet_that_is_too_large_is_refused_with_its_descriptors);
 	tcase_add_test(tcase, an_empty_packet_counts_as_the_end_and_leaves_no_descriptor);

@@ -132,6 +132,30 @@ START_TEST(a_hundred_domains_later_the_supervisor_is_as_it_was)
 }
 END_TEST
 
+static int oom_score_adj(pid_t pid)
+{
+	char path[64];
+	FILE *file;
+	int value;
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
+	file = fopen(path, "re");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(fscanf(file, "%d", &value), 1);
+	fclose(file);
+	return value;
+}
+
+START_TEST(when_memory_is_short_a_domain_goes_before_the_broker)
+{
+	struct rig_domain domain;
+
+	rig_spawn_open(&domain, 1);
+	ck_assert_int_gt(oom_score_adj(only_child_of(rig_supervisor.pid)), oom_score_adj(getpid()));
+	rig_forget(&domain);
+}
+END_TEST
+
 START_TEST(a_domain_shows_nobody_its_descriptors_and_holds_five)
 {
 	struct rig_domain domain;
@@ -259,6 +283,7 @@ static TCase *supervisor_cases(void)
 	tcase_add_test(tcase, a_terminal_cannot_interrupt_it_and_sigterm_ends_it);
 	tcase_add_test(tcase, the_end_of_the_brokers_socket_ends_every_domain);
 	tcase_add_test(tcase, a_hundred_domains_later_the_supervisor_is_as_it_was);
+	tcase_add_test(tcase, when_memory_is_short_a_domain_goes_before_the_broker);
 	tcase_add_test(tcase, a_domain_shows_nobody_its_descriptors_and_holds_five);
 	tcase_add_test(tcase, every_spawn_that_cannot_be_ends_with_exited);
 	tcase_add_test(tcase, a_kill_for_a_domain_that_is_gone_is_ignored);
