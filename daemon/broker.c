@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/broker.h"
 
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -10,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 
+#include "daemon/become.h"
 #include "daemon/client.h"
 #include "daemon/confine.h"
 #include "daemon/crew.h"
@@ -256,29 +255,6 @@ static void raise_fd_limit(struct broker *broker)
 		limit.rlim_cur > LIMIT_FDS_RESERVE ? limit.rlim_cur - LIMIT_FDS_RESERVE : 0;
 }
 
-int broker_become(const char *name)
-{
-	struct passwd *user;
-
-	if (!name)
-		return 0;
-	errno = 0;
-	user = getpwnam(name);
-	if (!user) {
-		log_error("there is no user %s", name);
-		return errno ? -errno : -ENOENT;
-	}
-	if (initgroups(user->pw_name, user->pw_gid) < 0 ||
-		setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
-		setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0) {
-		int r = -errno;
-
-		log_error("cannot become user %s: %s", name, strerror(-r));
-		return r;
-	}
-	return 0;
-}
-
 static int init_event(struct broker *broker)
 {
 	sigset_t signals;
@@ -364,7 +340,7 @@ static int confine(struct broker *broker)
 {
 	int r;
 
-	r = broker_become(broker->options->user);
+	r = become(broker->options->user);
 	broker->uid = geteuid();
 	if (r == 0)
 		r = confine_broker(broker);

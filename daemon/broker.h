@@ -94,7 +94,5 @@ uint64_t broker_now(const struct broker *broker);
 /* Set a deadline, whose place is reserved, so many microseconds from now. */
 void broker_deadline(struct broker *broker, struct deadline *deadline, uint64_t in_us,
 	deadline_fn expired);
-/* Become another user, for good: user, groups and all. NULL: stay. Logs what fails; 0 or -errno. */
-int broker_become(const char *user);
 
 #endif

@@ -8,7 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
-#include "daemon/broker.h"
+#include "daemon/become.h"
 #include "daemon/confine/least.h"
 #include "daemon/log.h"
 #include "policy/userdb.h"
@@ -76,7 +76,7 @@ static noreturn void run(int sock, const char *user)
 	prctl(PR_SET_NAME, TITLE, 0, 0, 0);
 	r = least_descriptors(kept, ARRAY_SIZE(kept));
 	if (r == 0)
-		r = broker_become(user);
+		r = become(user);
 	if (r == 0)
 		r = least_capabilities();
 	if (r == 0)

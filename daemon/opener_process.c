@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "daemon/broker.h"
+#include "daemon/become.h"
 #include "daemon/confine/landlock.h"
 #include "daemon/confine/least.h"
 #include "protocol/sock.h"
@@ -339,7 +339,7 @@ static int begin(const int *sockets)
 	if (sigprocmask(SIG_SETMASK, &all, NULL) < 0)
 		return -errno;
 	prctl(PR_SET_NAME, "dspbroker-open");
-	r = broker_become(place->user);
+	r = become(place->user);
 	if (r < 0)
 		return r;
 	/* Whoever becomes another user is asked that again. */

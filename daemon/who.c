@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 
+#include "daemon/become.h"
 #include "daemon/broker.h"
 #include "daemon/limits.h"
 #include "daemon/log.h"
@@ -328,7 +329,7 @@ static int keep_capabilities(const char *user)
 			prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return -errno;
-	r = broker_become(user);
+	r = become(user);
 	if (r == 0)
 		r = get_capabilities(&kept, &inheritable);
 	if (r < 0)

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "daemon/become.h"
 #include "daemon/broker.h"
 #include "daemon/call.h"
 #include "daemon/device.h"
@@ -112,7 +113,7 @@ static void exec_supervisor(const struct broker_options *options, int sock)
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (broker_become(options->user) < 0)
+	if (become(options->user) < 0)
 		_exit(EXIT_FAILURE);
 	/* dup2() onto itself would keep CLOEXEC. */
 	if (sock == SOFT_SUPERVISOR_FD)

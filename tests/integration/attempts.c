@@ -36,19 +36,6 @@
 
 pid_t attempts_victim;
 
-static int outcome_of(long r)
-{
-	return r < 0 ? -errno : 0;
-}
-
-/* An attempt that is one system call. Raw, so that no wrapper does something before. */
-#define ATTEMPT(function, ...)                           \
-	static int function(void)                        \
-	{                                                \
-		return outcome_of(syscall(__VA_ARGS__)); \
-	}                                                \
-	static int function(void)
-
 /* Programs. */
 
 static char *const no_words[] = {(char[]){"true"}, NULL};
@@ -64,7 +51,8 @@ static int run_memory(void)
 
 	if (fd < 0 || syscall(SYS_write, fd, script, sizeof(script) - 1) < 0)
 		return -errno;
-	return outcome_of(syscall(SYS_execveat, fd, "", no_words, no_words + 1, AT_EMPTY_PATH));
+	return attempt_outcome_of(syscall(SYS_execveat, fd, "", no_words, no_words + 1,
+		AT_EMPTY_PATH));
 }
 
 /* Processes. The child ends at once; nobody waits for it, as that would be a call more. */
@@ -75,7 +63,7 @@ static int fork_with(unsigned long flags)
 
 	if (pid == 0)
 		syscall(SYS_exit_group, 0);
-	return outcome_of(pid);
+	return attempt_outcome_of(pid);
 }
 
 static int fork_plain(void)
@@ -97,7 +85,7 @@ static int fork_clone3(void)
 
 	if (pid == 0)
 		syscall(SYS_exit_group, 0);
-	return outcome_of(pid);
+	return attempt_outcome_of(pid);
 }
 
 static void *nothing(void *data)
@@ -168,7 +156,7 @@ ATTEMPT(watch_files, SYS_fanotify_init, 0, 0);
 
 static int make_socket(int family, int type, int protocol)
 {
-	return outcome_of(syscall(SYS_socket, family, type | SOCK_CLOEXEC, protocol));
+	return attempt_outcome_of(syscall(SYS_socket, family, type | SOCK_CLOEXEC, protocol));
 }
 
 static int socket_inet(void)
@@ -286,7 +274,7 @@ ATTEMPT(handle_signal, SYS_rt_sigaction, SIGSYS, NULL, NULL, 8);
 #ifdef __x86_64__
 static int by_x32(void)
 {
-	return outcome_of(syscall(0x40000000 | SYS_getuid));
+	return attempt_outcome_of(syscall(0x40000000 | SYS_getuid));
 }
 
 static int by_i386(void)

@@ -8,13 +8,28 @@
 #ifndef DSP_TESTS_ATTEMPTS_H
 #define DSP_TESTS_ATTEMPTS_H
 
+#include <errno.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 struct attempt {
 	const char *name;
 	int (*make)(void); /* 0: it got through, which for an exec is exit status 0; else -errno */
 };
+
+static inline int attempt_outcome_of(long r)
+{
+	return r < 0 ? -errno : 0;
+}
+
+/* An attempt that is one system call. Raw, so that no wrapper does something before. */
+#define ATTEMPT(function, ...)                                   \
+	static int function(void)                                \
+	{                                                        \
+		return attempt_outcome_of(syscall(__VA_ARGS__)); \
+	}                                                        \
+	static int function(void)
 
 /* Whom those attempts are made on that are on another process: the test's, or who sets it. */
 extern pid_t attempts_victim;

@@ -95,22 +95,10 @@ static int enter(void *data)
 
 /* What is not among everybody's attempts. */
 
-static int outcome_of(long r)
-{
-	return r < 0 ? -errno : 0;
-}
-
-#define ATTEMPT(function, ...)                           \
-	static int function(void)                        \
-	{                                                \
-		return outcome_of(syscall(__VA_ARGS__)); \
-	}                                                \
-	static int function(void)
-
 /* What this machine does not have is as good as refused. */
 static int open_if_any(const char *path, int flags)
 {
-	int r = outcome_of(syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC));
+	int r = attempt_outcome_of(syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC));
 
 	return r == -ENOENT ? -EACCES : r;
 }
@@ -426,7 +414,7 @@ static int number;
 
 static int make_call(void)
 {
-	return outcome_of(syscall(number, 0, 0, 0, 0, 0, 0));
+	return attempt_outcome_of(syscall(number, 0, 0, 0, 0, 0, 0));
 }
 
 START_TEST(every_other_number_ends_it)
