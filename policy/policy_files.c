@@ -148,7 +148,7 @@ static bool same_time(struct timespec a, struct timespec b)
 
 /* Half of what was and half of what comes could be a policy that nobody wrote. Who writes can set
  * the time of modification back, but not that of the change; which also changes when another file
- * takes its name, but then it has a name less, and is what it was. */
+ * takes its name, but then it has a name less, or none, and is what it was. */
 static int check_unchanged(const char *path, int fd, const struct stat *before, size_t size,
 	struct policy_note *error)
 {
@@ -160,7 +160,7 @@ static int check_unchanged(const char *path, int fd, const struct stat *before, 
 		(after.st_size == (off_t)size && before->st_size == after.st_size &&
 			same_time(before->st_mtim, after.st_mtim) &&
 			(same_time(before->st_ctim, after.st_ctim) ||
-				after.st_nlink < before->st_nlink)))
+				after.st_nlink < before->st_nlink || !after.st_nlink)))
 		return 0;
 	policy_note(error, path, 0, 0, "it changed while it was read");
 	return -EINVAL;
