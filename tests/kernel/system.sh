@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# For scripts in the guest, to be read in: what `make install` lays, with the real systemd and the
+# For scripts in the guest, to be read in: what `make install` has laid, with the real systemd and the
 # real udev. A script says what of it goes wrong with fail, and lays policy and units of its own
 # between install_system and start_system.
 #
@@ -43,7 +43,7 @@ await() {
 }
 
 install_system() {
-	make BUILD="$DSP_BUILD" PREFIX=/usr/local install
+	cp -r "$DSP_BUILD/tests/kernel/installed/." /
 	# A system that starts empties /tmp, where this may be.
 	cp "$(dirname "$0")/remotectl" /usr/local/bin
 	systemd-sysusers dspbroker.conf
