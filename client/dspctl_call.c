@@ -320,11 +320,17 @@ static int show(const struct call *call, bool json)
 	return r;
 }
 
+/* Not left to the end of the connection: who comes next is to find what it occupied free. */
+static void closep(struct dspbroker_session **session)
+{
+	dspbroker_session_close(*session);
+}
+
 int dspctl_call(const struct dspctl_options *options)
 {
 	_cleanup_(call_deinit) struct call call = {0};
 	_cleanup_(dspbroker_freep) struct dspbroker *broker = NULL;
-	struct dspbroker_session *session;
+	_cleanup_(closep) struct dspbroker_session *session = NULL;
 	uint32_t size = 0;
 	int r;
 

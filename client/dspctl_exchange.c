@@ -27,6 +27,7 @@ static void exchange_deinit(struct exchange *exchange)
 {
 	dspctl_messages_deinit(&exchange->messages);
 	free(exchange->room);
+	dspbroker_session_close(exchange->session);
 	dspbroker_free(exchange->broker);
 }
 

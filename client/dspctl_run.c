@@ -40,6 +40,7 @@ static void run_deinit(struct run *run)
 	if (run->stream.out)
 		sf_close(run->stream.out);
 	dspctl_replace_end(&run->result);
+	dspbroker_session_close(run->stream.session);
 	dspbroker_free(run->stream.broker);
 }
 
