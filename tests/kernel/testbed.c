@@ -243,7 +243,8 @@ bool kernel_said(const char *text)
 
 /* What udev would do. */
 
-static const char *const prefixes[] = {"rpmsg", "remoteproc", "fastrpc-", "udmabuf", "dma_heap/"};
+static const char *const prefixes[] = {
+	"rpmsg", "remoteproc", "fastrpc-", "accel/", "dri/renderD", "udmabuf", "dma_heap/"};
 
 static bool is_brokers(const char *name)
 {
@@ -267,15 +268,28 @@ static void give_to_broker(const char *name)
 		perror(path);
 }
 
-static void give_all_to_broker(void)
+static void give_folder_to_broker(const char *prefix)
 {
-	DIR *folder = opendir("/dev");
+	char path[64];
+	DIR *folder;
 	const struct dirent *entry;
 
-	while (folder && (entry = readdir(folder)))
-		give_to_broker(entry->d_name);
+	snprintf(path, sizeof(path), "/dev/%s", prefix);
+	folder = opendir(path);
+	while (folder && (entry = readdir(folder))) {
+		snprintf(path, sizeof(path), "%s%.40s", prefix, entry->d_name);
+		give_to_broker(path);
+	}
 	if (folder)
 		closedir(folder);
+}
+
+static void give_all_to_broker(void)
+{
+	static const char *const folders[] = {"", "accel/", "dri/"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+		give_folder_to_broker(folders[i]);
 	give_to_broker("dma_heap/system");
 }
 
