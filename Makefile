@@ -66,7 +66,7 @@ endif
 
 # What the broker reaches DSPs through. One that is left out is not built, and the broker may not
 # make the system calls that only it needs.
-TRANSPORTS ?= soft rpmsg fastrpc
+TRANSPORTS ?= soft rpmsg fastrpc qda
 
 # CFLAGS and LDFLAGS are the user's to change; what the code needs is beside them.
 WERROR   ?= -Werror
@@ -88,7 +88,7 @@ INPUTS    = $(filter %.o,$^) $(filter %.a,$^) \
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@; )
 
 # Libraries, by their pkg-config names. A program names its own below.
-PACKAGES := libsystemd json-c libseccomp speexdsp sndfile
+PACKAGES := libsystemd json-c libseccomp libdrm speexdsp sndfile
 
 # Sources. $(call objects,SOURCES) are their objects.
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -98,15 +98,18 @@ POLICY   := $(wildcard policy/*.c)
 CONFINE  := $(wildcard daemon/confine/*.c)
 SOURCE_soft    := $(wildcard daemon/transport/soft*.c)
 SOURCE_rpmsg   := $(wildcard daemon/transport/rpmsg*.c)
-SOURCE_fastrpc := $(wildcard daemon/transport/fastrpc/*.c)
-DAEMON   := $(CONFINE) $(wildcard daemon/*.c) $(foreach name,$(TRANSPORTS),$(SOURCE_$(name))) \
+# What two kernel drivers carry, and what each of them is asked.
+FASTRPC        := $(wildcard daemon/transport/fastrpc/*.c)
+SOURCE_fastrpc := $(FASTRPC) $(wildcard daemon/transport/fastrpc/misc/*.c)
+SOURCE_qda     := $(FASTRPC) $(wildcard daemon/transport/qda/*.c)
+DAEMON   := $(CONFINE) $(wildcard daemon/*.c) $(sort $(foreach name,$(TRANSPORTS),$(SOURCE_$(name)))) \
 	$(filter-out $(SOURCE_soft) $(SOURCE_rpmsg),$(wildcard daemon/transport/*.c))
 SOFTDSP  := $(wildcard daemon/softdsp/*.c)
 WHO      := $(wildcard daemon/who/*.c)
 LIBRARY  := $(filter-out client/dspctl%,$(wildcard client/*.c))
 DSPCTL   := $(wildcard client/dspctl*.c)
 BENCH    := $(wildcard tests/bench/*.c)
-KERNEL_BENCH := $(wildcard tests/kernel/bench/*.c) tests/kernel/fastrpc.c \
+KERNEL_BENCH := $(wildcard tests/kernel/bench/*.c) $(patsubst %,tests/kernel/%.c,fastrpc qda) \
 	$(patsubst %,tests/bench/%.c,peer report sample service)
 
 # A module is daemon/softdsp/modules/NAME_skel.c and, where it has more, MODULE_NAME.
@@ -139,9 +142,16 @@ SCRIPT_TESTS      := $(wildcard tests/integration/test_*.sh)
 TEST_HELP         := tests/emulated.c
 WRAPPED           := -Wl,--wrap=_tcase_add_test,--wrap=srunner_run_all
 KERNEL_TESTS      := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/kernel/test_*.c))
+# A test of FastRPC runs on each driver that carries it: test_fastrpc_X.c makes test_qda_X, too, unless
+# there is a test_qda_X.c, or it is about the one driver itself.
+KERNEL_DRIVERS    := tests/kernel/cdsp_fastrpc.c tests/kernel/cdsp_qda.c
+ON_QDA_AS_WELL    := $(filter-out $(KERNEL_TESTS) %/test_qda_host, \
+	$(patsubst $(BUILD)/tests/kernel/test_fastrpc_%,$(BUILD)/tests/kernel/test_qda_%, \
+		$(filter $(BUILD)/tests/kernel/test_fastrpc_%,$(KERNEL_TESTS))))
+ALL_KERNEL_TESTS  := $(KERNEL_TESTS) $(ON_QDA_AS_WELL)
 KERNEL_SCRIPTS    := $(wildcard tests/kernel/test_*.sh)
 SANDBOX_TESTS     := $(wildcard tests/sandboxes/test_*.sh)
-KERNEL_HELP       := $(filter-out tests/kernel/test_%,$(wildcard tests/kernel/*.c))
+KERNEL_HELP       := $(filter-out tests/kernel/test_% $(KERNEL_DRIVERS),$(wildcard tests/kernel/*.c))
 REMOTE            := $(BUILD)/tests/kernel/remote
 FUZZERS           := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -213,7 +223,7 @@ check-kernel: ## tests on real kernel drivers, in a guest [TEST=name]
 	@tests/kernel/build >/dev/null
 	@DSP_BUILD=$(BUILD) BOOT_LOGS=$(BUILD)/tests/kernel TEST_RUNNER=tests/kernel/boot tests/run \
 		$(filter $(if $(TEST),%/test_$(TEST:test_%=%) %/test_$(TEST:test_%=%).sh,%), \
-			$(KERNEL_TESTS) $(KERNEL_SCRIPTS))
+			$(ALL_KERNEL_TESTS) $(KERNEL_SCRIPTS))
 
 check-sandboxes: ## units, Flatpaks and containers that use a DSP; only root can
 	@tests/deps kernel
@@ -229,10 +239,10 @@ check-package: ## build, install, use, upgrade and remove the Debian packages in
 # The list is of one broker for all transports, so what only hardware needs is seen in the guest.
 # What strace changes is left out: what counts, what is quick, what is traced itself, or has no disk
 # to write to; and what a guest of its own kind is booted for.
-CALLS_SLOW   := %/kernel/test_identity %/test_labels %/test_without_iommu %/test_fastrpc_incoherent %/test_clock \
-	%/test_messages_direction %/test_faults_start %/test_hostile_control %/test_watchdog %/test_messages_load %/test_fastrpc_many %/test_fastrpc_races
+CALLS_SLOW   := %/kernel/test_identity %/test_labels %/test_without_iommu %_incoherent %/test_clock \
+	%/test_messages_direction %/test_faults_start %/test_hostile_control %/test_watchdog %/test_messages_load %_many %_races
 CALLS_TESTS   = $(filter-out $(CALLS_SLOW),$(INTEGRATION_TESTS))
-CALLS_KERNEL  = $(filter-out $(CALLS_SLOW),$(KERNEL_TESTS))
+CALLS_KERNEL  = $(filter-out $(CALLS_SLOW),$(ALL_KERNEL_TESTS))
 check-calls: ## is each system call that the broker may make one that it makes?
 	@tests/deps calls
 	@tests/deps kernel
@@ -277,7 +287,7 @@ format: ## lay out every C source
 
 .PHONY: tests kernel-tests fuzzers
 tests: $(UNIT_TESTS) $(INTEGRATION_TESTS) $(TEST_MODULES)
-kernel-tests: $(KERNEL_TESTS) $(REMOTE) $(BUILD)/tests/demo/reference
+kernel-tests: $(ALL_KERNEL_TESTS) $(REMOTE) $(BUILD)/tests/demo/reference
 fuzzers: $(FUZZERS)
 
 # Objects. They depend on the flags they were made with, and on a check that says in one line what
@@ -302,7 +312,7 @@ $(call objects,$(LIBRARY) $(PROTOCOL) $(wildcard $(MODULE_DIR)/*.c tests/integra
 	private PIC := -fPIC
 
 # Programs.
-$(BUILD)/dspbrokerd: private PACKAGES := libsystemd json-c libseccomp
+$(BUILD)/dspbrokerd: private PACKAGES := libsystemd json-c libseccomp $(if $(filter qda,$(TRANSPORTS)),libdrm)
 $(BUILD)/dspbrokerd: $(call objects,$(DAEMON) $(POLICY) $(PROTOCOL))
 
 $(BUILD)/softdsp: private PACKAGES := libseccomp
@@ -318,7 +328,7 @@ $(BUILD)/dspctl: private PACKAGES := json-c sndfile
 $(BUILD)/dspctl: $(call objects,$(DSPCTL) $(POLICY)) $(BUILD)/libdspbroker.a
 
 $(BUILD)/bench: private PACKAGES := json-c libsystemd
-$(BUILD)/bench-kernel: private PACKAGES := json-c
+$(BUILD)/bench-kernel: private PACKAGES := json-c libdrm
 $(BUILD)/bench: $(call objects,$(BENCH) $(POLICY)) $(BUILD)/libdspbroker.a
 $(BUILD)/bench-kernel: $(call objects,$(KERNEL_BENCH)) $(BUILD)/libdspbroker.a
 
@@ -371,11 +381,14 @@ $(UNIT_TESTS): $(call objects,$(UNIT_HELP))
 $(INTEGRATION_TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects,$(INTEGRATION_HELP)) \
 		$(BUILD)/libdspbroker.a
 
-$(KERNEL_TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects,$(KERNEL_HELP) $(INTEGRATION_HELP)) \
-		$(BUILD)/libdspbroker.a
+$(KERNEL_TESTS): $(BUILD)/%: $(BUILD)/obj/%.o
+$(ON_QDA_AS_WELL): $(BUILD)/tests/kernel/test_qda_%: $(BUILD)/obj/tests/kernel/test_fastrpc_%.o
+$(ALL_KERNEL_TESTS): $(call objects,$(KERNEL_HELP) $(INTEGRATION_HELP)) $(BUILD)/libdspbroker.a
+$(filter $(BUILD)/tests/kernel/test_qda%,$(ALL_KERNEL_TESTS)): $(call objects,tests/kernel/cdsp_qda.c)
+$(filter-out $(BUILD)/tests/kernel/test_qda%,$(ALL_KERNEL_TESTS)): $(call objects,tests/kernel/cdsp_fastrpc.c)
 
-$(UNIT_TESTS) $(INTEGRATION_TESTS) $(KERNEL_TESTS): private PACKAGES += check
-$(UNIT_TESTS) $(INTEGRATION_TESTS) $(KERNEL_TESTS): $(call objects,$(TEST_HELP))
+$(UNIT_TESTS) $(INTEGRATION_TESTS) $(ALL_KERNEL_TESTS): private PACKAGES += check
+$(UNIT_TESTS) $(INTEGRATION_TESTS) $(ALL_KERNEL_TESTS): $(call objects,$(TEST_HELP))
 	@mkdir -p $(@D)
 	$(call say,LINK)$(LINK) -pie $(WRAPPED) -o $@ $(INPUTS)
 

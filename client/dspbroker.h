@@ -464,6 +464,8 @@ struct dspbroker_device_info {
 	uint32_t waiting;      /* opens that wait for one to be free */
 	uint32_t n_attributes; /* 0: it tells nothing of itself */
 	uint32_t attributes[DSPBROKER_ATTRIBUTES_MAX]; /* index: enum dspbroker_attribute */
+	char trouble[256]; /* why it is not used though it is there, for a person; "": all is well
+			    */
 };
 int dspbroker_next_device(struct dspbroker *broker, uint64_t id, struct dspbroker_device_info *out);
 

@@ -13,7 +13,7 @@
 #include "client/dspctl_follow.h"
 #include "protocol/text.h"
 
-#define CELL_SIZE   160 /* bytes of a cell, NUL included; the longest is a channel's name */
+#define CELL_SIZE   320 /* bytes of a cell, NUL included; the longest is what troubles a device */
 #define COLUMNS_MAX 16
 
 #define RIGHT    1u /* aligned: numbers */
@@ -94,6 +94,8 @@ static int next_device(struct dspbroker *broker, uint64_t *id, struct json_objec
 	add_string(*row, "isolation", dspbroker_isolation_name(info.isolation));
 	add_remoteproc(*row, &info);
 	json_object_object_add(*row, "attributes", attributes_json(&info));
+	json_object_object_add(*row, "trouble",
+		*info.trouble ? json_object_new_string(info.trouble) : NULL);
 	return 1;
 }
 
@@ -276,6 +278,7 @@ static const struct column device_columns[] = {
 	{"DUMPS", "coredumps", RIGHT | OPTIONAL, NULL},
 	{"ISOLATION", "isolation", 0, NULL},
 	{"DSP", "attributes", OPTIONAL, show_attributes},
+	{"TROUBLE", "trouble", OPTIONAL, NULL},
 };
 
 static const struct column channel_columns[] = {

@@ -103,6 +103,7 @@ int dspbroker_next_device(struct dspbroker *broker, uint64_t id, struct dspbroke
 	wire_string_set(out->name, sizeof(out->name), record->name);
 	wire_string_set(out->transport, sizeof(out->transport), record->transport);
 	wire_string_set(out->remoteproc, sizeof(out->remoteproc), record->remoteproc);
+	wire_string_set(out->trouble, sizeof(out->trouble), record->trouble);
 	return 1;
 }
 

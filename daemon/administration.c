@@ -16,7 +16,7 @@
 
 /* Rights. */
 
-static bool is_administrator(const struct client *client)
+bool administration_is_administrator(const struct client *client)
 {
 	return client->identity.uid == 0 || client->identity.uid == client->broker->uid;
 }
@@ -24,7 +24,7 @@ static bool is_administrator(const struct client *client)
 bool administration_allows(const struct client *client, enum policy_verb verb, const char *object,
 	struct policy_decision *out)
 {
-	if (verb != POLICY_OPEN && is_administrator(client))
+	if (verb != POLICY_OPEN && administration_is_administrator(client))
 		*out = (struct policy_decision){.allowed = true, .rule = "(administrator)"};
 	else
 		policy_decide(client->broker->policy, &client->identity, verb, object, out);
@@ -96,7 +96,7 @@ void administration_reload(struct client *client, const union dsp_request *reque
  */
 static void count_use(struct dsp_broker_record *record, const struct client *client)
 {
-	const bool everybody = is_administrator(client);
+	const bool everybody = administration_is_administrator(client);
 	const uint64_t *used = everybody ? client->broker->quota.used : client->user->quota.used;
 
 	record->everybody = everybody;

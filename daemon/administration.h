@@ -9,6 +9,8 @@
 
 struct client;
 
+/* Is it root, or the broker's own user? */
+bool administration_is_administrator(const struct client *client);
 /* May it? root and the broker's own user may, and so may whom a rule lets; *@out names the rule.
  * @object as in policy_decide(). */
 bool administration_allows(const struct client *client, enum policy_verb verb, const char *object,

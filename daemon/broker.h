@@ -30,6 +30,7 @@ struct broker_options {
 	const char *who_socket;  /* where it listens already; NULL: start it */
 	bool allow_unconfined;   /* go on where the kernel cannot confine the broker */
 	bool watch_policy;       /* read the policy again when its files change */
+	bool drm_render_nodes;   /* look at those, too: of kernels without accel nodes */
 };
 
 struct broker {

@@ -191,6 +191,15 @@ static void add(struct confine_tables *out, bool wanted, struct filter_table tab
 		out->tables[out->n++] = table;
 }
 
+static void add_once(struct confine_tables *out, const struct filter_table *table)
+{
+	for (size_t i = 0; table && i < out->n; i++)
+		if (out->tables[i].rules == table->rules)
+			return;
+	if (table)
+		add(out, true, *table);
+}
+
 void confine_tables(struct confine_tables *out, const struct broker_options *options)
 {
 	bool hardware = false;
@@ -202,8 +211,8 @@ void confine_tables(struct confine_tables *out, const struct broker_options *opt
 	add(out, true, FILTER_TABLE(calls));
 	for (size_t i = 0; transports[i]; i++) {
 		hardware = hardware || transports[i]->hardware;
-		if (transports[i]->calls)
-			add(out, true, *transports[i]->calls);
+		for (size_t j = 0; j < ARRAY_SIZE(transports[i]->calls); j++)
+			add_once(out, transports[i]->calls[j]);
 	}
 	add(out, !identity_has_peer_pidfd(), FILTER_TABLE(pidfd_calls));
 	add(out, options->socket, FILTER_TABLE(socket_calls));

@@ -393,6 +393,9 @@ static void handle_query_device(struct client *client, const union dsp_request *
 		record.domains_max = device->domains_max;
 		record.domains_hung = device->domains_hung;
 		record.waiting = device->waiting;
+		wire_string_set(record.trouble, sizeof(record.trouble),
+			administration_is_administrator(client) ? device->trouble_in_private
+								: device->trouble);
 		record.n_attributes = device->n_attributes;
 		memcpy(record.attributes, device->attributes, sizeof(record.attributes));
 		if (device->remoteproc)

@@ -119,6 +119,17 @@ void device_set_up(struct device *device)
 		set_up(device, true);
 }
 
+void device_set_trouble(struct device *device, const char *trouble, const char *in_private)
+{
+	if (strcmp(device->trouble_in_private, in_private) == 0)
+		return;
+	wire_string_set(device->trouble, sizeof(device->trouble), trouble);
+	wire_string_set(device->trouble_in_private, sizeof(device->trouble_in_private), in_private);
+	if (*in_private)
+		log_warning("%s: %s", device->name, device->trouble_in_private);
+	tell_of_device(device);
+}
+
 void device_lost_state(struct device *device, bool up)
 {
 	device->generation++;

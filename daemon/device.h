@@ -39,6 +39,9 @@ struct device {
 	uint32_t generation;                /* changes when state on the DSP was lost */
 	enum dsp_isolation isolation;
 	enum dsp_device_state state;
+	/* Why it is not used though it is there, for people; "": all is well. What it says of other
+	 * users' processes is for administrators. */
+	char trouble[DSP_TEXT_SIZE], trouble_in_private[DSP_TEXT_SIZE];
 	struct remoteproc *remoteproc; /* NULL: none that we know of */
 	struct list of_remoteproc;     /* its devices */
 	uint32_t coredumps;            /* saved so far */
@@ -64,6 +67,9 @@ void device_remove_channel(struct device *device, struct channel *channel);
 struct channel *device_channel(const struct device *device, const char *service);
 /* It came; everybody is told. */
 void device_set_up(struct device *device);
+/* It is there and cannot be used, or "" twice: that is over. Logs the one in private, and tells
+ * everybody, if that is news. */
+void device_set_trouble(struct device *device, const char *trouble, const char *in_private);
 /* State on the DSP was lost, so its generation changes, and from now on it is up or not. Everybody
  * is told; its sessions are its transport's concern. */
 void device_lost_state(struct device *device, bool up);

@@ -120,6 +120,12 @@
 #define WHO_END_MS         1000
 #define WHO_AGAIN_US       (1000ull * 1000)
 
+/* The question who has a device's nodes open, for which each descriptor of each process is looked
+ * at: how long for an answer, without which the device is not used; and how soon it is asked again
+ * when somebody has, or when there was none. */
+#define WHO_HOLDER_PATIENCE_US (10ull * 1000 * 1000)
+#define CLAIM_AGAIN_US         (2ull * 1000 * 1000)
+
 /* Without descriptors or memory for one more connection: how soon it is tried again, if none ends.
  */
 #define ACCEPT_AGAIN_US (1000ull * 1000)

@@ -30,6 +30,8 @@ static const char usage[] =
 	"  --who-socket PATH  where that program listens already, instead of starting it\n"
 	"  --allow-unconfined go on, with a warning, where the kernel cannot confine the broker\n"
 	"  --watch-policy     read the policy again when its files change\n"
+	"  --drm-render-nodes look for DSPs at DRM's render nodes, too, for kernels without\n"
+	"                     /dev/accel\n"
 	"  --help, --version\n"
 	"\n"
 	"It stays in the foreground. SIGTERM and SIGINT end it, after calls that run; SIGHUP has "
@@ -48,6 +50,7 @@ static const struct option long_options[] = {
 	{"who-socket", required_argument, NULL, 'S'},
 	{"allow-unconfined", no_argument, NULL, 'U'},
 	{"watch-policy", no_argument, NULL, 'W'},
+	{"drm-render-nodes", no_argument, NULL, 'R'},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
 	{},
@@ -89,6 +92,9 @@ static int parse(struct broker_options *options, int argc, char **argv)
 			break;
 		case 'W':
 			options->watch_policy = true;
+			break;
+		case 'R':
+			options->drm_render_nodes = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);

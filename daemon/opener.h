@@ -5,8 +5,8 @@
  *
  * It is forked off before there are threads, clients or anything of theirs, and hears of nothing
  * but names of nodes. These must be of a kind that a transport asks for (the table in
- * opener_process.c); it looks for them in /dev alone. It has a filter of system calls and Landlock
- * rules of its own.
+ * opener_process.c); it looks for them in /dev alone, or where the kind says so in one folder there
+ * ("accel/accel0"). It has a filter of system calls and Landlock rules of its own.
  *
  * A FastRPC driver tells domains by the process that opened the node (until Linux 6.14), so such a
  * node is opened by a child of its own, which stays as a zombie until opener_release(): nobody else

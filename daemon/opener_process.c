@@ -31,35 +31,40 @@ static pid_t own_pid;
 /* Nodes. */
 
 #define DIGITS "0123456789"
-/* Names are this, and then one or more of those characters, none of which is '/' or '.'. */
+/* Names are this, and then one or more of those characters, none of which is '/' or '.'. A folder
+ * in a prefix is one of /dev, where nobody but root can put a link in its place; one that leads out
+ * of /dev leads where Landlock lets nothing be opened. */
 static const struct {
 	const char *prefix, *rest;
+	bool render; /* other drivers' as well: only if the broker was started to look at them */
 } kinds[] = {
-	{"fastrpc-", "abcdefghijklmnopqrstuvwxyz-" DIGITS},
-	{"rpmsg_ctrl", DIGITS},
-	{"rpmsg", DIGITS},
-	{"remoteproc", DIGITS},
+	{"fastrpc-", "abcdefghijklmnopqrstuvwxyz-" DIGITS, false},
+	{"rpmsg_ctrl", DIGITS, false},
+	{"rpmsg", DIGITS, false},
+	{"remoteproc", DIGITS, false},
+	{"accel/accel", DIGITS, false},
+	{"dri/renderD", DIGITS, true},
 };
 
-static bool is_node(const char *name)
+static bool is_node(const char *name, bool render)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		const size_t n = strlen(kinds[i].prefix);
 		const char *rest = name + n;
 
-		if (strncmp(name, kinds[i].prefix, n) == 0 && *rest &&
-			!rest[strspn(rest, kinds[i].rest)])
+		if ((render || !kinds[i].render) && strncmp(name, kinds[i].prefix, n) == 0 &&
+			*rest && !rest[strspn(rest, kinds[i].rest)])
 			return true;
 	}
 	return false;
 }
 
-int opener_process_open(int folder, const char *name, int flags)
+static int open_node(int folder, const char *name, int flags, bool render)
 {
 	struct stat st;
 	long fd;
 
-	if (!is_node(name))
+	if (!is_node(name, render))
 		return -EPERM;
 	if ((flags & ~ASKED_FLAGS) ||
 		((flags & O_ACCMODE) != O_RDONLY && (flags & O_ACCMODE) != O_RDWR))
@@ -72,6 +77,16 @@ int opener_process_open(int folder, const char *name, int flags)
 		return (int)fd;
 	close((int)fd);
 	return -ENODEV;
+}
+
+int opener_process_open(int folder, const char *name, int flags)
+{
+	return open_node(folder, name, flags, false);
+}
+
+int opener_process_open_render(int folder, const char *name, int flags)
+{
+	return open_node(folder, name, flags, true);
 }
 
 /* Opening as another. */

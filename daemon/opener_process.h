@@ -58,6 +58,8 @@ int opener_start(struct opener **out, const struct opener_place *place, bool all
 noreturn void opener_process_run(const struct opener_place *place, const int *sockets);
 /* How the real one opens: nothing but what is named and made like a node of a DSP. */
 int opener_process_open(int dev, const char *name, int flags);
+/* The same, with DRM's render nodes, which are not of DSPs alone. */
+int opener_process_open_render(int dev, const char *name, int flags);
 /* Its system calls. */
 void opener_process_tables(const struct filter_table **out, size_t *n);
 

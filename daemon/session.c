@@ -48,6 +48,9 @@ static struct device *find_device(struct client *client, const char *channel,
 			"%s may reach all memory, since no IOMMU isolates it; policy can accept "
 			"that with \"without_iommu\": \"accept\" for this device",
 			device->name);
+	else if (!device->up && *device->trouble)
+		client_refuse(client, serial, &(struct refusal){.status = DSP_DEVICE_DOWN},
+			"%s: %s", device->name, device->trouble);
 	else if (!device->up)
 		client_refuse(client, serial, &(struct refusal){.status = DSP_DEVICE_DOWN},
 			"the device of %s is down (remote processor: %s)", channel,

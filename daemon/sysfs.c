@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 /* No attribute of one line is longer. */
 #define LINE_BYTES 4096
@@ -105,6 +106,23 @@ int sysfs_read_u32(const char *path, uint32_t *out)
 	int r = sysfs_read(path, text, sizeof(text));
 
 	return r < 0 ? r : parse_u32(text, out);
+}
+
+dev_t sysfs_device_number(const char *path)
+{
+	const struct path attribute = path_join("%s/dev", path);
+	uint32_t major, minor;
+	char text[64], *colon;
+
+	if (sysfs_read(attribute.text, text, sizeof(text)) < 0)
+		return 0;
+	colon = strchr(text, ':');
+	if (!colon)
+		return 0;
+	*colon = '\0';
+	if (parse_u32(text, &major) < 0 || parse_u32(colon + 1, &minor) < 0)
+		return 0;
+	return makedev(major, minor);
 }
 
 struct listing {

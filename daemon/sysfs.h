@@ -27,6 +27,9 @@ int sysfs_read(const char *path, char *out, size_t size);
 int sysfs_write(const char *path, const char *text);
 /* A decimal number, or one in hexadecimal with 0x. Returns 0; -EINVAL; -ERANGE; another -errno. */
 int sysfs_read_u32(const char *path, uint32_t *out);
+/* The number of the node of the device at @path, as its attribute "dev" says it; 0: it has none, or
+ * it is not known. */
+dev_t sysfs_device_number(const char *path);
 
 /* What a folder holds whose names begin with @prefix, sorted by name as numbers are (rpmsg2 before
  * rpmsg10), at most @max. @id tells two things apart that had the same name one after the other. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/who.h"
 
+#include <assert.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
@@ -18,6 +19,9 @@
 #include "daemon/loop.h"
 #include "daemon/who/question.h"
 #include "protocol/sock.h"
+
+/* On whose behalf the broker asks about nodes, so that no user has a part in that number. */
+#define NO_USER ((uid_t)-1)
 
 /* A question that the program has been asked and has not answered. */
 struct slot {
@@ -67,11 +71,15 @@ static size_t slots_of(const struct who *who, uid_t uid)
 }
 
 /* The end of a question. Its owner may free it. */
-static void answer(struct who_question *question, const struct facts *facts)
+static void answer(struct who_question *question, const struct who_told *told)
 {
 	question->number = 0;
+	question->error = told->error;
+	question->holder = told->holder;
+	question->holder.name[HOLDER_NAME_SIZE - 1] = '\0';
 	/* Without memory nothing is known, which is what the identity says by then. */
-	facts_give(facts, question->identity);
+	if (question->identity)
+		facts_give(&told->facts, question->identity);
 	question->answered(question);
 }
 
@@ -90,13 +98,33 @@ void who_forget(struct who *who, struct who_question *question)
 	question->number = 0;
 }
 
-/* Whom nobody can tell anything about. */
-static void answer_unknown(struct who *who, struct who_question *question)
+/* Of which nobody can tell anything. */
+static void answer_unknown(struct who *who, struct who_question *question, int error)
 {
-	static const struct facts unknown;
-
 	who_forget(who, question);
-	answer(question, &unknown);
+	answer(question, &(struct who_told){.error = error});
+}
+
+static uid_t user_of(const struct who_question *question)
+{
+	return question->identity ? question->identity->uid : NO_USER;
+}
+
+static int send_question(const struct who *who, const struct who_question *question)
+{
+	const struct identity *peer = question->identity;
+	struct who_asked asked = {.number = question->number};
+
+	if (!peer) {
+		asked.kind = WHO_HOLDER;
+		asked.wanted = question->wanted;
+		return sock_send(who->sock, &asked, sizeof(asked), NULL, 0, MSG_DONTWAIT);
+	}
+	asked.kind = WHO_PEER;
+	asked.pid = peer->pid;
+	asked.uid = peer->uid;
+	asked.gid = peer->gid;
+	return sock_send(who->sock, &asked, sizeof(asked), &peer->pidfd, 1, MSG_DONTWAIT);
 }
 
 /* Nobody hears of it in the middle of this: what cannot be sent waits until it is no use. */
@@ -108,18 +136,15 @@ static void send_waiting(struct who *who)
 	if (!who->ready)
 		return;
 	list_for_each_safe (question, following, &who->waiting, link) {
-		const struct identity *peer = question->identity;
-		const struct who_asked asked = {question->number, peer->pid, peer->uid, peer->gid};
-
 		slot = find_slot(who, 0);
 		if (!slot)
 			return;
-		if (slots_of(who, peer->uid) >= WHO_USER_QUESTIONS)
+		if (slots_of(who, user_of(question)) >= WHO_USER_QUESTIONS)
 			continue;
-		if (sock_send(who->sock, &asked, sizeof(asked), &peer->pidfd, 1, MSG_DONTWAIT) < 0)
+		if (send_question(who, question) < 0)
 			return;
 		list_remove(&question->link);
-		*slot = (struct slot){question->number, peer->uid, question};
+		*slot = (struct slot){question->number, user_of(question), question};
 	}
 }
 
@@ -127,7 +152,7 @@ static void patience_ends(struct deadline *deadline)
 {
 	struct who_question *question = container_of(deadline, struct who_question, patience);
 
-	answer_unknown(question->who, question);
+	answer_unknown(question->who, question, -ETIMEDOUT);
 }
 
 /* Numbers of questions that are still at work are not given again. */
@@ -161,10 +186,10 @@ static void program_gone(struct who *who)
 		question = who->slots[i].question;
 		who->slots[i] = (struct slot){};
 		if (question)
-			answer_unknown(who, question);
+			answer_unknown(who, question, -ENOTCONN);
 	}
 	while ((question = list_first(&unasked, struct who_question, link)))
-		answer_unknown(who, question);
+		answer_unknown(who, question, -ENOTCONN);
 }
 
 static void program_ready(struct who *who)
@@ -187,7 +212,7 @@ static void take_answer(struct who *who, const struct who_told *told)
 	if (!question)
 		return;
 	deadline_clear(&who->broker->deadlines, &question->patience);
-	answer(question, &told->facts);
+	answer(question, told);
 }
 
 static void on_program(struct loop_source *source, uint32_t events)
@@ -257,22 +282,37 @@ static int connect_again(struct who *who)
 	return 0;
 }
 
-void who_ask(struct who *who, struct who_question *question, struct identity *identity,
-	void (*answered)(struct who_question *question))
+static void ask_program(struct who *who, struct who_question *question, uint64_t patience_us)
 {
-	static const struct facts unknown;
-
 	question->who = who;
-	question->identity = identity;
-	question->answered = answered;
-	if (!who || identity->pidfd < 0 || (who->sock < 0 && connect_again(who) < 0)) {
-		answer(question, &unknown);
+	if (!who || (who->sock < 0 && connect_again(who) < 0)) {
+		answer(question, &(struct who_told){.error = -ENOTCONN});
 		return;
 	}
 	question->number = next_number(who);
 	list_append(&who->waiting, &question->link);
-	broker_deadline(who->broker, &question->patience, WHO_PATIENCE_US, patience_ends);
+	broker_deadline(who->broker, &question->patience, patience_us, patience_ends);
 	send_waiting(who);
+}
+
+void who_ask(struct who *who, struct who_question *question, struct identity *identity,
+	void (*answered)(struct who_question *question))
+{
+	question->identity = identity;
+	question->answered = answered;
+	ask_program(identity->pidfd < 0 ? NULL : who, question, WHO_PATIENCE_US);
+}
+
+void who_ask_holder(struct who *who, struct who_question *question, const struct holder_node *nodes,
+	size_t n, pid_t opener, void (*answered)(struct who_question *question))
+{
+	question->identity = NULL;
+	question->answered = answered;
+	assert(n <= HOLDER_NODES);
+	question->wanted = (struct holder_wanted){.own = {getpid(), opener}};
+	for (size_t i = 0; i < n; i++)
+		question->wanted.nodes[question->wanted.n_nodes++] = nodes[i];
+	ask_program(who, question, WHO_HOLDER_PATIENCE_US);
 }
 
 /* Starting it. */
@@ -494,6 +534,17 @@ int who_connect(struct who **out, struct broker *broker, const char *path)
 	return r;
 }
 
+static void forget_all(struct who *who)
+{
+	struct who_question *question;
+
+	for (size_t i = 0; i < WHO_QUESTIONS; i++)
+		if (who->slots[i].question)
+			who_forget(who, who->slots[i].question);
+	while ((question = list_first(&who->waiting, struct who_question, link)))
+		who_forget(who, question);
+}
+
 /* One that we have started ends with its socket. In the middle of a file that never answers it
  * cannot; then whoever is the parent after us takes its remains. */
 struct who *who_free(struct who *who)
@@ -502,6 +553,7 @@ struct who *who_free(struct who *who)
 
 	if (!who)
 		return NULL;
+	forget_all(who);
 	loop_remove(&who->source);
 	fd_close(who->sock);
 	if (who->end >= 0)

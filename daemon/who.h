@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * Facts about a peer's process that only a privileged look into /proc tells. A program of its own,
- * dspbroker-who, takes that look, and has two capabilities for it; the broker has none. Whatever a
- * peer does to its own file system can make that program wait, but not the broker.
+ * Facts about a peer's process that only a privileged look into /proc tells, and which process has
+ * a device node open. A program of its own, dspbroker-who, takes that look, and has two
+ * capabilities for it; the broker has none. Whatever a peer does to its own file system can make
+ * that program wait, but not the broker.
  */
 #ifndef DSP_WHO_H
 #define DSP_WHO_H
 
 #include "daemon/deadline.h"
+#include "daemon/who/holder.h"
 #include "policy/identity.h"
 #include "protocol/util.h"
 
@@ -19,9 +21,16 @@ struct who;
 /* Embedded in what asks. Zeroed: nothing is asked. */
 struct who_question {
 	struct who *who;
-	struct list link;          /* who->waiting, until the program is asked */
-	struct identity *identity; /* borrowed; answered() finds its facts filled as far as known */
+	struct list link; /* who->waiting, until the program is asked */
 	void (*answered)(struct who_question *question);
+	/* About a process: borrowed; answered() finds its facts filled as far as known. NULL: it is
+	 * about nodes. */
+	struct identity *identity;
+	/* About nodes: answered() finds who has one of them open, or an -errno, and then nothing is
+	 * known: -ENOTCONN where there is no program, -ETIMEDOUT when it has not answered. */
+	struct holder_wanted wanted;
+	struct holder holder;
+	int error;
 	uint32_t number; /* 0: nothing is asked */
 	struct deadline patience;
 };
@@ -34,7 +43,7 @@ int who_new(struct who **out, struct broker *broker, const char *path, const cha
  * connection. When it ends, the next question is for another one, though not more often than each
  * WHO_AGAIN_US. Logs what fails; returns 0 or -errno. */
 int who_connect(struct who **out, struct broker *broker, const char *path);
-/* NULL-safe; returns NULL. There is no question any more. */
+/* NULL-safe; returns NULL. Questions are forgotten. */
 struct who *who_free(struct who *who);
 DEFINE_CLEANUP(struct who *, who_free);
 
@@ -48,6 +57,10 @@ int who_drop_capabilities(void);
  * in any case after a while. */
 void who_ask(struct who *who, struct who_question *question, struct identity *identity,
 	void (*answered)(struct who_question *question));
+/* Ask which process has one of these nodes open; we ourselves and the opener do not count. The
+ * same, also where @who is NULL. */
+void who_ask_holder(struct who *who, struct who_question *question, const struct holder_node *nodes,
+	size_t n, pid_t opener, void (*answered)(struct who_question *question));
 /* Nobody wants to know any more; answered() is not called. Nothing is done if nothing is asked. */
 void who_forget(struct who *who, struct who_question *question);
 

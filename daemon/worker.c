@@ -193,10 +193,18 @@ static void on_wake(struct loop_source *source, uint32_t events)
 		job->done(job);
 }
 
+static _Thread_local volatile unsigned int n_signals;
+
 /* That it came is all there is to it: a system call ends early. */
 static void on_signal(int number)
 {
 	(void)number;
+	n_signals++;
+}
+
+unsigned int worker_signals(void)
+{
+	return n_signals;
 }
 
 int worker_catch_signal(void)

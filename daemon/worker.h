@@ -19,6 +19,9 @@ struct workers;
 #define WORKER_SIGNAL SIGUSR1
 /* Make it so. Returns 0 or -errno. */
 int worker_catch_signal(void);
+/* How many of them this thread has had. Where -EINTR may be somebody's answer, and none has come
+ * meanwhile, it is the answer. */
+unsigned int worker_signals(void);
 
 /* Embedded in what it belongs to, which stays until done() was called. */
 struct job {

@@ -158,13 +158,14 @@ struct policy_device {
 	uint64_t coredump_bytes; /* of each file; the rest is cut off */
 	const struct policy_service *services;
 	size_t n_services;
-	/* Transport fastrpc: */
+	/* Transports fastrpc and qda: */
 	const struct policy_dir *shells; /* where its domains' shell files are; none: the usual */
 	size_t n_shells;
 	const struct policy_dir *modules; /* where modules are; none: the usual */
 	size_t n_modules;
 	uint32_t queue_ms;       /* how long an open waits for a protection domain to be free */
 	uint32_t domain_idle_ms; /* how long a domain without sessions is kept for the next one */
+	bool exclusive;          /* it is not used while another process has its nodes open */
 };
 extern const struct policy_device POLICY_DEVICE_DEFAULT;
 

@@ -105,8 +105,8 @@ static bool same_device(const struct policy_device *a, const struct policy_devic
 	       a->accept_no_iommu == b->accept_no_iommu && a->mtu == b->mtu &&
 	       a->calls == b->calls && a->coredumps == b->coredumps &&
 	       a->coredump_bytes == b->coredump_bytes && a->queue_ms == b->queue_ms &&
-	       a->domain_idle_ms == b->domain_idle_ms && same_services(a, b) &&
-	       same_dirs(a->shells, a->n_shells, b->shells, b->n_shells) &&
+	       a->domain_idle_ms == b->domain_idle_ms && a->exclusive == b->exclusive &&
+	       same_services(a, b) && same_dirs(a->shells, a->n_shells, b->shells, b->n_shells) &&
 	       same_dirs(a->modules, a->n_modules, b->modules, b->n_modules);
 }
 

@@ -84,7 +84,7 @@ static int parse_remoteproc(struct reader *reader, const struct field *field, st
 /* Those that there are. */
 static int parse_transport(struct reader *reader, const struct field *field, struct value value)
 {
-	static const char *const words[] = {"fastrpc", "rpmsg", "soft"};
+	static const char *const words[] = {"fastrpc", "qda", "rpmsg", "soft"};
 	size_t transport;
 	int r = value_choice(reader, field, value, words, ARRAY_SIZE(words), &transport);
 
@@ -143,20 +143,20 @@ static int parse_calls(struct reader *reader, const struct field *field, struct 
 
 	if (transport && strcmp(transport, "rpmsg") == 0)
 		return reader_refuse(reader, value.place - 1,
-			"%s is for the transports \"fastrpc\" and \"soft\"", field->name);
+			"%s is for the transports \"fastrpc\", \"qda\" and \"soft\"", field->name);
 	return parse_number(reader, field, value);
 }
 
-/* Transport fastrpc. */
+/* Transports that speak FastRPC. */
 
 static int check_fastrpc(struct reader *reader, const struct field *field, struct value value)
 {
 	const char *transport = device_of(reader)->transport;
 
-	if (!transport || strcmp(transport, "fastrpc") == 0)
+	if (!transport || words_speaks_fastrpc(transport))
 		return 0;
-	return reader_refuse(reader, value.place - 1, "%s is for the transport \"fastrpc\"",
-		field->name);
+	return reader_refuse(reader, value.place - 1,
+		"%s is for the transports \"fastrpc\" and \"qda\"", field->name);
 }
 
 static int parse_fastrpc_number(struct reader *reader, const struct field *field,
@@ -165,6 +165,13 @@ static int parse_fastrpc_number(struct reader *reader, const struct field *field
 	int r = check_fastrpc(reader, field, value);
 
 	return r < 0 ? r : parse_number(reader, field, value);
+}
+
+static int parse_fastrpc_bool(struct reader *reader, const struct field *field, struct value value)
+{
+	int r = check_fastrpc(reader, field, value);
+
+	return r < 0 ? r : value_bool(reader, field, value, device_of(reader));
 }
 
 /* The span that they make is at field->offset of the entry. */
@@ -293,6 +300,9 @@ static int parse_device(struct reader *reader, const char *list, struct value va
 			.parse = parse_fastrpc_number,
 			.offset = offsetof(struct policy_device, domain_idle_ms),
 			.max = POLICY_DOMAIN_IDLE_MAX},
+		{.name = "exclusive",
+			.parse = parse_fastrpc_bool,
+			.offset = offsetof(struct policy_device, exclusive)},
 		{.name = "file", .parse = value_any_text}, /* where it was found, see show.h */
 		{.name = "line", .parse = value_any_number},
 	};

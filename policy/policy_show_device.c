@@ -72,12 +72,13 @@ static void show_services(struct show *show, struct json_object *object,
 static void show_fastrpc(struct show *show, struct json_object *object,
 	const struct policy_device *device)
 {
-	if (device->transport && strcmp(device->transport, "fastrpc") != 0)
+	if (device->transport && !words_speaks_fastrpc(device->transport))
 		return;
 	show_dirs(show, object, "shells", device->shells, device->n_shells, false);
 	show_dirs(show, object, "modules", device->modules, device->n_modules, false);
 	show_number(show, object, "queue_ms", device->queue_ms);
 	show_number(show, object, "domain_idle_ms", device->domain_idle_ms);
+	show_bool(show, object, "exclusive", device->exclusive);
 }
 
 void show_device(struct show *show, struct json_object *list,

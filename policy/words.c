@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "policy/words.h"
 
+#include <string.h>
+
 const char *const words_overflow[POLICY_OVERFLOWS] = {
 	[POLICY_OVERFLOW_DROP] = "drop",
 	[POLICY_OVERFLOW_CLOSE] = "close",
@@ -45,3 +47,8 @@ const char *const words_without_iommu[2] = {
 	[false] = "refuse",
 	[true] = "accept",
 };
+
+bool words_speaks_fastrpc(const char *transport)
+{
+	return strcmp(transport, "fastrpc") == 0 || strcmp(transport, "qda") == 0;
+}

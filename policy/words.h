@@ -24,4 +24,7 @@ extern const char *const words_hang[POLICY_HANGS];
 /* By accept_no_iommu. */
 extern const char *const words_without_iommu[2];
 
+/* Is that a transport whose DSPs speak FastRPC? */
+bool words_speaks_fastrpc(const char *transport);
+
 #endif

@@ -301,8 +301,10 @@ struct dsp_device_record {
 	uint32_t waiting;      /* opens that wait for one to be free */
 	uint32_t n_attributes; /* of the DSP, as it tells them: how many follow */
 	uint32_t attributes[DSP_ATTRIBUTES_MAX];
+	char trouble[DSP_TEXT_SIZE]; /* why it is not used though it is there, for a person; "":
+					all is well */
 };
-static_assert(sizeof(struct dsp_device_record) == 208, "wire");
+static_assert(sizeof(struct dsp_device_record) == 464, "wire");
 
 struct dsp_channel_record {
 	struct dsp_header header;

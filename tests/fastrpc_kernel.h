@@ -17,8 +17,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "daemon/transport/fastrpc/misc/node.h"
+
 #define KERNEL_NODE       4242 /* the descriptor of its node */
 #define KERNEL_PIECES_MAX 2048
+
+static struct node kernel_node = {.driver = &misc_driver, .fd = KERNEL_NODE};
 
 static struct {
 	/* Returns 0, a DSP's error above 0, or -errno. */

@@ -27,8 +27,8 @@ struct transport_ops {
 	bool hardware;       /* its DSPs need dma-bufs, and may have a remote processor */
 	bool brings_modules; /* a client may bring its module itself, if policy lets it */
 	/* System calls that it makes beyond those of daemon/confine_calls.c: ioctls by number,
-	 * above all. NULL: none. */
-	const struct filter_table *calls;
+	 * above all. NULL: none; two transports may have one in common. */
+	const struct filter_table *calls[2];
 	/* Folders that it looks into unless policy names others. NULL: none. */
 	const struct policy_dir *(*dirs)(size_t *n);
 
@@ -90,6 +90,7 @@ struct transport_ops {
 extern const struct transport_ops soft_transport;
 extern const struct transport_ops rpmsg_transport;
 extern const struct transport_ops fastrpc_transport;
+extern const struct transport_ops qda_transport;
 
 /* Those that this broker is built with (make TRANSPORTS=...), in the order in which they look for
  * devices; ends with NULL. */

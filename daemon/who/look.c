@@ -17,7 +17,7 @@ struct look {
 struct question {
 	struct look *look;
 	struct who_asked asked;
-	int pidfd;
+	int pidfd; /* -1: none came along */
 };
 
 static int tell(int sock, const struct who_told *told)
@@ -40,7 +40,11 @@ static void *answer(void *data)
 	const struct who_asked *asked = &question->asked;
 	struct who_told told = {.number = asked->number};
 
-	facts_read(&told.facts, look->proc, asked->pid, question->pidfd, asked->uid, asked->gid);
+	if (asked->kind == WHO_HOLDER)
+		told.error = holder_find(look->proc, &asked->wanted, &told.holder);
+	else
+		facts_read(&told.facts, look->proc, asked->pid, question->pidfd, asked->uid,
+			asked->gid);
 	question_free(question);
 	/* Before the broker knows, so that it finds room for the next question. */
 	atomic_fetch_sub(&look->running, 1);
@@ -86,6 +90,12 @@ static int begin(struct look *look, const struct who_asked *asked, int pidfd)
 	return r;
 }
 
+static bool is_question(const struct who_asked *asked, size_t n_fds)
+{
+	return asked->number && ((asked->kind == WHO_PEER && n_fds == 1) ||
+					(asked->kind == WHO_HOLDER && n_fds == 0));
+}
+
 int look_run(int sock, int proc)
 {
 	/* Static: threads may outlive this. */
@@ -103,10 +113,10 @@ int look_run(int sock, int proc)
 		n = sock_receive(sock, &asked, sizeof(asked), &fds, 0);
 		if (n == 0 || n == -ECONNRESET)
 			return 0;
-		if (n != sizeof(asked) || fds.n != 1 || !asked.number)
+		if (n != sizeof(asked) || !is_question(&asked, fds.n))
 			return n < 0 ? (int)n : -EPROTO;
-		if (begin(&look, &asked, sock_fds_take(&fds, 0)) < 0)
-			r = tell(sock, &(struct who_told){.number = asked.number});
+		if (begin(&look, &asked, fds.n ? sock_fds_take(&fds, 0) : -1) < 0)
+			r = tell(sock, &(struct who_told){.number = asked.number, .error = -EBUSY});
 	}
 	return r;
 }

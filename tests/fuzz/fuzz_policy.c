@@ -123,11 +123,12 @@ static void check_fastrpc(const struct policy_device *device)
 	check_dirs(device->shells, device->n_shells, 16);
 	check_dirs(device->modules, device->n_modules, 16);
 	require(device->queue_ms <= 60000 && device->domain_idle_ms <= 3600000);
-	if (!device->transport || strcmp(device->transport, "fastrpc") == 0)
+	if (!device->transport || strcmp(device->transport, "fastrpc") == 0 ||
+		strcmp(device->transport, "qda") == 0)
 		return;
 	require(!device->n_shells && !device->n_modules);
 	require(device->queue_ms == plain->queue_ms);
-	require(device->domain_idle_ms == plain->domain_idle_ms);
+	require(device->domain_idle_ms == plain->domain_idle_ms && !device->exclusive);
 }
 
 static void check_device(const struct policy_device *device)
@@ -140,7 +141,8 @@ static void check_device(const struct policy_device *device)
 	require(device->lifecycle == POLICY_EXTERNAL || device->remoteproc);
 	require(device->lifecycle == POLICY_EXTERNAL || device->transport);
 	require(!device->transport || strcmp(device->transport, "fastrpc") == 0 ||
-		strcmp(device->transport, "rpmsg") == 0 || strcmp(device->transport, "soft") == 0);
+		strcmp(device->transport, "qda") == 0 || strcmp(device->transport, "rpmsg") == 0 ||
+		strcmp(device->transport, "soft") == 0);
 	require(device->lifecycle == POLICY_ON_DEMAND || device->idle_ms == plain->idle_ms);
 	require(device->lifecycle != POLICY_EXTERNAL || device->stop_with_broker);
 	require(device->idle_ms <= 3600000 && device->mtu <= 65536);

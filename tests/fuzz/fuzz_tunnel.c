@@ -18,7 +18,6 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
-#include "daemon/transport/fastrpc/node.h"
 #include "daemon/transport/fastrpc/tunnel.h"
 #include "tests/fastrpc_kernel.h"
 #include "tests/fastrpc_request.h"
@@ -57,7 +56,7 @@ static const struct policy_domain domain = {
 };
 static struct log_shared log_shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static struct host_options options = {
-	.node = KERNEL_NODE,
+	.node = &kernel_node,
 	.device = "cdsp",
 	.owner = "uid 7, cdsp/x",
 	.policy = &domain,

@@ -272,6 +272,8 @@ static void exec_broker(const struct harness *harness, const struct harness_opti
 		argv[n++] = "--who-socket";
 		argv[n++] = options->who_socket;
 	}
+	if (options->option)
+		argv[n++] = options->option;
 	if (emulated())
 		argv[n++] = "--allow-unconfined";
 	watch(options->watchdog_us);

@@ -132,6 +132,7 @@ struct harness_options {
 	const char *who_socket; /* where dspbroker-who is reached; NULL: it is started */
 	unsigned int watchdog_us; /* it is to tell that it lives so often; 0: it need not */
 	bool watch_policy;        /* it reads its policy again when that changes */
+	const char *option;       /* one more of its options; NULL: none */
 };
 
 struct harness {

@@ -178,7 +178,7 @@ def combinations(complete):
             ("verbs", [None, ["open"], ["list"], ["open", "kick"], ["kick", "stop"]]),
         ],
         "devices": [
-            ("transport", [None, "fastrpc", "rpmsg", "soft"]),
+            ("transport", [None, "fastrpc", "qda", "rpmsg", "soft"]),
             ("lifecycle", [None, "external", "on-demand", "always"]),
             ("remoteproc", [None, "m4"]),
         ],

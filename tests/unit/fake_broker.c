@@ -237,6 +237,8 @@ static void describe_device(struct dsp_device_record *device)
 	device->domains_max = 5;
 	device->domains_hung = 1;
 	device->waiting = 2;
+	if (device->id == 1)
+		strcpy(device->trouble, "held\033 open");
 	device->n_attributes = possible ? DSP_ATTRIBUTES_MAX : UINT32_MAX;
 	memcpy(device->attributes, attributes, sizeof(attributes));
 }

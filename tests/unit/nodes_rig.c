@@ -2,8 +2,8 @@
 #include "tests/unit/nodes_rig.h"
 
 #include <check.h>
-#include <dirent.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,16 +53,19 @@ bool nodes_start(void)
 	return true;
 }
 
+static int unmount(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)at;
+	if (type == FTW_F)
+		umount2(path, MNT_DETACH);
+	return 0;
+}
+
 void nodes_stop(void)
 {
-	DIR *dev = opendir(nodes_dev());
-	const struct dirent *entry;
-
-	ck_assert_ptr_nonnull(dev);
-	while (mounts && (entry = readdir(dev)))
-		if (entry->d_name[0] != '.')
-			umount2(nodes_path(entry->d_name), MNT_DETACH);
-	closedir(dev);
+	if (mounts)
+		nftw(nodes_dev(), unmount, 8, FTW_PHYS);
 	tree_stop();
 }
 

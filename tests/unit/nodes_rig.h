@@ -17,7 +17,7 @@ void nodes_stop(void);
 /* The folder, and a path in it (tree.h). */
 const char *nodes_dev(void);
 const char *nodes_path(const char *name);
-/* Another name of /dev/null, which everybody may open. */
+/* Another name of /dev/null, which everybody may open; its folder is there. */
 void nodes_make(const char *name);
 
 /* What /proc says of a process: its state; 0: there is no such process. Its parent. */

@@ -201,8 +201,7 @@ static inline void set_up(void)
 		.files = FILES,
 		.file_bytes = FILE_BYTES};
 	ck_assert_int_eq(write(own, "own", 3), 3);
-	options = (struct host_options){.node = -1,
-		.device = "cdsp",
+	options = (struct host_options){.device = "cdsp",
 		.domain = 3,
 		.owner = "uid 1000",
 		.policy = &policy,

@@ -214,6 +214,7 @@ START_TEST(a_record_tells_of_hardware_and_of_messages)
 	ck_assert_uint_eq(device.waiting, 2);
 	ck_assert_uint_eq(device.n_attributes, DSPBROKER_ATTRIBUTES_MAX);
 	ck_assert_mem_eq(device.attributes, attributes, sizeof(attributes));
+	ck_assert_str_eq(device.trouble, "held\033 open");
 	ck_assert_int_eq(dspbroker_next_session(broker, 0, &record), 1);
 	ck_assert_int_eq(record.message, 1);
 	ck_assert_uint_eq(record.received, UINT64_MAX);
@@ -229,6 +230,7 @@ START_TEST(a_device_that_tells_nothing_of_itself_has_no_attributes)
 	memset(&device, 0xff, sizeof(device));
 	ck_assert_int_eq(dspbroker_next_device(broker, 1, &device), 1);
 	ck_assert_uint_eq(device.domains_max, 0);
+	ck_assert_str_eq(device.trouble, "");
 	ck_assert_uint_eq(device.n_attributes, 0);
 	for (uint32_t i = 0; i < DSPBROKER_ATTRIBUTES_MAX; i++)
 		ck_assert_uint_eq(device.attributes[i], 0);

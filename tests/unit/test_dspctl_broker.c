@@ -83,13 +83,15 @@ START_TEST(devices_show_their_domains_and_what_they_say_of_themselves)
 	ck_assert_int_eq(code, DSPCTL_OK);
 	ck_assert_str_eq(text,
 		"DEVICE  TRANSPORT  UP  STATE    GEN  CHANNELS  SESSIONS  PDS  HUNG  WAITING  "
-		"REMOTEPROC   DUMPS  ISOLATION      DSP\n"
+		"REMOTEPROC   DUMPS  ISOLATION      DSP                                "
+		"TROUBLE\n"
 		"soft0              no  crashed    0         0         0  3/5     1        2  "
-		"remoteproc5      7  iommu          v68, hvx128, vtcm 4 MiB, unsigned\n"
+		"remoteproc5      7  iommu          v68, hvx128, vtcm 4 MiB, unsigned  "
+		"held\\x1b open\n"
 		"soft0              no  crashed    0         0         0    0     -        -  "
-		"remoteproc5      7  iommu          -\n"
+		"remoteproc5      7  iommu          -                                  -\n"
 		"soft0              no  unknown    0         0         0  3/5     1        2  "
-		"remoteproc5      7  none, refused  v68, hvx128, vtcm 4 MiB, unsigned\n");
+		"remoteproc5      7  none, refused  v68, hvx128, vtcm 4 MiB, unsigned  -\n");
 }
 END_TEST
 
@@ -119,7 +121,12 @@ START_TEST(in_json_devices_tell_all_of_it)
 	for (uint32_t i = 0; i < DSPBROKER_ATTRIBUTES_MAX; i++)
 		ck_assert_uint_eq(number(told, dspbroker_attribute_name(i)), attributes[i]);
 
+	ck_assert_str_eq(json_object_get_string(json_object_object_get(row, "trouble")),
+		"held\033 open");
+
 	row = json_object_array_get_idx(rows, 1);
+	ck_assert(json_object_object_get_ex(row, "trouble", &told));
+	ck_assert_ptr_null(told);
 	ck_assert(json_object_object_get_ex(row, "attributes", &told));
 	ck_assert_ptr_null(told);
 	ck_assert(json_object_object_get_ex(row, "domains_max", &told));

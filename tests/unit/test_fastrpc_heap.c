@@ -30,7 +30,7 @@ enum method {
 static struct policy_domain domain;
 static struct log_shared log_shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static const struct host_options options = {
-	.node = KERNEL_NODE,
+	.node = &kernel_node,
 	.device = "cdsp",
 	.owner = "uid 7, cdsp/x",
 	.policy = &domain,

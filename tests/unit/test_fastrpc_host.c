@@ -23,7 +23,6 @@
 static const struct policy_domain domain = {.name = "d", .files = 8};
 static struct log_shared log_shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static const struct host_options plain = {
-	.node = -1,
 	.device = "cdsp",
 	.domain = 3,
 	.owner = "uid 7, cdsp/x",

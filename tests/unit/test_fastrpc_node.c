@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <misc/fastrpc.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -15,7 +16,8 @@
 
 #include "daemon/broker.h"
 #include "daemon/opener.h"
-#include "daemon/transport/fastrpc/node.h"
+#include "daemon/transport/fastrpc/misc/node.h"
+#include "daemon/transport/fastrpc/window.h"
 #include "protocol/util.h"
 #include "tests/emulated.h"
 #include "tests/fds.h"
@@ -54,6 +56,13 @@ static void set_up_opener(void)
 	set_up();
 }
 
+static int open_node(struct node *node, const char *name)
+{
+	const struct node_place place = {.opener = opener, .name = name};
+
+	return misc_driver.open(node, &place);
+}
+
 static void tear_down_opener(void)
 {
 	tear_down();
@@ -66,7 +75,7 @@ START_TEST(an_open_node_is_ours_and_was_opened_by_another)
 	struct node node;
 	pid_t owner;
 
-	ck_assert_int_eq(node_open(&node, opener, "fastrpc-null"), 0);
+	ck_assert_int_eq(open_node(&node, "fastrpc-null"), 0);
 	ck_assert_int_eq(fcntl(node.fd, F_GETFD), FD_CLOEXEC);
 	ck_assert_int_eq(fcntl(node.fd, F_GETFL) & O_ACCMODE, O_RDWR);
 	ck_assert_int_eq(write(node.fd, "x", 1), 1);
@@ -74,10 +83,10 @@ START_TEST(an_open_node_is_ours_and_was_opened_by_another)
 	ck_assert_int_ne(owner, getpid());
 	nodes_await_end(owner);
 	ck_assert_int_eq(nodes_state(owner), 'Z');
-	node_close(&node);
+	misc_driver.close(&node);
 	ck_assert_int_eq(node.fd, -1);
 	ck_assert_int_eq(nodes_state(owner), 0);
-	node_close(&node);
+	misc_driver.close(&node);
 }
 END_TEST
 
@@ -85,11 +94,11 @@ START_TEST(what_cannot_be_opened_leaves_nothing)
 {
 	struct node node;
 
-	ck_assert_int_eq(node_open(&node, opener, "fastrpc-nowhere"), -ENOENT);
+	ck_assert_int_eq(open_node(&node, "fastrpc-nowhere"), -ENOENT);
 	ck_assert_int_eq(node.fd, -1);
 	ck_assert_int_eq(node.owner, 0);
 	ck_assert_ptr_null(node.opener);
-	node_close(&node);
+	misc_driver.close(&node);
 }
 END_TEST
 
@@ -97,11 +106,11 @@ START_TEST(a_node_outlives_the_process_that_opens_nodes)
 {
 	struct node node;
 
-	ck_assert_int_eq(node_open(&node, opener, "fastrpc-null"), 0);
+	ck_assert_int_eq(open_node(&node, "fastrpc-null"), 0);
 	ck_assert_int_eq(kill(opener_pid(opener), SIGKILL), 0);
 	ck_assert_int_eq(write(node.fd, "x", 1), 1);
-	node_close(&node);
-	ck_assert_int_eq(node_open(&node, opener, "fastrpc-null"), -ESHUTDOWN);
+	misc_driver.close(&node);
+	ck_assert_int_eq(open_node(&node, "fastrpc-null"), -ESHUTDOWN);
 	ck_assert_int_eq(node.fd, -1);
 }
 END_TEST
@@ -135,7 +144,9 @@ static void fail_calls(void)
 
 static struct node_result invoke(int fd)
 {
-	return node_invoke(fd, 17, FASTRPC_SCALARS(2, 0, 0), NULL);
+	struct node node = {.driver = &misc_driver, .fd = fd};
+
+	return node_invoke(&node, 17, FASTRPC_SCALARS(2, 0, 0), NULL);
 }
 
 START_TEST(a_result_is_the_kernels_if_it_has_such_an_error_and_the_dsps_otherwise)
@@ -162,23 +173,27 @@ END_TEST
 START_TEST(what_is_no_such_node_fails)
 {
 	_cleanup_(fd_closep) int fd = open(NODE, O_RDWR | O_CLOEXEC);
+	struct node node = {.driver = &misc_driver, .fd = fd};
+	uint32_t values[FASTRPC_ATTRIBUTES];
+	struct node_buffer buffer;
 	uint64_t remote = 1;
-	uint32_t value;
 	int dmabuf = -1;
 
 	ck_assert_int_eq(invoke(fd).error, -ENOTTY);
-	ck_assert_int_eq(node_attach(fd, true).error, -ENOTTY);
-	ck_assert_int_eq(node_create(fd, NODE, sizeof(NODE), fd, 0).error, -ENOTTY);
-	ck_assert_int_eq(node_create_static(fd, "audiopd").error, -ENOTTY);
-	ck_assert_int_eq(node_map(fd, fd, 0, PAGE, &remote).error, -ENOTTY);
+	ck_assert_int_eq(misc_driver.attach(&node, true).error, -ENOTTY);
+	ck_assert_int_eq(misc_driver.create(&node, fd, PAGE, 0).error, -ENOTTY);
+	ck_assert_int_eq(misc_driver.create_static(&node, "audiopd").error, -ENOTTY);
+	ck_assert_int_eq(misc_driver.grow(&node, PAGE, &remote).error, -ENOTTY);
 	ck_assert_int_eq(remote, 0);
-	ck_assert_int_eq(node_unmap(fd, fd, 0, PAGE).error, -ENOTTY);
-	ck_assert_int_eq(node_grow(fd, PAGE, &remote).error, -ENOTTY);
-	ck_assert_int_eq(node_shrink(fd, 0, PAGE).error, -ENOTTY);
-	ck_assert_int_eq(node_alloc(fd, PAGE, &dmabuf), -ENOTTY);
+	ck_assert_int_eq(misc_driver.shrink(&node, 0, PAGE).error, -ENOTTY);
+	ck_assert_int_eq(misc_alloc(fd, PAGE, &dmabuf), -ENOTTY);
 	ck_assert_int_eq(dmabuf, -1);
-	ck_assert_int_eq(node_attribute(fd, 3, FASTRPC_ATTRIBUTE_ARCH, &value), -ENOTTY);
+	ck_assert_int_eq(misc_driver.attributes(&node, 3, values), -ENOTTY);
 	ck_assert_int_eq(invoke(-1).error, -EBADF);
+	/* Then the kernel maps it with each call. */
+	ck_assert_int_eq(misc_driver.map(&node, fd, PAGE, true, &buffer), 0);
+	ck_assert(!buffer.kept);
+	ck_assert_int_eq(misc_driver.unmap(&node, &buffer), 0);
 }
 END_TEST
 
@@ -186,20 +201,21 @@ END_TEST
 START_TEST(a_shell_that_is_in_no_buffer_is_not_handed_to_the_kernel)
 {
 	_cleanup_(fd_closep) int fd = open(NODE, O_RDWR | O_CLOEXEC);
+	struct node node = {.driver = &misc_driver, .fd = fd};
 
-	ck_assert_int_eq(node_create(fd, NODE, sizeof(NODE), -1, 0).error, -EINVAL);
-	ck_assert_int_eq(node_create(fd, NODE, sizeof(NODE), 0, 0).error, -EINVAL);
-	ck_assert_int_eq(node_create(fd, NODE, 0, fd, 0).error, -EINVAL);
-	ck_assert_int_eq(node_create(fd, NODE, ((size_t)1 << 32) + 1, fd, 0).error, -EINVAL);
+	ck_assert_int_eq(misc_driver.create(&node, -1, PAGE, 0).error, -EINVAL);
+	ck_assert_int_eq(misc_driver.create(&node, 0, PAGE, 0).error, -EINVAL);
+	ck_assert_int_eq(misc_driver.create(&node, fd, 0, 0).error, -EINVAL);
+	ck_assert_int_eq(misc_driver.create(&node, fd, UINT32_MAX, 0).error, -EINVAL);
 }
 END_TEST
 
 START_TEST(the_list_of_requests_has_each_once)
 {
-	const struct filter_rule *rules = node_calls.rules;
+	const struct filter_rule *rules = misc_calls.rules;
 
-	ck_assert_uint_gt(node_calls.n, 0);
-	for (size_t i = 0; i < node_calls.n; i++) {
+	ck_assert_uint_gt(misc_calls.n, 0);
+	for (size_t i = 0; i < misc_calls.n; i++) {
 		ck_assert_ptr_nonnull(rules[i].why);
 		if (rules[i].number != SCMP_SYS(ioctl))
 			continue;

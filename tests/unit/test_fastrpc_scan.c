@@ -8,7 +8,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "daemon/transport/fastrpc/scan.h"
+#include "daemon/broker.h"
+#include "daemon/transport/fastrpc/misc/scan.h"
+#include "daemon/transport/fastrpc/modules.h"
 #include "tests/suite.h"
 #include "tests/unit/machine.h"
 
@@ -119,9 +121,13 @@ static void add_cdsp(void)
 
 static ssize_t scan(void)
 {
+	const struct broker_options options = {
+		.sysfs = machine.sysfs.text, .dev = machine.dev.text};
+	struct broker broker = {.options = &options};
+
 	free(found);
 	found = NULL;
-	return fastrpc_scan(machine.sysfs.text, machine.dev.text, &found);
+	return misc_scan(&broker, &found);
 }
 
 static bool is_isolated(void)
@@ -148,9 +154,8 @@ START_TEST(a_dsp_has_its_nodes_its_number_and_its_place)
 	ck_assert_int_eq(scan(), 1);
 	ck_assert_str_eq(found[0].label, "cdsp");
 	ck_assert_uint_eq(found[0].number, 3);
-	ck_assert(found[0].plain && found[0].secure);
-	ck_assert_str_eq(found[0].node[0], "fastrpc-cdsp");
-	ck_assert_str_eq(found[0].node[1], "fastrpc-cdsp-secure");
+		ck_assert_str_eq(found[0].plain, "fastrpc-cdsp");
+	ck_assert_str_eq(found[0].secure, "fastrpc-cdsp-secure");
 	ck_assert_int_eq(sysfs_resolve(machine_path(&machine, device_folder("cdsp").text).text,
 				 &folder),
 		0);
@@ -174,8 +179,8 @@ START_TEST(dsps_are_told_apart_and_sorted_by_label)
 		ck_assert_uint_eq(found[i].number, numbers[i]);
 		ck_assert_int_eq(*found[i].folder.text != '\0', i == 1);
 	}
-	ck_assert(!found[0].plain && found[0].secure);
-	ck_assert(found[2].plain && !found[2].secure);
+	ck_assert(!*found[0].plain && *found[0].secure);
+	ck_assert(*found[2].plain && !*found[2].secure);
 }
 END_TEST
 
@@ -196,7 +201,7 @@ START_TEST(a_node_counts_when_it_is_in_the_device_folder)
 	add_cdsp();
 	machine_remove(&machine, "dev/fastrpc-cdsp");
 	ck_assert_int_eq(scan(), 1);
-	ck_assert(!found[0].plain && found[0].secure);
+	ck_assert(!*found[0].plain && *found[0].secure);
 	machine_remove(&machine, "dev/fastrpc-cdsp-secure");
 	ck_assert_int_eq(scan(), 0);
 }

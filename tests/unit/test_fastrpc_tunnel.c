@@ -17,7 +17,7 @@
 static const struct policy_domain domain = {.name = "d", .files = 4, .memory = 1 << 20};
 static struct log_shared log_shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static const struct host_options options = {
-	.node = KERNEL_NODE,
+	.node = &kernel_node,
 	.device = "cdsp",
 	.domain = 3,
 	.owner = "uid 7, cdsp/x",

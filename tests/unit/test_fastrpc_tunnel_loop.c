@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <sys/time.h>
 
-#include "daemon/transport/fastrpc/node.h"
 #include "daemon/transport/fastrpc/retry.h"
 #include "daemon/transport/fastrpc/tunnel.h"
 #include "tests/fastrpc_kernel.h"
@@ -21,7 +20,7 @@
 static const struct policy_domain domain = {.name = "d", .files = 4};
 static struct log_shared log_shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static const struct host_options options = {
-	.node = KERNEL_NODE,
+	.node = &kernel_node,
 	.device = "cdsp",
 	.domain = 3,
 	.owner = "uid 7, cdsp/x",

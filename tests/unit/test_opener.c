@@ -43,8 +43,10 @@ END_TEST
 START_TEST(nodes_of_every_kind_are_opened)
 {
 	static const char *const names[] = {"fastrpc-cdsp", "fastrpc-adsp-secure", "fastrpc-cdsp1",
-		"rpmsg_ctrl0", "rpmsg0", "rpmsg16383", "remoteproc12"};
+		"rpmsg_ctrl0", "rpmsg0", "rpmsg16383", "remoteproc12", "accel/accel0",
+		"accel/accel63"};
 
+	tree_make_folder("dev/accel");
 	start();
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		int fd;
@@ -57,15 +59,38 @@ START_TEST(nodes_of_every_kind_are_opened)
 }
 END_TEST
 
+START_TEST(a_render_node_is_opened_only_for_who_was_started_to_look_at_them)
+{
+	int fd;
+
+	tree_make_folder("dev/dri");
+	nodes_make("dri/renderD128");
+	options.drm_render_nodes = true;
+	start();
+	fd = opener_open(opener, "dri/renderD128", O_RDWR);
+	ck_assert_int_ge(fd, 0);
+	fd_close(fd);
+	must_not_open("dri/card0", O_RDWR, -EPERM);
+}
+END_TEST
+
 START_TEST(a_name_that_is_no_nodes_is_refused_whatever_there_is)
 {
 	static const char *const there[] = {"null", "fastrpc-", "fastrpc-.", "fastrpc-A", "rpmsg",
-		"rpmsg_ctrl", "rpmsg0x", "rpmsg-1", "remoteproc", "remoteproc 1", "xrpmsg0"};
+		"rpmsg_ctrl", "rpmsg0x", "rpmsg-1", "remoteproc", "remoteproc 1", "xrpmsg0",
+		"accel0", "renderD128", "accel/accel", "accel/accel0x", "accel/control0",
+		"dri/card0", "dri/renderD", "dri/renderDx", "dri/renderD128"};
 	static const char *const ways[] = {"", ".", "..", "/dev/null", "./" NODE, "../dev/" NODE,
 		NODE "/", NODE "/..", "fastrpc-/../" NODE, "fastrpc-../null", "rpmsg0/../" NODE,
-		"fastrpc-null\n", " fastrpc-null", "FASTRPC-null"};
+		"fastrpc-null\n", " fastrpc-null", "FASTRPC-null", "accel", "accel/", "accel/..",
+		"accel//accel1", "accel/./accel1", "accel/../accel/accel1",
+		"accel/accel1/../accel1", "dri/../accel/accel1", "./accel/accel1",
+		"../dev/accel/accel1"};
 	char longest[256];
 
+	tree_make_folder("dev/accel");
+	tree_make_folder("dev/dri");
+	nodes_make("accel/accel1");
 	for (size_t i = 0; i < ARRAY_SIZE(there); i++)
 		nodes_make(there[i]);
 	start();
@@ -106,6 +131,9 @@ START_TEST(what_is_no_character_device_is_not_handed_out)
 	ck_assert_int_eq(bind(sock, (struct sockaddr *)&address, sizeof(address)), 0);
 	ck_assert_int_eq(symlink(NODE, nodes_path("rpmsg4")), 0);
 	ck_assert_int_eq(symlink("/dev/null", nodes_path("rpmsg5")), 0);
+	tree_make_folder("dev/accel");
+	nodes_make("accel/accel0");
+	ck_assert_int_eq(symlink("accel0", nodes_path("accel/accel1")), 0);
 	start();
 	must_not_open("rpmsg0", O_RDWR, -ENODEV);
 	must_not_open("rpmsg1", O_RDWR, -EISDIR);
@@ -115,6 +143,9 @@ START_TEST(what_is_no_character_device_is_not_handed_out)
 	must_not_open("rpmsg4", O_RDWR, -ELOOP);
 	must_not_open("rpmsg5", O_RDWR, -ELOOP);
 	must_not_open("rpmsg6", O_RDWR, -ENOENT);
+	must_not_open("accel/accel1", O_RDWR, -ELOOP);
+	must_not_open("accel/accel2", O_RDWR, -ENOENT);
+	must_not_open("dri/renderD128", O_RDWR, -EPERM);
 	ck_assert_str_eq(tree_read("dev/rpmsg0"), "text");
 	ck_assert_uint_eq(count_its_children(), 0);
 }
@@ -454,6 +485,8 @@ static Suite *suite(void)
 	opening = add_case(suite, "opening");
 	tcase_add_test(opening, a_node_is_opened_as_it_was_asked_for);
 	tcase_add_test(opening, nodes_of_every_kind_are_opened);
+	tcase_add_test(opening,
+		a_render_node_is_opened_only_for_who_was_started_to_look_at_them);
 	tcase_add_test(opening, a_name_that_is_no_nodes_is_refused_whatever_there_is);
 	tcase_add_test(opening, other_flags_are_refused);
 	tcase_add_test(opening, what_is_no_character_device_is_not_handed_out);

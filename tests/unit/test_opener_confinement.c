@@ -209,6 +209,26 @@ START_TEST(files_elsewhere_are_out_of_its_reach)
 }
 END_TEST
 
+/* Only the last part of a name must not be a link. */
+START_TEST(a_folder_that_leads_elsewhere_leads_nowhere)
+{
+	struct landlock landlock;
+	int fd;
+
+	if (landlock_init(&landlock) == -EOPNOTSUPP)
+		return;
+	landlock_deinit(&landlock);
+	tree_make_folder("elsewhere");
+	nodes_make("../elsewhere/accel0");
+	tree_link("dev/accel", "../elsewhere");
+	start();
+	must_not_open("accel/accel0", O_RDWR, -EACCES);
+	fd = opener_open(opener, NODE, O_RDWR);
+	ck_assert_int_ge(fd, 0);
+	fd_close(fd);
+}
+END_TEST
+
 START_TEST(to_make_a_file_is_its_end)
 {
 	start_taken_over(true);
@@ -327,6 +347,7 @@ static Suite *suite(void)
 	tcase_add_test(outside, a_node_that_is_not_its_users_is_not_opened);
 	tcase_add_test(outside, without_its_user_or_its_folder_it_does_not_start);
 	tcase_add_test(outside, a_kernel_that_cannot_confine_it_is_an_error_unless_that_is_allowed);
+	tcase_add_test(outside, a_folder_that_leads_elsewhere_leads_nowhere);
 	inside = add_case(suite, "from inside");
 	tcase_add_test(inside, files_elsewhere_are_out_of_its_reach);
 	tcase_add_test(inside, to_make_a_file_is_its_end);

@@ -40,7 +40,7 @@ static const struct {
 		"unknown key \"idle\"; a device may have name, transport, "
 		"remoteproc, lifecycle, idle_ms, "
 		"stop_with_broker, without_iommu, mtu, calls, coredumps, services, "
-		"shells, modules, queue_ms, domain_idle_ms"},
+		"shells, modules, queue_ms, domain_idle_ms, exclusive"},
 	{DEVICE(", \"mtu\": 1, ^\"mtu\": 2"), "duplicate key \"mtu\""},
 
 	/* name */
@@ -56,11 +56,13 @@ static const struct {
 
 	/* transport */
 	{KEY("transport", "^7"), "transport must be a string, not a whole number"},
-	{KEY("transport", "^\"\""), "transport must be \"fastrpc\", \"rpmsg\" or \"soft\""},
+	{KEY("transport", "^\"\""),
+		"transport must be \"fastrpc\", \"qda\", \"rpmsg\" or \"soft\""},
 	{KEY("transport", "^\"rpsmg\""), "transport cannot be \"rpsmg\"; did you mean \"rpmsg\"?"},
-	{KEY("transport", "^\"usb\""), "transport must be \"fastrpc\", \"rpmsg\" or \"soft\""},
+	{KEY("transport", "^\"usb\""),
+		"transport must be \"fastrpc\", \"qda\", \"rpmsg\" or \"soft\""},
 	{KEY("transport", "^\"rpmsg\\u0000\""),
-		"transport must be \"fastrpc\", \"rpmsg\" or \"soft\""},
+		"transport must be \"fastrpc\", \"qda\", \"rpmsg\" or \"soft\""},
 
 	/* remoteproc */
 	{KEY("remoteproc", "^0"), "remoteproc must be a string, not a whole number"},
@@ -127,7 +129,7 @@ static const struct {
 	{KEY("calls", "^1.0"), "calls must be a whole number, not a number with"},
 	{KEY("calls", "^\"4\""), "calls must be a whole number, not a string"},
 	{TRANSPORT("rpmsg", "^\"calls\": 4"),
-		"calls is for the transports \"fastrpc\" and \"soft\""},
+		"calls is for the transports \"fastrpc\", \"qda\" and \"soft\""},
 
 	/* coredumps */
 	{KEY("coredumps", "^4"), "coredumps must be an object, not a whole number"},
@@ -162,11 +164,18 @@ static const struct {
 	{SERVICES("\"ping\": ^18446744073709551616"), "the address of ping must be from 0 to"},
 
 	/* what is for FastRPC; test_policy_domain.c has what a directory may be */
-	{TRANSPORT("rpmsg", "^\"shells\": [\"/s\"]"), "shells is for the transport \"fastrpc\""},
-	{TRANSPORT("soft", "^\"modules\": [\"/m\"]"), "modules is for the transport \"fastrpc\""},
-	{TRANSPORT("rpmsg", "^\"queue_ms\": 2000"), "queue_ms is for the transport \"fastrpc\""},
+	{TRANSPORT("rpmsg", "^\"shells\": [\"/s\"]"),
+		"shells is for the transports \"fastrpc\" and \"qda\""},
+	{TRANSPORT("soft", "^\"modules\": [\"/m\"]"),
+		"modules is for the transports \"fastrpc\" and \"qda\""},
+	{TRANSPORT("rpmsg", "^\"queue_ms\": 2000"),
+		"queue_ms is for the transports \"fastrpc\" and \"qda\""},
 	{DEVICE(", ^\"domain_idle_ms\": 1000, \"transport\": \"soft\""),
-		"domain_idle_ms is for the transport \"fastrpc\""},
+		"domain_idle_ms is for the transports \"fastrpc\" and \"qda\""},
+	{TRANSPORT("soft", "^\"exclusive\": false"),
+		"exclusive is for the transports \"fastrpc\" and \"qda\""},
+	{FASTRPC("\"exclusive\": ^1"), "exclusive must be true or false, not a whole number"},
+	{FASTRPC("\"exclusive\": ^\"yes\""), "exclusive must be true or false, not a string"},
 	{FASTRPC("\"shells\": ^\"/s\""), "shells must be a list, not a string"},
 	{FASTRPC("\"shells\": ^[]"), "shells must not be empty"},
 	{FASTRPC("\"modules\": ^[]"), "modules must not be empty"},
@@ -222,6 +231,7 @@ static void check_equal(const struct policy_device *device, const struct policy_
 	check_dirs(device->modules, device->n_modules, other->modules, other->n_modules);
 	ck_assert_uint_eq(device->queue_ms, other->queue_ms);
 	ck_assert_uint_eq(device->domain_idle_ms, other->domain_idle_ms);
+	ck_assert(device->exclusive == other->exclusive);
 }
 
 /* In numbers: README.md promises them. */
@@ -267,7 +277,7 @@ START_TEST(each_key_sets_what_it_says_and_nothing_else)
 {
 	static const struct policy_service two[] = {{"ping", 1024}, {"a.b_c-1", 0}};
 	static const struct policy_dir dirs[] = {{.path = "/a b/.c"}, {.path = "/d"}};
-	struct policy_device expected[22];
+	struct policy_device expected[27];
 	static const char *const texts[ARRAY_SIZE(expected)] = {
 		DEVICE(", \"remoteproc\": \"4080000.remoteproc,v2\""),
 		REMOTE("\"lifecycle\": \"external\""),
@@ -293,6 +303,11 @@ START_TEST(each_key_sets_what_it_says_and_nothing_else)
 			"\"domain_idle_ms\": 3600000, \"shells\": [\"/d\"]"),
 		KEY("calls", "1"),
 		TRANSPORT("soft", "\"calls\": 65535"),
+		KEY("transport", "\"qda\""),
+		TRANSPORT("qda", "\"modules\": [\"/d\"], \"queue_ms\": 0, \"calls\": 2"),
+		KEY("exclusive", "true"),
+		TRANSPORT("qda", "\"exclusive\": true"),
+		FASTRPC("\"exclusive\": false"),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
@@ -327,6 +342,14 @@ START_TEST(each_key_sets_what_it_says_and_nothing_else)
 	expected[20].calls = 1;
 	expected[21].transport = "soft";
 	expected[21].calls = 65535;
+	expected[22].transport = expected[23].transport = "qda";
+	expected[23].modules = &dirs[1];
+	expected[23].n_modules = 1;
+	expected[23].queue_ms = 0;
+	expected[23].calls = 2;
+	expected[24].exclusive = expected[25].exclusive = true;
+	expected[25].transport = "qda";
+	expected[26].transport = "fastrpc";
 
 	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
 		_cleanup_(policy_unrefp) struct policy *policy = parse(texts[i]);

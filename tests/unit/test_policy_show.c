@@ -173,6 +173,32 @@ START_TEST(a_rule_that_matches_nobody_is_shown_as_one)
 }
 END_TEST
 
+/* Both that speak FastRPC have them, and no others. */
+START_TEST(what_a_transport_knows_nothing_of_is_not_shown)
+{
+	static const struct {
+		const char *transport;
+		bool speaks_fastrpc;
+	} transports[] = {{"fastrpc", true}, {"qda", true}, {"rpmsg", false}, {"soft", false}};
+	static const char *const keys[] = {"queue_ms", "domain_idle_ms", "exclusive"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(transports); i++) {
+		char text[256];
+		_cleanup_(policy_unrefp) struct policy *policy = NULL;
+		_cleanup_(put) struct json_object *shown = NULL;
+
+		snprintf(text, sizeof(text), DEVICES("{\"name\": \"d\", \"transport\": \"%s\"}"),
+			transports[i].transport);
+		policy = parse(text);
+		shown = policy_show(policy);
+		for (size_t key = 0; key < ARRAY_SIZE(keys); key++)
+			ck_assert_msg(json_object_object_get_ex(nth(shown, "devices", 0), keys[key],
+					      NULL) == transports[i].speaks_fastrpc,
+				"%s: %s", transports[i].transport, keys[key]);
+	}
+}
+END_TEST
+
 START_TEST(nothing_is_shown_as_nothing)
 {
 	_cleanup_(policy_unrefp) struct policy *policy = parse(POLICY(""));
@@ -193,6 +219,7 @@ int main(void)
 	tcase_add_test(tcase, rules_are_shown_in_the_order_of_decision_with_their_places);
 	tcase_add_test(tcase, names_are_shown_as_the_numbers_that_they_are);
 	tcase_add_test(tcase, a_rule_that_matches_nobody_is_shown_as_one);
+	tcase_add_test(tcase, what_a_transport_knows_nothing_of_is_not_shown);
 	tcase_add_test(tcase, nothing_is_shown_as_nothing);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "daemon/sysfs.h"
 #include "tests/fds.h"
@@ -237,6 +238,32 @@ START_TEST(a_number_is_digits_and_nothing_else)
 	put("number", numbers[_i].text, strlen(numbers[_i].text));
 	ck_assert_int_eq(sysfs_read_u32(in_root("number").text, &number), numbers[_i].r);
 	ck_assert_uint_eq(number, numbers[_i].number);
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	unsigned int major, minor; /* both 0: it is not known */
+} device_numbers[] = {
+	{"261:0\n", 261, 0},
+	{"10:1048575\n", 10, 1048575},
+	{"261\n", 0, 0},
+	{"261:\n", 0, 0},
+	{":0\n", 0, 0},
+	{"261:0:1\n", 0, 0},
+	{"261: 0\n", 0, 0},
+	{"-1:0\n", 0, 0},
+	{"4294967296:0\n", 0, 0},
+	{"\n", 0, 0},
+};
+
+START_TEST(the_number_of_a_node_is_two_numbers_and_nothing_else)
+{
+	make_folder("device");
+	put("device/dev", device_numbers[_i].text, strlen(device_numbers[_i].text));
+	ck_assert_uint_eq(sysfs_device_number(in_root("device").text),
+		makedev(device_numbers[_i].major, device_numbers[_i].minor));
+	ck_assert_uint_eq(sysfs_device_number(in_root("missing").text), 0);
 }
 END_TEST
 
@@ -497,6 +524,8 @@ static void add_reading(TCase *tcase)
 	tcase_add_test(tcase, the_errors_of_the_kernel_are_passed_on);
 	tcase_add_test(tcase, a_written_attribute_holds_the_value_and_nothing_else);
 	tcase_add_loop_test(tcase, a_number_is_digits_and_nothing_else, 0, ARRAY_SIZE(numbers));
+	tcase_add_loop_test(tcase, the_number_of_a_node_is_two_numbers_and_nothing_else, 0,
+		ARRAY_SIZE(device_numbers));
 	tcase_add_test(tcase, a_list_is_sorted_as_numbers_are_and_holds_the_prefix_only);
 	tcase_add_test(tcase, nothing_to_list_is_an_empty_list);
 	tcase_add_test(tcase, what_is_no_folder_cannot_be_listed);

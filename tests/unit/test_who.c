@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "tests/fds.h"
+#include "tests/unit/own_processes.h"
 
 #define BOB 60712
 
@@ -274,7 +275,8 @@ static void fuse_answer(int device, uint64_t unique, int error, const void *body
 		_exit(EXIT_FAILURE);
 }
 
-static void fuse_serve(int device)
+/* For @valid seconds the kernel may go without asking what the folder is. */
+static void fuse_serve(int device, uint64_t valid)
 {
 	static _Alignas(struct fuse_in_header) char bytes[64 * 1024];
 	const struct fuse_in_header *request = (const struct fuse_in_header *)bytes;
@@ -282,7 +284,7 @@ static void fuse_serve(int device)
 		.minor = FUSE_KERNEL_MINOR_VERSION,
 		.max_write = 4096};
 	const struct fuse_attr_out attr = {
-		.attr_valid = 3600, .attr = {.ino = 1, .mode = S_IFDIR | 0755, .nlink = 2}};
+		.attr_valid = valid, .attr = {.ino = 1, .mode = S_IFDIR | 0755, .nlink = 2}};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	while (read(device, bytes, sizeof(bytes)) > 0) {
@@ -297,7 +299,7 @@ static void fuse_serve(int device)
 }
 
 /* Returns its server, or -1 where there is none. */
-static pid_t fuse_mount(void)
+static pid_t fuse_mount(uint64_t valid)
 {
 	int device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	char options[128];
@@ -312,7 +314,7 @@ static pid_t fuse_mount(void)
 	}
 	server = fork();
 	if (server == 0)
-		fuse_serve(device);
+		fuse_serve(device, valid);
 	fd_close(device);
 	return server;
 }
@@ -325,7 +327,7 @@ static bool in_root(const void *data)
 START_TEST(a_peer_whose_root_never_answers_delays_only_its_own_user)
 {
 	struct peer stuck, friend, other;
-	pid_t server = fuse_mount();
+	pid_t server = fuse_mount(3600);
 
 	if (server < 0)
 		return;
@@ -361,6 +363,44 @@ START_TEST(a_peer_whose_root_never_answers_delays_only_its_own_user)
 }
 END_TEST
 
+static void on_answer_of_holder(struct who_question *question)
+{
+	(void)question;
+	n_answers++;
+}
+
+static bool has_root_of(const void *path)
+{
+	return open(path, O_PATH | O_DIRECTORY) >= 0;
+}
+
+/* Who has a node open is asked of each descriptor there is, those of strangers' files as well. */
+START_TEST(a_file_system_that_never_answers_does_not_keep_from_finding_who_has_a_node_open)
+{
+	const struct holder_node none = {.major = 261, .minor = 1048575};
+	struct peer stuck;
+	pid_t server = fuse_mount(0);
+	struct who_question question = {};
+
+	if (server < 0)
+		return;
+	peer_start_as(&stuck, ALICE, has_root_of, tree_path(""));
+	ck_assert_int_eq(kill(server, SIGSTOP), 0);
+	who_ask_holder(who, &question, &none, 1, 0, on_answer_of_holder);
+	await_answers(1);
+	ck_assert_int_eq(question.error, 0);
+	ck_assert_int_eq(question.holder.pid, 0);
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+	/* Nor does one that is dead. */
+	who_ask_holder(who, &question, &none, 1, 0, on_answer_of_holder);
+	await_answers(2);
+	ck_assert_int_eq(question.error, 0);
+	peer_end(&stuck);
+	umount2(tree_path(""), MNT_DETACH);
+}
+END_TEST
+
 START_TEST(the_program_ends_with_the_broker)
 {
 	pid_t pid = who->pid;
@@ -376,7 +416,7 @@ END_TEST
 START_TEST(the_broker_ends_even_while_the_program_cannot)
 {
 	struct peer stuck;
-	pid_t server = fuse_mount(), pid = who->pid;
+	pid_t server = fuse_mount(3600), pid = who->pid;
 
 	if (server < 0)
 		return;
@@ -435,6 +475,7 @@ static void add_root_tests(TCase *tcase)
 
 int main(void)
 {
+	bool alone = own_processes();
 	Suite *suite = suite_create("who");
 	TCase *tcase = tcase_create("questions");
 
@@ -451,6 +492,9 @@ int main(void)
 	tcase_add_test(tcase, the_program_ends_with_the_broker);
 	if (geteuid() == 0)
 		add_root_tests(tcase);
+	if (alone)
+		tcase_add_test(tcase,
+			a_file_system_that_never_answers_does_not_keep_from_finding_who_has_a_node_open);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }

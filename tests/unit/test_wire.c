@@ -24,7 +24,7 @@ static const struct request {
 	{DSP_ALLOC, 24, 0, 24, 1, {0}, 0, 0, 16, 20},
 	{DSP_IMPORT, 24, 1, 24, 0, {16, 20}, 0, 0, 0, 0},
 	{DSP_FREE, 16, 0, 8, 0, {12}, 0, 0, 0, 0},
-	{DSP_QUERY_DEVICE, 16, 0, 208, 0, {0}, 0, 0, 0, 0},
+	{DSP_QUERY_DEVICE, 16, 0, 464, 0, {0}, 0, 0, 0, 0},
 	{DSP_QUERY_CHANNEL, 16, 0, 216, 0, {0}, 0, 0, 0, 0},
 	{DSP_QUERY_SESSION, 16, 0, 280, 0, {0}, 0, 0, 0, 0},
 	{DSP_OPEN_MODULE, 144, 1, 96, 0, {136, 140}, 8, 128, 0, 0},

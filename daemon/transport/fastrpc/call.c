@@ -64,7 +64,7 @@ static bool has_inline_output(const struct fastrpc_slot *slot)
 	unsigned int n_in = FASTRPC_INPUTS(slot->scalars);
 
 	for (unsigned int i = 0; i < FASTRPC_OUTPUTS(slot->scalars); i++)
-		if (slot->args[n_in + i].fd < 0)
+		if (!slot->args[n_in + i].buffer)
 			return true;
 	return false;
 }
@@ -77,7 +77,7 @@ static void recognize(struct fastrpc_slot *slot)
 	bool of_kernel = true;
 
 	if (result->error == -EFAULT)
-		of_kernel = has_inline_output(slot);
+		of_kernel = slot->domain->driver->copies && has_inline_output(slot);
 	else if (result->error == -EINTR)
 		of_kernel = atomic_load(&slot->stop);
 	if (!of_kernel)
@@ -95,7 +95,7 @@ static void run(struct job *job)
 	while (!atomic_load(&slot->stop)) {
 		before = naps();
 		slot->result =
-			node_invoke(slot->domain->node.fd, slot->handle, slot->scalars, slot->args);
+			node_invoke(&slot->domain->node, slot->handle, slot->scalars, slot->args);
 		slot->busy_ns = clock_ns() - slot->begun_ns;
 		recognize(slot);
 		if (!was_refused(slot, before))
@@ -243,6 +243,9 @@ static void judge(struct fastrpc_slot *slot)
 	else if (error == -EFAULT || makes_forget(slot))
 		fastrpc_domain_end(domain, DSP_DOMAIN_CRASHED,
 			"its protection domain broke the protocol");
+	else if (error == -EINTR && domain->driver->interrupted_ends)
+		fastrpc_domain_end(domain, DSP_DOMAIN_CRASHED,
+			"its protection domain was ended, as a call there was interrupted");
 }
 
 static void done(struct job *job)
@@ -275,31 +278,24 @@ static void done(struct job *job)
 
 /* Arguments. */
 
-static uint64_t address_of(const void *pointer)
-{
-	return (uintptr_t)pointer;
-}
-
 static int fill_arg(struct fastrpc_domain *domain, const struct call_arg *from,
-	struct fastrpc_invoke_args *to)
+	struct node_arg *to)
 {
 	struct buffer *buffer = from->buffer;
 	struct fastrpc_import *import;
 	int r;
 
-	*to = (struct fastrpc_invoke_args){.fd = -1, .length = from->length};
-	/* Without bytes it lies at 0, where the kernel can write none, whatever the DSP says of it.
-	 */
+	*to = (struct node_arg){.length = from->length};
 	if (!from->length)
 		return 0;
 	if (buffer == buffer->client->arguments) {
-		to->ptr = address_of(buffer->map) + from->offset;
+		to->data = (uint8_t *)buffer->map + from->offset;
 	} else {
 		r = fastrpc_import(domain, buffer, &import);
 		if (r < 0)
 			return r;
-		to->fd = import->fd;
-		to->ptr = address_of(import->window) + from->offset;
+		to->buffer = &import->buffer;
+		to->offset = from->offset;
 	}
 	return 0;
 }
@@ -324,7 +320,7 @@ static int protect_method(struct fastrpc_slot *slot, const struct call *call)
 	memcpy(&method, slot->escape, sizeof(method));
 	if (method != call->method)
 		return -EBADMSG;
-	slot->args[0].ptr = address_of(slot->escape);
+	slot->args[0].data = slot->escape;
 	return 0;
 }
 
@@ -343,9 +339,9 @@ static int fill_invoke(struct fastrpc_slot *slot, const struct call *call)
 	return call->method < FASTRPC_METHOD_ESCAPE ? 0 : protect_method(slot, call);
 }
 
-static struct fastrpc_invoke_args own_arg(const void *data, size_t size)
+static struct node_arg own_arg(void *data, size_t size)
 {
-	return (struct fastrpc_invoke_args){.ptr = address_of(data), .length = size, .fd = -1};
+	return (struct node_arg){.data = data, .length = size};
 }
 
 static int fill_open(struct fastrpc_slot *slot, const struct call *call)
@@ -462,7 +458,8 @@ void fastrpc_call_abort(struct call *call)
 	bool timed_out = call->outcome == DSP_TIMED_OUT;
 
 	atomic_store(&slot->stop, true);
-	if (timed_out && domain->policy->hang == POLICY_HANG_QUARANTINE)
+	if (timed_out && domain->policy->hang == POLICY_HANG_QUARANTINE &&
+		!domain->driver->interrupted_ends)
 		fastrpc_domain_hangs(domain, slot);
 	else
 		fastrpc_domain_end(domain, DSP_DOMAIN_CRASHED,

@@ -4,10 +4,10 @@
 #ifndef DSP_FASTRPC_CALL_H
 #define DSP_FASTRPC_CALL_H
 
-#include <misc/fastrpc.h>
 #include <stdatomic.h>
 
-#include "daemon/transport/fastrpc/node.h"
+#include "daemon/transport/fastrpc/driver.h"
+#include "daemon/transport/fastrpc/window.h"
 #include "daemon/worker.h"
 #include "protocol/ring.h"
 
@@ -27,7 +27,7 @@ struct fastrpc_slot {
 
 	/* Its thread's, while the job runs: */
 	uint32_t handle, scalars;
-	struct fastrpc_invoke_args args[DSP_ARGS_MAX];
+	struct node_arg args[DSP_ARGS_MAX];
 	struct node_result result;
 	uint64_t begun_ns; /* when it was taken up, or tried again */
 	uint64_t busy_ns;

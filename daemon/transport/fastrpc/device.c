@@ -56,7 +56,18 @@ const char *fastrpc_device_node(const struct fastrpc_device *device,
 	const struct fastrpc_found *found = &device->found;
 	bool trusted = policy->kind != POLICY_DOMAIN_USER || policy->is_signed;
 
-	return found->node[found->secure && (trusted || !found->plain)];
+	return *found->secure && (trusted || !*found->plain) ? found->secure : found->plain;
+}
+
+struct node_place fastrpc_device_place(const struct fastrpc_device *device, const char *name)
+{
+	return (struct node_place){
+		.opener = device->device.broker->opener,
+		.name = name,
+		.label = device->device.name,
+		.memory = device->device.broker->memory,
+		.coherent = device->found.coherent,
+	};
 }
 
 /* What the DSP says of itself. */
@@ -67,12 +78,11 @@ static void ask(struct job *job)
 	struct fastrpc_device *device = container_of(job, struct fastrpc_device, job);
 	struct node node;
 
-	device->error = node_open(&node, device->device.broker->opener, device->asked_node);
+	device->error = device->asked->open(&node, &device->asked_place);
 	if (device->error < 0)
 		return;
-	for (uint32_t i = 0; device->error == 0 && i < FASTRPC_ATTRIBUTES; i++)
-		device->error = node_attribute(node.fd, device->number, i, &device->attributes[i]);
-	node_close(&node);
+	device->error = node.driver->attributes(&node, device->number, device->attributes);
+	node.driver->close(&node);
 }
 
 static void asked(struct job *job)
@@ -81,7 +91,7 @@ static void asked(struct job *job)
 
 	device->device.domains--;
 	device->asking = false;
-	device->asked = device->error == 0;
+	device->knows = device->error == 0;
 	if (device->error == 0) {
 		device->device.n_attributes = FASTRPC_ATTRIBUTES;
 		memcpy(device->device.attributes, device->attributes, sizeof(device->attributes));
@@ -94,11 +104,14 @@ static_assert(FASTRPC_ATTRIBUTES <= DSP_ATTRIBUTES_MAX, "they fit");
 /* Once is enough: it does not change. */
 static void learn(struct fastrpc_device *device)
 {
-	if (device->asked || device->asking)
+	if (device->knows || device->asking)
 		return;
 	device->device.domains++; /* so it is, as long as it takes */
 	device->asking = true;
-	strcpy(device->asked_node, device->found.node[device->found.secure]);
+	device->asked = device->driver;
+	strcpy(device->asked_node,
+		*device->found.secure ? device->found.secure : device->found.plain);
+	device->asked_place = fastrpc_device_place(device, device->asked_node);
 	device->job = (struct job){.run = ask, .done = asked};
 	workers_run(device->device.broker->workers, &device->job);
 }
@@ -267,18 +280,20 @@ void fastrpc_device_started(struct fastrpc_device *device, bool refused)
 
 /* Life. */
 
-struct fastrpc_device *fastrpc_device_new(struct broker *broker, const char *label, uint32_t number)
+struct fastrpc_device *fastrpc_device_new(struct broker *broker,
+	const struct fastrpc_driver *driver, const char *label, uint32_t number)
 {
 	struct fastrpc_device *device = calloc(1, sizeof(*device));
 
 	if (!device)
 		return NULL;
+	device->driver = driver;
 	device->number = number;
 	list_init(&device->domains);
 	list_init(&device->waiting);
 	list_init(&device->unreleased);
 	debts_init(&device->debts);
-	device_add(broker, &device->device, &fastrpc_transport, label);
+	device_add(broker, &device->device, driver->transport, label);
 	device->device.any_service = DSP_KIND_CALL;
 	return device;
 }
@@ -321,48 +336,75 @@ void fastrpc_device_expect(struct fastrpc_device *device, struct remoteproc *rem
 		device_set_up(&device->device);
 }
 
-void fastrpc_device_state_changed(struct fastrpc_device *device)
+/* Those that wait for it to come need not. */
+static void end_waiting(struct fastrpc_device *device, const char *trouble)
 {
 	struct fastrpc_domain *domain, *following;
-	char trouble[DSP_TEXT_SIZE];
 
-	wire_string_set(trouble, sizeof(trouble), remoteproc_trouble(device->device.remoteproc));
-	if (!*trouble || device->present)
-		return;
 	list_for_each_safe (domain, following, &device->waiting, waiting)
 		fastrpc_domain_end(domain, DSP_DEVICE_DOWN, trouble);
 }
 
-void fastrpc_device_found(struct fastrpc_device *device, const struct fastrpc_found *found)
+void fastrpc_device_state_changed(struct fastrpc_device *device)
 {
-	if (device->present && device->found.instance != found->instance)
-		fastrpc_device_lost(device);
-	/* One that goes loses its driver before its nodes: what is known of it stays so. */
-	if (device->present && *device->found.folder.text && !*found->folder.text)
-		return;
-	device->found = *found;
-	set_isolation(device);
-	if (device->present)
-		return;
+	char trouble[DSP_TEXT_SIZE];
+
+	wire_string_set(trouble, sizeof(trouble), remoteproc_trouble(device->device.remoteproc));
+	if (*trouble && !device->present)
+		end_waiting(device, trouble);
+}
+
+/* Its nodes are there, and ours: use them. */
+static void come(struct fastrpc_device *device)
+{
 	device->present = true;
 	if (device->device.isolation == DSP_ISOLATION_REFUSED)
 		log_warning("%s may reach all memory, since no IOMMU isolates it; policy can "
 			    "accept "
 			    "that with \"without_iommu\": \"accept\"",
 			device->device.name);
-	bind_remoteproc(device);
 	device->failures = 0;
 	device->not_before_us = 0;
 	learn(device);
 	fastrpc_device_next(device);
 }
 
-void fastrpc_device_lost(struct fastrpc_device *device)
+static void claim_told(struct claim *claim)
+{
+	struct fastrpc_device *device = container_of(claim, struct fastrpc_device, claim);
+	char trouble[DSP_TEXT_SIZE];
+
+	wire_string_set(trouble, sizeof(trouble), claim_trouble(claim));
+	if (claim_is_granted(claim))
+		come(device);
+	else
+		end_waiting(device, trouble);
+}
+
+void fastrpc_device_found(struct fastrpc_device *device, const struct fastrpc_driver *driver,
+	const struct fastrpc_found *found)
+{
+	if (device->there &&
+		(device->driver != driver || device->found.instance != found->instance))
+		fastrpc_device_lost(device);
+	/* One that goes loses its driver before its nodes: what is known of it stays so. */
+	if (device->there && *device->found.folder.text && !*found->folder.text)
+		return;
+	device->driver = driver;
+	device->device.ops = driver->transport;
+	device->found = *found;
+	set_isolation(device);
+	if (!device->there)
+		bind_remoteproc(device);
+	device->there = true;
+	claim_begin(&device->claim, &device->device, found, claim_told);
+}
+
+/* What was done with its nodes is over. */
+static void lose(struct fastrpc_device *device)
 {
 	struct fastrpc_domain *domain, *following;
 
-	if (!device->present)
-		return;
 	device->present = false;
 	deadline_clear(&device->device.broker->deadlines, &device->retry);
 	list_for_each_safe (domain, following, &device->domains, link)
@@ -374,6 +416,18 @@ void fastrpc_device_lost(struct fastrpc_device *device)
 	if (is_on_demand(device))
 		guess_isolation(device, device->device.remoteproc);
 	device_lost_state(&device->device, is_on_demand(device));
+}
+
+void fastrpc_device_lost(struct fastrpc_device *device)
+{
+	if (!device->there)
+		return;
+	device->there = false;
+	claim_end(&device->claim);
+	if (device->present)
+		lose(device);
+	else if (is_on_demand(device))
+		guess_isolation(device, device->device.remoteproc);
 }
 
 void fastrpc_device_finish(struct fastrpc_device *device)
@@ -393,6 +447,7 @@ void fastrpc_device_free(struct fastrpc_device *device)
 	struct broker *broker = device->device.broker;
 	struct fastrpc_domain *domain, *following;
 
+	claim_end(&device->claim);
 	/* When the broker has not even started it may still be so. */
 	while (device->asking && loop_turn(broker->loop, true) >= 0)
 		;

@@ -9,9 +9,10 @@
 #include "daemon/deadline.h"
 #include "daemon/device.h"
 #include "daemon/transport/fastrpc/abi.h"
+#include "daemon/transport/fastrpc/claim.h"
 #include "daemon/transport/fastrpc/debts.h"
-#include "daemon/transport/fastrpc/node.h"
-#include "daemon/transport/fastrpc/scan.h"
+#include "daemon/transport/fastrpc/driver.h"
+#include "daemon/transport/fastrpc/found.h"
 #include "daemon/worker.h"
 #include "policy/policy.h"
 
@@ -19,23 +20,29 @@ struct fastrpc_domain;
 
 struct fastrpc_device {
 	struct device device;
-	struct fastrpc_found found; /* of its nodes, as they are or last were */
-	uint32_t number;            /* of the DSP */
-	bool present;               /* the nodes are there */
-	struct list domains;        /* all of them */
-	struct list waiting;        /* those that wait for a kernel session */
-	bool starting;              /* the first of those that waited is being tried */
-	unsigned int n_open;        /* domains that have a kernel session, or are about to */
-	uint32_t last_domain;       /* their numbers */
-	unsigned int failures;      /* in a row: the DSP did not start a domain */
-	uint64_t not_before_us;     /* so the next is started then, at the earliest */
+	const struct fastrpc_driver *driver; /* by which it is, or was last, reached */
+	struct fastrpc_found found;          /* of its nodes, as they are or last were */
+	uint32_t number;                     /* of the DSP */
+	bool there;                          /* the nodes are */
+	struct claim claim;                  /* to use them */
+	bool present;                        /* they are there, and nobody else may use them */
+	bool told;                           /* that there is another driver for it */
+	struct list domains;                 /* all of them */
+	struct list waiting;                 /* those that wait for a kernel session */
+	bool starting;                       /* the first of those that waited is being tried */
+	unsigned int n_open;    /* domains that have a kernel session, or are about to */
+	uint32_t last_domain;   /* their numbers */
+	unsigned int failures;  /* in a row: the DSP did not start a domain */
+	uint64_t not_before_us; /* so the next is started then, at the earliest */
 	struct deadline retry;
 	struct debts debts;
 	struct list unreleased; /* domains whose end the DSP did not confirm: imports stay */
 
 	struct job job; /* asks the DSP what it is */
-	char asked_node[FASTRPC_NODE_SIZE];
-	bool asking, asked;
+	const struct fastrpc_driver *asked;
+	char asked_node[NODE_NAME_SIZE];
+	struct node_place asked_place;
+	bool asking, knows;
 	uint32_t attributes[FASTRPC_ATTRIBUTES];
 	int error;
 };
@@ -46,8 +53,8 @@ static inline struct fastrpc_device *fastrpc_device_of(struct device *device)
 }
 
 /* Make one and make it known. Returns it, NULL: out of memory. */
-struct fastrpc_device *fastrpc_device_new(struct broker *broker, const char *label,
-	uint32_t number);
+struct fastrpc_device *fastrpc_device_new(struct broker *broker,
+	const struct fastrpc_driver *driver, const char *label, uint32_t number);
 /* Policy says that it is there when that remote processor runs, and that we decide whether it does.
  */
 void fastrpc_device_expect(struct fastrpc_device *device, struct remoteproc *remoteproc);
@@ -57,8 +64,9 @@ void fastrpc_device_finish(struct fastrpc_device *device);
 /* The broker ends. Nobody uses it any more, and it has no domains. */
 void fastrpc_device_free(struct fastrpc_device *device);
 
-/* Its nodes are there; maybe others than those that were. */
-void fastrpc_device_found(struct fastrpc_device *device, const struct fastrpc_found *found);
+/* Its nodes are there; maybe others than those that were, and of another driver. */
+void fastrpc_device_found(struct fastrpc_device *device, const struct fastrpc_driver *driver,
+	const struct fastrpc_found *found);
 /* They are gone: so is all that was on the DSP. */
 void fastrpc_device_lost(struct fastrpc_device *device);
 
@@ -71,6 +79,8 @@ const struct policy_dir *fastrpc_device_shells(const struct fastrpc_device *devi
 /* The name of the node that such a domain is opened by. */
 const char *fastrpc_device_node(const struct fastrpc_device *device,
 	const struct policy_domain *policy);
+/* How that node is opened now; @name outlives what is returned. */
+struct node_place fastrpc_device_place(const struct fastrpc_device *device, const char *name);
 /* A domain wants to start: now, or when it is its turn. */
 void fastrpc_device_queue(struct fastrpc_device *device, struct fastrpc_domain *domain);
 /* It found no kernel session free, so it is still the next one. */

@@ -126,7 +126,8 @@ static void close_node(struct job *job)
 
 	domain->tunnel = tunnel_free(domain->tunnel); /* closing files may take long, too */
 	begun = clock_us();
-	node_close(&domain->node);
+	if (domain->node.driver)
+		domain->node.driver->close(&domain->node);
 	domain->unreleased = domain->unasked || clock_us() - begun >= NODE_RELEASE_MS * 1000ull;
 }
 
@@ -188,7 +189,7 @@ static void ask_to_exit(struct job *job)
 {
 	struct fastrpc_domain *domain = container_of(job, struct fastrpc_domain, exit);
 	struct node_result result =
-		node_invoke(domain->node.fd, FASTRPC_PROCESS, PROCESS_EXIT, NULL);
+		node_invoke(&domain->node, FASTRPC_PROCESS, PROCESS_EXIT, NULL);
 
 	/* Then it has none for the release either. */
 	domain->unasked = result.error == -ENOSPC;
@@ -392,7 +393,9 @@ void fastrpc_domain_start(struct fastrpc_domain *domain)
 		domain->crew = FASTRPC_CALLS;
 	domain->state = DOMAIN_STARTING;
 	set_deadline(domain, START_US, start_again);
+	domain->driver = domain->owner->driver;
 	strcpy(domain->node_name, fastrpc_device_node(domain->owner, domain->policy));
+	domain->place = fastrpc_device_place(domain->owner, domain->node_name);
 	domain->start = (struct job){
 		.run = domain->crew ? start : do_not_start,
 		.done = started,
@@ -410,7 +413,7 @@ static void init_host(struct fastrpc_domain *domain, const struct session *sessi
 	snprintf(domain->module_file, sizeof(domain->module_file), "lib%s_skel.so",
 		session->service);
 	domain->host = (struct host_options){
-		.node = -1,
+		.node = &domain->node,
 		.device = domain->owner->device.name,
 		.domain = domain->number,
 		.owner = domain->owner_text,

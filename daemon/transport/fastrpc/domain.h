@@ -68,7 +68,9 @@ struct fastrpc_domain {
 	uint64_t waiting_since_us;
 
 	/* While a job runs they are its own: */
-	char node_name[FASTRPC_NODE_SIZE];
+	const struct fastrpc_driver *driver;
+	char node_name[NODE_NAME_SIZE];
+	struct node_place place;
 	struct node node;
 	struct tunnel *tunnel;
 	struct node_result result;

@@ -60,7 +60,7 @@ extern const struct host_interface host_log; /* adspmsgd_apps: lines for the log
 
 /* What the host is to know; all of it outlives the host. */
 struct host_options {
-	int node;               /* the domain's kernel session, for its heap */
+	struct node *node;      /* the domain's kernel session, for its heap */
 	const char *device;     /* "cdsp" */
 	uint32_t domain;        /* its number, for logs */
 	const char *owner;      /* who caused it, for logs: "uid 1000, cdsp/denoise" */

@@ -5,8 +5,8 @@
  * The layouts are those of the vendor's src/apps_mem_skel.c: plain arguments at their natural
  * alignment.
  */
+#include "daemon/transport/fastrpc/driver.h"
 #include "daemon/transport/fastrpc/host.h"
-#include "daemon/transport/fastrpc/node.h"
 #include "daemon/transport/fastrpc/retry.h"
 #include "protocol/util.h"
 
@@ -57,24 +57,24 @@ static bool may_grow(const struct host *host, uint64_t size)
 	       sum <= host->options->policy->memory;
 }
 
-static struct node_result grow_heap(int node, uint64_t size, uint64_t *address)
+static struct node_result grow_heap(struct node *node, uint64_t size, uint64_t *address)
 {
 	struct node_result result;
 	struct retry retry = {};
 
 	do
-		result = node_grow(node, size, address);
+		result = node->driver->grow(node, size, address);
 	while (retry_after(&retry, result.error));
 	return result;
 }
 
-static struct node_result shrink_heap(int node, const struct growth *growth)
+static struct node_result shrink_heap(struct node *node, const struct growth *growth)
 {
 	struct node_result result;
 	struct retry retry = {};
 
 	do
-		result = node_shrink(node, growth->address, growth->size);
+		result = node->driver->shrink(node, growth->address, growth->size);
 	while (retry_after(&retry, result.error));
 	return result;
 }

@@ -49,43 +49,36 @@ static bool once_more(const struct fastrpc_import *import, struct retry *retry, 
 /*
  * A DSP that cannot keep a mapping gets one for each call, from the kernel. So does one that does
  * not see what is in our caches, if its client has no way to write them back (which is an ioctl on
- * a dma-buf): the kernel does it with each mapping.
+ * a dma-buf).
  */
 static void map(struct job *job)
 {
 	struct fastrpc_import *import = import_of(job);
-	uint64_t size = import->import.buffer->size;
-	struct node_result result;
+	struct node *node = &import->domain->node;
+	bool keep;
 	struct retry retry = {};
 
 	import->error = make_dmabuf(import);
 	if (import->error < 0)
 		return;
-	import->window = node_window(size);
-	if (!import->window) {
-		import->error = -ENOMEM;
-		return;
-	}
-	if (import->fd_is_ours && !import->coherent)
-		return;
+	keep = !import->fd_is_ours || import->coherent;
 	do
-		result = node_map(import->domain->node.fd, import->fd, (uintptr_t)import->window,
-			size, &import->remote);
-	while (once_more(import, &retry, result.error));
-	import->mapped = result.error == 0 && result.result == 0;
+		import->error = node->driver->map(node, import->fd, import->import.buffer->size,
+			keep, &import->buffer);
+	while (once_more(import, &retry, import->error));
+	import->mapped = import->error == 0;
 }
 
 static void unmap(struct job *job)
 {
 	struct fastrpc_import *import = import_of(job);
-	struct node_result result;
+	struct node *node = &import->domain->node;
 	struct retry retry = {};
 
 	do
-		result = node_unmap(import->domain->node.fd, import->fd, import->remote,
-			import->import.buffer->size);
-	while (once_more(import, &retry, result.error));
-	import->error = result.error ? result.error : result.result;
+		import->error = node->driver->unmap(node, &import->buffer);
+	while (once_more(import, &retry, import->error));
+	import->mapped = import->error != 0;
 }
 
 /* On the loop. */
@@ -96,10 +89,10 @@ static void import_free(struct fastrpc_import *import)
 	import->domain->n_imports--;
 	if (import->charged)
 		quota_release(&import->import.buffer->client->quota, QUOTA_FDS, 1);
+	if (import->mapped)
+		import->domain->driver->forget(&import->buffer);
 	if (import->fd_is_ours)
 		fd_close(import->fd);
-	if (import->window)
-		node_window_free(import->window, import->import.buffer->size);
 	import_deinit(&import->import);
 	free(import);
 }

@@ -7,6 +7,7 @@
 #define DSP_FASTRPC_IMPORT_H
 
 #include "daemon/buffer.h"
+#include "daemon/transport/fastrpc/driver.h"
 #include "daemon/worker.h"
 
 struct fastrpc_domain;
@@ -31,9 +32,8 @@ struct fastrpc_import {
 	int fd;          /* the dma-buf; the buffer's own or ours */
 	bool fd_is_ours; /* made of a memfd */
 	bool coherent;   /* the DSP sees what is in our caches */
-	void *window;    /* addresses for the kernel */
-	bool mapped;     /* on the DSP, to stay */
-	uint64_t remote; /* there */
+	bool mapped;     /* @buffer is what it says */
+	struct node_buffer buffer;
 	int error;
 };
 

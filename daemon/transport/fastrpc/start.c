@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT
 /* Starting a protection domain: what blocks of it, in a thread of the domain's. */
 #include <errno.h>
-#include <linux/dma-buf.h>
+#include <misc/fastrpc.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 
 #include "daemon/broker.h"
-#include "daemon/memory.h"
 #include "daemon/transport/fastrpc/domain.h"
 #include "daemon/transport/fastrpc/shell.h"
+#include "daemon/transport/fastrpc/staging.h"
 #include "daemon/transport/fastrpc/tunnel.h"
 
 static struct node_result failed(int error)
@@ -21,7 +19,7 @@ static struct node_result failed(int error)
 static int open_node(struct fastrpc_domain *domain)
 {
 	const struct broker *broker = domain->owner->device.broker;
-	int r = node_open(&domain->node, broker->opener, domain->node_name);
+	int r = domain->driver->open(&domain->node, &domain->place);
 
 	if (r < 0)
 		snprintf(domain->text, sizeof(domain->text), "cannot open %.80s/%s: %s",
@@ -29,52 +27,23 @@ static int open_node(struct fastrpc_domain *domain)
 	return r;
 }
 
-/* The driver's own memory is the second choice: freed while the DSP goes, it can take the kernel
- * along (see tests/kernel/README.md). */
-static int alloc_dmabuf(const struct fastrpc_domain *domain, uint64_t size, int *out)
-{
-	int r = memory_new_heap(domain->owner->device.broker->memory, size, out);
-
-	return r == -ENODEV ? node_alloc(domain->node.fd, size, out) : r;
-}
-
-/* Copy the shell into memory that the DSP reaches. */
-static int fill_dmabuf(int dmabuf, const struct shell *shell)
-{
-	struct dma_buf_sync sync = {.flags = DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE};
-	void *map;
-
-	map = mmap(NULL, shell->size, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
-	if (map == MAP_FAILED)
-		return -errno;
-	ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &sync); /* not every exporter has that to do */
-	memcpy(map, shell->data, shell->size);
-	sync.flags = DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE;
-	ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &sync);
-	munmap(map, shell->size);
-	return 0;
-}
-
+/* Copied into memory that the DSP reaches. The driver's own would do as well, but freed while the
+ * DSP goes, it can take the kernel along (see tests/kernel/README.md). */
 static struct node_result create_from(struct fastrpc_domain *domain, const struct shell *shell)
 {
 	uint32_t attributes = domain->policy->is_signed ? 0 : FASTRPC_MODE_UNSIGNED_MODULE;
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	_cleanup_(fd_closep) int dmabuf = -1;
 	struct node_result result;
-	void *window;
-	int r;
+	struct staging staging;
+	int r = staging_new(&staging, domain->place.memory, shell->size);
 
-	/* The kernel maps whole pages of it here. */
-	r = alloc_dmabuf(domain, (shell->size + page - 1) / page * page, &dmabuf);
-	if (r >= 0)
-		r = fill_dmabuf(dmabuf, shell);
 	if (r < 0)
 		return failed(r);
-	window = node_window(shell->size);
-	if (!window)
-		return failed(-ENOMEM);
-	result = node_create(domain->node.fd, window, shell->size, dmabuf, attributes);
-	node_window_free(window, shell->size);
+	staging_begin(&staging);
+	memcpy(staging.data, shell->data, shell->size);
+	staging_end(&staging);
+	result = domain->driver->create(&domain->node, staging.dmabuf, (uint32_t)shell->size,
+		attributes);
+	staging_free(&staging);
 	return result;
 }
 
@@ -94,19 +63,34 @@ static struct node_result create(struct fastrpc_domain *domain)
 	return result;
 }
 
+static struct node_result cannot(struct fastrpc_domain *domain)
+{
+	snprintf(domain->text, sizeof(domain->text),
+		"%s has users' protection domains only", domain->driver->name);
+	return failed(-EOPNOTSUPP);
+}
+
+static struct node_result attach(struct fastrpc_domain *domain, bool sensors)
+{
+	return domain->driver->attach ? domain->driver->attach(&domain->node, sensors)
+				      : cannot(domain);
+}
+
 static struct node_result attach_root(struct fastrpc_domain *domain)
 {
-	return node_attach(domain->node.fd, false);
+	return attach(domain, false);
 }
 
 static struct node_result attach_sensors(struct fastrpc_domain *domain)
 {
-	return node_attach(domain->node.fd, true);
+	return attach(domain, true);
 }
 
 static struct node_result create_audio(struct fastrpc_domain *domain)
 {
-	return node_create_static(domain->node.fd, "audiopd");
+	return domain->driver->create_static
+		       ? domain->driver->create_static(&domain->node, "audiopd")
+		       : cannot(domain);
 }
 
 static struct node_result (*const becomes[])(struct fastrpc_domain *domain) = {
@@ -140,7 +124,6 @@ void fastrpc_start(struct fastrpc_domain *domain)
 	describe(domain, "the DSP made no protection domain");
 	if (domain->result.error || domain->result.result)
 		return;
-	domain->host.node = domain->node.fd;
 	domain->result = failed(tunnel_new(&domain->tunnel, &domain->host));
 	if (domain->result.error == 0)
 		domain->result = tunnel_begin(domain->tunnel);

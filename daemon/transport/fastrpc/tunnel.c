@@ -11,8 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/transport/fastrpc/node.h"
+#include "daemon/transport/fastrpc/driver.h"
 #include "daemon/transport/fastrpc/retry.h"
+#include "daemon/transport/fastrpc/window.h"
 #include "protocol/util.h"
 
 /* Interfaces that a DSP may have open at once. */
@@ -245,18 +246,14 @@ uint32_t tunnel_answer(struct tunnel *tunnel, uint32_t handle, uint32_t scalars,
 
 /* The loop. */
 
-/* Memory of ours, which the kernel copies. */
-static struct fastrpc_invoke_args argument(const void *data, size_t size)
+/* Memory of ours, which is copied. */
+static struct node_arg argument(const void *data, size_t size)
 {
-	return (struct fastrpc_invoke_args){
-		.ptr = size ? (uintptr_t)data : 0,
-		.length = size,
-		.fd = -1,
-	};
+	return (struct node_arg){.data = (void *)(uintptr_t)data, .length = size};
 }
 
 static struct node_result call_listener(struct tunnel *tunnel, uint32_t scalars,
-	const struct fastrpc_invoke_args *args)
+	const struct node_arg *args)
 {
 	struct node_result result;
 	struct retry retry = {};
@@ -270,7 +267,7 @@ static struct node_result call_listener(struct tunnel *tunnel, uint32_t scalars,
 static struct node_result ask_next(struct tunnel *tunnel, const struct listener_next_in *answer,
 	struct listener_next_out *request)
 {
-	const struct fastrpc_invoke_args args[] = {
+	const struct node_arg args[] = {
 		argument(answer, sizeof(*answer)),
 		argument(tunnel->outputs, answer->outputs_size),
 		argument(tunnel->next.data, sizeof(*request)),
@@ -291,7 +288,7 @@ static bool fetch_rest(struct tunnel *tunnel, const struct listener_next_out *re
 		.offset = ROOM,
 		.inputs_room = request->inputs_size - ROOM,
 	};
-	const struct fastrpc_invoke_args args[] = {
+	const struct node_arg args[] = {
 		argument(&in, sizeof(in)),
 		argument(tunnel->more.data, sizeof(struct listener_more_out)),
 		argument((uint8_t *)tunnel->inputs.data + ROOM, in.inputs_room),
