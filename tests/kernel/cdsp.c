@@ -12,18 +12,6 @@
 
 #define ADDRESS "3900"
 
-static const char *const nodes[] = {"/dev/fastrpc-cdsp", "/dev/fastrpc-cdsp-secure"};
-
-static bool are_there(void)
-{
-	return access(nodes[0], R_OK) == 0 && access(nodes[1], R_OK) == 0;
-}
-
-static bool are_gone(void)
-{
-	return access(nodes[0], F_OK) < 0 && access(nodes[1], F_OK) < 0;
-}
-
 void cdsp_run(const char *command)
 {
 	pid_t pid = fork();
@@ -55,7 +43,7 @@ void cdsp_up(void)
 {
 	remote("serve " ADDRESS " fastrpc");
 	remote("announce " ADDRESS " " FASTRPC_CHANNEL);
-	require_soon(are_there());
+	require_soon(cdsp_driver.are_there());
 }
 
 /* Has nothing been called since? */
@@ -113,7 +101,7 @@ void cdsp_down(void)
 {
 	cdsp_freeze();
 	remote("withdraw " ADDRESS);
-	require_soon(are_gone());
+	require_soon(cdsp_driver.are_gone());
 }
 
 void cdsp_restart(void)

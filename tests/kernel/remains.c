@@ -2,19 +2,17 @@
 #include "tests/kernel/remains.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 
 #include "daemon/limits.h"
-#include "daemon/transport/fastrpc/abi.h"
-#include "tests/kernel/fastrpc.h"
+#include "daemon/transport/fastrpc/call.h"
 #include "tests/kernel/messages.h"
 
-#define TICK_US 1000
+/* What all domains may come to have for themselves: a buffer, and its handle, for each call that
+ * runs there at a time, and for what the DSP asks. */
+#define OWN_OF_DOMAINS (2 * CDSP_SESSIONS * (FASTRPC_CALLS + 2))
 
 void have_cdsp(void)
 {
@@ -46,6 +44,7 @@ void start_broker(struct harness *harness, const char *policy)
 	harness_start(harness, policy);
 	broker = connect_to(harness);
 	require_soon(device_record(broker, "cdsp").n_attributes > 0);
+	require_eq(strcmp(device_record(broker, "cdsp").transport, cdsp_driver.transport), 0);
 	dspbroker_free(broker);
 }
 
@@ -126,66 +125,20 @@ void await_footprint(const struct harness *harness, struct footprint before)
 	}
 }
 
-/* The kernel. */
-
-size_t free_sessions(void)
+struct holdings holdings_of(const struct harness *harness)
 {
-	struct fastrpc_node nodes[CDSP_SESSIONS + 1];
-	size_t n = 0;
-
-	while (n < ARRAY_SIZE(nodes) && fastrpc_open(&nodes[n], FASTRPC_NODE) == 0)
-		n++;
-	for (size_t i = 0; i < n; i++)
-		fastrpc_close(&nodes[i]);
-	return n;
-}
-
-static void nothing(int number)
-{
-	(void)number;
-}
-
-/* Interrupt this process again and again. */
-static void set_ticks(suseconds_t us)
-{
-	const struct sigaction action = {.sa_handler = nothing}; /* without SA_RESTART */
-	const struct itimerval timer = {.it_value.tv_usec = us, .it_interval.tv_usec = us};
-
-	require_eq(sigaction(SIGALRM, &action, NULL), 0);
-	require_eq(setitimer(ITIMER_REAL, &timer, NULL), 0);
-}
-
-/* Wait for what the DSP has to ask, which is nothing. */
-static int wait_for_next(const struct fastrpc_node *node)
-{
-	struct listener_next_in in = {.result = -1};
-	struct listener_next_out out;
-	const struct fastrpc_invoke_args args[] = {
-		fastrpc_inline(&in, sizeof(in)),
-		fastrpc_inline(NULL, 0),
-		fastrpc_inline(&out, sizeof(out)),
-		fastrpc_inline(NULL, 0),
+	return (struct holdings){
+		.footprint = footprint_of(harness),
+		.rss_kib = harness_rss_kib(harness),
+		.held = cdsp_driver.held(),
 	};
-
-	return fastrpc_call(node, FASTRPC_LISTENER, LISTENER_NEXT, args);
 }
 
-size_t free_contexts(void)
+void must_not_have_grown(const struct harness *harness, struct holdings before, size_t growth_kib)
 {
-	struct fastrpc_node node;
-	size_t n = 0;
-	int r;
-
-	require_eq(fastrpc_open(&node, FASTRPC_NODE), 0);
-	require_eq(fastrpc_attach(&node), 0);
-	require_eq(fastrpc_call(&node, FASTRPC_LISTENER, LISTENER_INIT, NULL), 0);
-	set_ticks(TICK_US);
-	while ((r = wait_for_next(&node)) == -EINTR)
-		n++;
-	set_ticks(0);
-	fastrpc_close(&node);
-	require_eq(r, -ENOSPC);
-	return n;
+	await_footprint(harness, before.footprint);
+	require(harness_rss_kib(harness) <= before.rss_kib + growth_kib);
+	require_soon(cdsp_driver.held() <= before.held + OWN_OF_DOMAINS);
 }
 
 /* The DSP. */
@@ -207,5 +160,5 @@ void await_idle_dsp(void)
 void await_nothing_left(void)
 {
 	await_idle_dsp();
-	require_soon(free_sessions() == CDSP_SESSIONS);
+	cdsp_driver.await_nothing_left();
 }

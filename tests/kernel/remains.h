@@ -12,13 +12,9 @@
 void have_cdsp(void);
 /* A test with that fixture, in a case of its own. */
 void add_fastrpc_case(Suite *suite, const char *name, const TTest *test);
-/* Start a broker, and wait until it has asked the DSP what it is: that takes a kernel session. */
+/* Start a broker, and wait until it has asked the DSP what it is: that takes a kernel session. It
+ * must reach it by the driver that there is. */
 void start_broker(struct harness *harness, const char *policy);
-
-/* The device tree's (dsp.dts), and the driver's own limit: calls of a channel, whose number is lost
- * when their caller goes away while the DSP has them. */
-#define CDSP_SESSIONS 5
-#define CDSP_CONTEXTS 255
 
 /* Of the broker. Its threads are kept when they were needed once: measure after that. Those for
  * what is slow and rare (worker.h) may still become more. */
@@ -29,16 +25,21 @@ struct footprint footprint_of(const struct harness *harness);
 /* It must soon have what it had then, or less. */
 void await_footprint(const struct harness *harness, struct footprint before);
 
-/* How many of the kernel's sessions can be opened now. */
-size_t free_sessions(void);
-/* How many calls the kernel can keep apart until the next restart of the DSP. This uses them up. */
-size_t free_contexts(void);
+/* That, the broker's memory, and what the kernel holds for its domains. */
+struct holdings {
+	struct footprint footprint;
+	size_t rss_kib;
+	uint64_t held;
+};
+struct holdings holdings_of(const struct harness *harness);
+/* Soon it must be no more again, but for so much of memory. */
+void must_not_have_grown(const struct harness *harness, struct holdings before, size_t growth_kib);
 
 /* Are as many calls under way on the DSP? Of each domain one always is, which waits for what the
  * DSP may ask. */
 bool are_pending(uint64_t n);
-/* Soon no domain, thread, call or mapping is left on the DSP; and soon all of the kernel's sessions
- * can be opened, too. */
+/* Soon no domain, thread, call or mapping is left on the DSP; and soon nothing in the kernel,
+ * either, whose sessions can all be opened. */
 void await_idle_dsp(void);
 void await_nothing_left(void);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Buffers of every kind of memory, as the DSP sees them: by the kernel's FastRPC driver, dma-bufs
- * and an IOMMU, with the DSP's module "bench" (remote/dsp_bench.c) at the other end.
+ * Buffers of every kind of memory, as the DSP sees them: by a kernel driver, dma-bufs and an IOMMU,
+ * with the DSP's module "bench" (remote/dsp_bench.c) at the other end.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -29,6 +29,11 @@ static void set_up_dsp(void)
 {
 	cdsp_files();
 	cdsp_up();
+}
+
+static uint64_t mapped(void)
+{
+	return cdsp_driver.mappings(&harness);
 }
 
 static void set_up(void)
@@ -117,12 +122,18 @@ static const struct kind {
 } kinds[] = {
 	{"memfd", new_memfd},
 	{"heap", new_heap},
-	{"device", new_device},
 	{"a client's memfd", bring_memfd},
 	{"a client's heap", bring_heap},
 	{"a client's udmabuf", bring_udmabuf},
 	{"a client's vgem", bring_vgem},
+	{"device", new_device},
 };
+
+/* Not every driver has the last of them. */
+static uint32_t n_kinds(void)
+{
+	return ARRAY_SIZE(kinds) - !cdsp_driver.has_memory;
+}
 
 static struct memory make(struct dspbroker_session *session, const struct kind *kind, uint32_t size)
 {
@@ -241,7 +252,7 @@ static void use_every_kind(uint32_t size)
 	struct dspbroker *broker = connect_to(&harness);
 	struct dspbroker_session *session = open_bench(broker);
 
-	for (uint32_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+	for (uint32_t i = 0; i < n_kinds(); i++) {
 		struct memory memory = make(session, &kinds[i], size);
 
 		require(memory.data[0] == 0 && memcmp(memory.data, memory.data + 1, size - 1) == 0);
@@ -265,12 +276,12 @@ START_TEST(buffers_of_every_kind_meet_in_one_call)
 	struct dspbroker_session *session = open_bench(broker);
 	struct memory memories[ARRAY_SIZE(kinds)];
 
-	for (uint32_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+	for (uint32_t i = 0; i < n_kinds(); i++) {
 		memories[i] = make(session, &kinds[i], 64 * 1024 + PAGE * i);
 		fill(&memories[i], i);
 	}
-	for (uint32_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		for (uint32_t j = 0; j < ARRAY_SIZE(kinds); j++)
+	for (uint32_t i = 0; i < n_kinds(); i++)
+		for (uint32_t j = 0; j < n_kinds(); j++)
 			if (i != j)
 				copy(session, &memories[i], i, &memories[j], 2 * j + 1, 60001 + i);
 	dspbroker_free(broker);
@@ -289,12 +300,12 @@ START_TEST(a_call_may_have_many_ranges_of_many_buffers)
 	uint64_t there = 0, here = 0;
 	uint8_t bytes[] = {1, 2, 3, 250};
 
-	for (uint32_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+	for (uint32_t i = 0; i < n_kinds(); i++) {
 		memories[i] = make(session, &kinds[i], 4 * PAGE);
 		fill(&memories[i], i);
 	}
 	for (uint32_t i = 0; i < call.n_in; i++) {
-		const struct memory *memory = &memories[i % ARRAY_SIZE(kinds)];
+		const struct memory *memory = &memories[i % n_kinds()];
 
 		args[i] = range(memory, i * 301, i * 97);
 		if (i % 5 == 4)
@@ -318,7 +329,7 @@ START_TEST(a_range_that_is_not_in_its_buffer_is_refused)
 	struct dspbroker_session *session = open_bench(broker);
 	uint64_t there = 0;
 
-	for (uint32_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+	for (uint32_t i = 0; i < n_kinds(); i++) {
 		struct memory memory = make(session, &kinds[i], PAGE);
 
 		for (size_t j = 0; j < ARRAY_SIZE(wrong); j++)
@@ -373,19 +384,19 @@ START_TEST(a_freed_buffer_leaves_nothing_in_the_broker_nor_on_the_dsp)
 	struct dspbroker_session *session = open_bench(broker);
 	size_t fds = 0;
 
-	require_eq(cdsp_count("maps"), 0);
+	require_eq(mapped(), 0);
 	for (int round = 0; round < 20; round++) {
 		struct memory memories[ARRAY_SIZE(kinds)];
 
-		for (uint32_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		for (uint32_t i = 0; i < n_kinds(); i++) {
 			memories[i] = make(session, &kinds[i], 64 * 1024);
 			fill(&memories[i], i);
 			sum(session, &memories[i], 1, 4097);
 		}
-		require_eq(cdsp_count("maps"), ARRAY_SIZE(kinds));
-		for (uint32_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		require_eq(mapped(), n_kinds());
+		for (uint32_t i = 0; i < n_kinds(); i++)
 			dspbroker_buffer_free(memories[i].buffer);
-		require_soon(cdsp_count("maps") == 0);
+		require_soon(mapped() == 0);
 		if (round == 0)
 			fds = idle_fds(&harness, broker);
 	}
@@ -402,14 +413,14 @@ START_TEST(a_buffer_serves_several_domains_at_once)
 	for (size_t i = 0; i < ARRAY_SIZE(sessions); i++)
 		sessions[i] = open_bench(broker);
 	require_eq(cdsp_count("domains"), ARRAY_SIZE(sessions));
-	for (uint32_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+	for (uint32_t i = 0; i < n_kinds(); i++) {
 		struct memory memory = make(sessions[0], &kinds[i], MIB);
 
 		for (size_t j = 0; j < ARRAY_SIZE(sessions); j++)
 			use(sessions[j], &memory, i);
-		require_eq(cdsp_count("maps"), ARRAY_SIZE(sessions));
+		require_eq(mapped(), ARRAY_SIZE(sessions));
 		dspbroker_buffer_free(memory.buffer);
-		require_soon(cdsp_count("maps") == 0);
+		require_soon(mapped() == 0);
 	}
 	dspbroker_free(broker);
 }
@@ -421,14 +432,14 @@ START_TEST(a_buffer_outlives_the_domains_that_used_it)
 	struct dspbroker_session *session = open_bench(broker), *next;
 	struct memory memories[ARRAY_SIZE(kinds)];
 
-	for (uint32_t i = 0; i < ARRAY_SIZE(kinds); i++)
+	for (uint32_t i = 0; i < n_kinds(); i++)
 		memories[i] = make(session, &kinds[i], MIB);
 	for (int round = 0; round < 5; round++) {
-		for (uint32_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		for (uint32_t i = 0; i < n_kinds(); i++)
 			use(session, &memories[i], i);
 		next = open_bench(broker);
 		dspbroker_session_close(session);
-		require_soon(cdsp_count("maps") == 0);
+		require_soon(mapped() == 0);
 		session = next;
 	}
 	dspbroker_free(broker);
@@ -443,7 +454,7 @@ START_TEST(a_connection_that_ends_takes_its_buffers_along)
 		struct dspbroker *broker = connect_to(&harness);
 		struct dspbroker_session *session = open_bench(broker);
 
-		for (uint32_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		for (uint32_t i = 0; i < n_kinds(); i++) {
 			struct memory memory = make(session, &kinds[i], 64 * 1024);
 
 			sum(session, &memory, 0, memory.size);
@@ -474,14 +485,14 @@ START_TEST(more_buffers_than_a_domain_may_have_are_refused_until_some_are_freed)
 	}
 	require_eq(r, DSPBROKER_NO_RESOURCES);
 	require_eq(n, 513);
-	require_eq(cdsp_count("maps"), 512);
+	require_eq(mapped(), 512);
 	dspbroker_buffer_free(memories[0].buffer);
-	require_soon(cdsp_count("maps") == 511);
+	require_soon(mapped() == 511);
 	require_eq(invoke(session, BENCH_SUM, range(&memories[512], 0, PAGE), out), 0);
 	require_eq(invoke(session, BENCH_SUM, range(&memories[1], 0, PAGE), out), 0);
 	for (uint32_t i = 1; i < n; i++)
 		dspbroker_buffer_free(memories[i].buffer);
-	require_soon(cdsp_count("maps") == 0);
+	require_soon(mapped() == 0);
 	dspbroker_free(broker);
 }
 END_TEST
@@ -492,7 +503,7 @@ START_TEST(memory_that_a_call_uses_stays_until_the_dsp_has_answered)
 	struct dspbroker *broker = connect_to(&harness);
 	struct dspbroker_session *session = open_bench(broker);
 
-	for (uint32_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+	for (uint32_t i = 0; i < n_kinds(); i++) {
 		struct memory from = make(session, &kinds[i], MIB),
 			      to = make(session, &kinds[i], MIB);
 		const struct dspbroker_arg args[] = {range(&from, 1, MIB - 1), range(&to, 0, MIB)};
@@ -512,7 +523,7 @@ START_TEST(memory_that_a_call_uses_stays_until_the_dsp_has_answered)
 		require_eq(completion.status, 0);
 		cdsp_fault("slow", 0);
 		require(data[0] != 0 || memcmp(data, data + 1, MIB - 2) != 0);
-		require_soon(cdsp_count("maps") == 0);
+		require_soon(mapped() == 0);
 		munmap(data, MIB);
 		close(kept);
 	}
@@ -528,14 +539,27 @@ START_TEST(a_dsp_that_keeps_no_mapping_gets_its_calls_right)
 
 	cdsp_fault("refuse-mem-map", 1);
 	session = open_bench(broker);
-	for (uint32_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+	for (uint32_t i = 0; i < n_kinds(); i++) {
 		struct memory memory = make(session, &kinds[i], 3 * MIB);
 
 		use(session, &memory, i);
-		require_eq(cdsp_count("maps"), 0);
+		require_eq(mapped(), 0);
 		dspbroker_buffer_free(memory.buffer);
 	}
 	cdsp_fault("refuse-mem-map", 0);
+	dspbroker_free(broker);
+}
+END_TEST
+
+START_TEST(memory_of_a_driver_that_has_none_is_refused)
+{
+	struct dspbroker *broker = connect_to(&harness);
+	struct dspbroker_session *session = open_bench(broker);
+	struct dspbroker_buffer *buffer;
+
+	require_eq(dspbroker_buffer_alloc_from(broker, &buffer, PAGE, DSPBROKER_MEMORY_DEVICE,
+			   session),
+		DSPBROKER_UNSUPPORTED);
 	dspbroker_free(broker);
 }
 END_TEST
@@ -560,7 +584,10 @@ static Suite *suite(void)
 	tcase_add_test(tcase, a_connection_that_ends_takes_its_buffers_along);
 	tcase_add_test(tcase, more_buffers_than_a_domain_may_have_are_refused_until_some_are_freed);
 	tcase_add_test(tcase, memory_that_a_call_uses_stays_until_the_dsp_has_answered);
-	tcase_add_test(tcase, a_dsp_that_keeps_no_mapping_gets_its_calls_right);
+	if (cdsp_driver.keeps_mappings)
+		tcase_add_test(tcase, a_dsp_that_keeps_no_mapping_gets_its_calls_right);
+	if (!cdsp_driver.has_memory)
+		tcase_add_test(tcase, memory_of_a_driver_that_has_none_is_refused);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

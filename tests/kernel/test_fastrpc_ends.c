@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * How uses of the kernel's FastRPC driver (drivers/misc/fastrpc.c) end: clients and brokers that
+ * How uses of the kernel's driver of a DSP end: clients and brokers that
  * are killed, at work or while they open, and brokers that are stopped. All that they had is given
  * back.
  */
@@ -79,12 +79,13 @@ static void use_buffers(void *data)
 {
 	struct dspbroker *broker = connect_to(&harness);
 	struct dspbroker_session *session = open_channel(broker, MODULE);
+	const unsigned int kinds = cdsp_driver.has_memory ? 3 : 2;
 	struct dspbroker_arg args[3];
 	const struct dspbroker_call call = {
-		.method = EXAMPLE_TOUCH, .n_in = 1, .n_out = 2, .args = args};
+		.method = EXAMPLE_TOUCH, .n_in = 1, .n_out = kinds - 1, .args = args};
 
 	(void)data;
-	for (unsigned int i = 0; i < ARRAY_SIZE(args); i++)
+	for (unsigned int i = 0; i < kinds; i++)
 		fill_arg(&args[i], buffer_of(session, broker, (enum dspbroker_memory)i));
 	require_eq(dspbroker_invoke(session, &call, NULL), 0);
 	step_reached('h');
@@ -284,7 +285,7 @@ START_TEST(a_broker_that_stops_costs_the_kernel_no_call)
 			client_end(&clients[k]);
 		await_nothing_left();
 	}
-	require_eq(free_contexts(), CDSP_CONTEXTS);
+	require_eq(cdsp_driver.lost_calls(), 0);
 	cdsp_restart();
 	await_nothing_left();
 }
@@ -292,12 +293,13 @@ END_TEST
 
 static Suite *suite(void)
 {
-	Suite *suite = suite_create("ends on drivers/misc/fastrpc");
+	Suite *suite = suite_create("ends on a DSP");
 
 	add_fastrpc_case(suite, "clients", killed_clients_leave_nothing_behind);
 	add_fastrpc_case(suite, "opening", clients_killed_while_they_open_leave_nothing_behind);
-	add_fastrpc_case(suite, "brokers", killed_brokers_leave_nothing_behind);
 	add_fastrpc_case(suite, "stop", a_broker_that_stops_costs_the_kernel_no_call);
+	/* The last, as the kernel interrupts the calls of a broker that is killed. */
+	add_fastrpc_case(suite, "brokers", killed_brokers_leave_nothing_behind);
 	return suite;
 }
 

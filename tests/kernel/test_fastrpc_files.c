@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a DSP gets of its host by the reverse tunnel of the kernel's FastRPC driver, beside modules:
+ * What a DSP gets of its host by the reverse tunnel, beside modules:
  * files as policy says, memory for its heap, lines in the log. What the DSP sees is told by its
  * module "probe" (remote/probe.h).
  */

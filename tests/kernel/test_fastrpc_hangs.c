@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Calls that the DSP does not answer, on the kernel's FastRPC driver (drivers/misc/fastrpc.c), and
- * calls that are cancelled. What such a call may still write to is kept as long as it may.
+ * Calls that the DSP does not answer, and calls that are cancelled. What such a call may still
+ * write to is kept as long as it may.
  */
 #include <unistd.h>
 
@@ -9,9 +9,10 @@
 #include "tests/kernel/messages.h"
 #include "tests/kernel/remains.h"
 
-#define MODULE   "cdsp/example"
-#define SHORT_US 200000
-#define BUFFER   65536
+#define MODULE      "cdsp/example"
+#define SHORT_US    200000
+#define BUFFER      65536
+#define LATE_ROUNDS 20
 
 #define TEXT_(number) #number
 #define TEXT(number)  TEXT_(number)
@@ -124,17 +125,29 @@ static void hang_in_company(void *data)
 	dspbroker_free(broker);
 }
 
-START_TEST(teardown_ends_all_who_share_the_domain)
+static void tear_down(uid_t uid)
 {
 	struct client client;
 
 	start_broker(&harness, POLICY_TEXT);
-	client_start(&client, BOB, be_torn_down, NULL);
+	client_start(&client, uid, be_torn_down, NULL);
 	client_await(&client, 'r');
-	client_run(BOB, hang_in_company, NULL);
+	client_run(uid, hang_in_company, NULL);
 	client_end(&client);
 	await_nothing_left();
 	harness_stop(&harness);
+}
+
+START_TEST(teardown_ends_all_who_share_the_domain)
+{
+	tear_down(BOB);
+}
+END_TEST
+
+/* Whatever policy says: what comes late of the call that hangs could meet another's. */
+START_TEST(quarantine_is_teardown_where_nothing_may_go_on)
+{
+	tear_down(CAROL);
 }
 END_TEST
 
@@ -271,6 +284,93 @@ START_TEST(a_domain_where_nothing_can_run_any_more_ends)
 }
 END_TEST
 
+/* Answers that come late. */
+
+static struct dspbroker_session *spin(struct dspbroker *broker, uint32_t timeout_us)
+{
+	struct dspbroker_session *session = open_channel(broker, MODULE);
+
+	require_eq(dspbroker_submit(session, &(struct dspbroker_call){.method = EXAMPLE_SPIN,
+						     .timeout_us = timeout_us}),
+		0);
+	return session;
+}
+
+static void spin_until_time_out(void *data)
+{
+	struct dspbroker *broker = connect_to(&harness);
+
+	(void)data;
+	spin(broker, SHORT_US);
+	expect_time_out(broker);
+	dspbroker_free(broker);
+}
+
+static void spin_until_killed(void *data)
+{
+	(void)data;
+	spin(connect_to(&harness), 0);
+	require_soon(are_pending(3)); /* the domains' own, and that */
+	step_reached('k');
+	step_await('-');
+}
+
+static void spin_and_close(void *data)
+{
+	struct dspbroker *broker = connect_to(&harness);
+
+	(void)data;
+	dspbroker_session_close(spin(broker, 0));
+	dspbroker_free(broker);
+}
+
+/* All the time the kernel has numbers of calls to give to others; each of its results must be the
+ * one that belongs there. */
+static void copy_for_ever(void *data)
+{
+	struct dspbroker *broker = connect_to(&harness);
+	struct dspbroker_session *session = open_channel(broker, MODULE);
+
+	(void)data;
+	step_reached('r');
+	for (uint32_t i = 1;; i++) {
+		uint32_t copied = 0;
+		const struct dspbroker_arg args[] = {
+			{.data = &i, .length = sizeof(i)},
+			{.data = &copied, .length = sizeof(copied)},
+		};
+		const struct dspbroker_call call = {
+			.method = EXAMPLE_COPY, .n_in = 1, .n_out = 1, .args = args};
+
+		require_eq(dspbroker_invoke(session, &call, NULL), 0);
+		require_eq(copied, i);
+	}
+}
+
+/* The domain has ended, so that the DSP has answered all that was asked there, before the kernel
+ * gives the number of such a call to another. */
+START_TEST(what_a_call_that_was_given_up_returns_meets_no_other)
+{
+	struct client other, client;
+
+	start_broker(&harness, POLICY_TEXT);
+	client_start(&other, BOB, copy_for_ever, NULL);
+	client_await(&other, 'r');
+	for (int i = 0; i < LATE_ROUNDS; i++) {
+		client_run(ALICE, spin_until_time_out, NULL);
+		client_run(ALICE, spin_and_close, NULL);
+		client_start(&client, ALICE, spin_until_killed, NULL);
+		client_await(&client, 'k');
+		client_kill(&client);
+		require_soon(cdsp_count("domains") == 1);
+	}
+	client_kill(&other);
+	await_nothing_left();
+	require_eq(cdsp_driver.lost_calls(), 0);
+	harness_stop(&harness);
+}
+END_TEST
+
 /* Calls that are cancelled. */
 
 static void cancel_calls(void *data)
@@ -306,12 +406,18 @@ END_TEST
 
 static Suite *suite(void)
 {
-	Suite *suite = suite_create("calls that hang on drivers/misc/fastrpc");
+	Suite *suite = suite_create("calls that hang on a DSP");
 
 	add_fastrpc_case(suite, "hang", a_call_that_is_not_answered_times_out_once);
 	add_fastrpc_case(suite, "teardown", teardown_ends_all_who_share_the_domain);
-	add_fastrpc_case(suite, "quarantine", quarantine_lets_others_go_on_and_nobody_in);
-	add_fastrpc_case(suite, "stuck", a_domain_where_nothing_can_run_any_more_ends);
+	if (cdsp_driver.interrupted_ends) {
+		add_fastrpc_case(suite, "teardown", quarantine_is_teardown_where_nothing_may_go_on);
+		add_fastrpc_case(suite, "late",
+			what_a_call_that_was_given_up_returns_meets_no_other);
+	} else {
+		add_fastrpc_case(suite, "quarantine", quarantine_lets_others_go_on_and_nobody_in);
+		add_fastrpc_case(suite, "stuck", a_domain_where_nothing_can_run_any_more_ends);
+	}
 	add_fastrpc_case(suite, "cancel", a_call_is_cancelled_before_it_runs_and_not_after);
 	return suite;
 }

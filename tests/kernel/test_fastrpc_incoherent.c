@@ -40,7 +40,7 @@ static uint64_t mappings_of(enum dspbroker_memory kind)
 		require_eq(dspbroker_invoke(session, &call, NULL), 0);
 		require_eq(sum, (uint64_t)value * BYTES);
 	}
-	maps = cdsp_count("maps");
+	maps = cdsp_driver.mappings(&harness);
 	dspbroker_free(broker);
 	await_nothing_left();
 	return maps;
@@ -49,7 +49,9 @@ static uint64_t mappings_of(enum dspbroker_memory kind)
 START_TEST(a_memfd_is_mapped_for_each_call_and_a_dmabuf_to_stay)
 {
 	start_broker(&harness, CDSP_ALLOW_ALL);
-	require_eq(mappings_of(DSPBROKER_MEMORY_MEMFD), 0);
+	/* By a driver that keeps mappings the kernel sees to a memfd with each call that maps it.
+	 */
+	require_eq(mappings_of(DSPBROKER_MEMORY_MEMFD), cdsp_driver.keeps_mappings ? 0 : 1);
 	require_eq(mappings_of(DSPBROKER_MEMORY_HEAP), 1);
 	harness_stop(&harness);
 }

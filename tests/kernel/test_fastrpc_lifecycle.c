@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* A DSP behind FastRPC whose remote processor the broker starts and stops, as policy says. */
+/* A DSP whose remote processor the broker starts and stops, as policy says. */
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/kernel/cdsp.h"
@@ -8,11 +9,21 @@
 #define CHANNEL     "cdsp/bench"
 #define NULL_METHOD 2
 
-#define LIFECYCLE(word, keys)                                                                  \
-	CDSP_POLICY(", \"remoteproc\": \"remoteproc0\", \"lifecycle\": \"" word "\"" keys, "", \
-		ALLOW("everybody", EVERYBODY, "\"*/*\"", ""))
-
 static struct harness harness;
+
+/* Whose remote processor starts and stops as @word says; @keys are further ones of the device.
+ * Until the next call. */
+static const char *lifecycle(const char *word, const char *keys)
+{
+	static char text[2048];
+
+	snprintf(text, sizeof(text),
+		CDSP_POLICY(", \"transport\": \"%s\", \"remoteproc\": \"remoteproc0\", "
+			    "\"lifecycle\": \"%s\"%s",
+			"", ALLOW("everybody", EVERYBODY, "\"*/*\"", "")),
+		cdsp_driver.transport, word, keys);
+	return text;
+}
 
 static bool is(const char *state)
 {
@@ -50,7 +61,7 @@ static int call_nothing(struct dspbroker_session *session)
 
 START_TEST(the_first_session_starts_it_and_the_last_lets_it_stop)
 {
-	struct dspbroker *broker = begin(LIFECYCLE("on-demand", ", \"idle_ms\": 100"));
+	struct dspbroker *broker = begin(lifecycle("on-demand", ", \"idle_ms\": 100"));
 	struct dspbroker_session *session;
 
 	for (int i = 0; i < 3; i++) {
@@ -67,7 +78,7 @@ END_TEST
 
 START_TEST(a_processor_that_does_not_start_is_said_to_at_once)
 {
-	struct dspbroker *broker = begin(LIFECYCLE("on-demand", ""));
+	struct dspbroker *broker = begin(lifecycle("on-demand", ""));
 	struct dspbroker_session *session;
 
 	require(write_file(REMOTEPROC "/firmware", "there-is-none"));
@@ -83,7 +94,7 @@ END_TEST
 
 START_TEST(it_is_kept_running_where_policy_says_so)
 {
-	struct dspbroker *broker = begin(LIFECYCLE("always", ""));
+	struct dspbroker *broker = begin(lifecycle("always", ""));
 	struct dspbroker_session *session;
 
 	require_soon(is("running") && device_record(broker, "cdsp").up);
@@ -97,7 +108,7 @@ END_TEST
 
 START_TEST(a_session_outlives_a_crash_of_the_processor_that_it_keeps_running)
 {
-	struct dspbroker *broker = begin(LIFECYCLE("on-demand", ""));
+	struct dspbroker *broker = begin(lifecycle("on-demand", ""));
 	struct dspbroker_session *session = open_channel(broker, CHANNEL);
 	uint32_t generation = dspbroker_session_info(session)->generation;
 

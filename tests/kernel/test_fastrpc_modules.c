@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which code runs on a DSP behind the kernel's FastRPC driver: modules of the host's directories,
+ * Which code runs on a DSP: modules of the host's directories,
  * and those that clients bring.
  */
 #include <errno.h>
@@ -18,7 +18,7 @@
 
 /* Modules are in two directories, of which the first has none yet. Carol may bring her own. */
 #define POLICY_TEXT                                                                                \
-	"{\"version\": 1, \"devices\": [{\"name\": \"cdsp\", \"transport\": \"fastrpc\", "         \
+	"{\"version\": 1, \"devices\": [{\"name\": \"cdsp\", "                                     \
 	"\"shells\": [\"" CDSP_SHELLS "\"], \"modules\": [\"" FIRST "\", \"" CDSP_MODULES          \
 	"\"]}], "                                                                                  \
 	"\"domains\": [{\"name\": \"own\", \"own_modules\": true}], \"rules\": [" ALLOW("carol",   \

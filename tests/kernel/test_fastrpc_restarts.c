@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A DSP that restarts again and again while clients use it, on the kernel's FastRPC driver
- * (drivers/misc/fastrpc.c), and on its remoteproc framework: clients keep what is theirs, and each
- * call has one end.
+ * A DSP that restarts again and again while clients use it, on each kernel driver and on the
+ * kernel's remoteproc framework: clients keep what is theirs, and each call has one end.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -411,7 +410,7 @@ END_TEST
 
 static Suite *suite(void)
 {
-	Suite *suite = suite_create("restarts on drivers/misc/fastrpc");
+	Suite *suite = suite_create("restarts of a DSP");
 
 	add_fastrpc_case(suite, "down", while_it_is_down_nothing_runs_and_nothing_opens);
 	add_fastrpc_case(suite, "generation", a_result_says_in_which_life_of_the_dsp_it_came_about);

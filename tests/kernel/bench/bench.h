@@ -11,7 +11,37 @@
 #define BENCH_SINK            "bench-sink"
 #define BENCH_SINK_ADDRESS    1025
 #define BENCH_FASTRPC_ADDRESS 1026
+#define BENCH_QDA_ADDRESS     1027
 #define BENCH_SHELLS          "/run/bench-shells"
+
+/* Of calls, by any of the kernel's drivers that carry them. */
+enum call_figure {
+	/* calls.c */
+	RAW_NULL_P50,
+	RELAY_NULL_P50,
+	NULL_P50,
+	RELAY_NULL_OVER_RAW,
+	NULL_OVER_RAW,
+	NULL_OVER_RELAY,
+	RAW_4K_P50,
+	CALL_4K_P50,
+	CALL_4K_OVER_RAW,
+	RAW_1M_P50,
+	CALL_1M_P50,
+	CALL_1M_OVER_RAW,
+	/* clients.c */
+	RAWS_PER_SECOND,
+	RELAYS_PER_SECOND,
+	CLIENTS_PER_SECOND,
+	RELAYS_OVER_RAWS,
+	CLIENTS_OVER_RAWS,
+	CLIENTS_OVER_RELAYS,
+	CALL_FIGURES,
+	/* calls.c, where what is mapped to stay can be told from what a call maps */
+	RAW_MAPPED_1M_P50 = CALL_FIGURES,
+	CALL_1M_OVER_RAW_MAPPED,
+	FASTRPC_CALL_FIGURES,
+};
 
 enum figure_id {
 	/* messages.c */
@@ -29,29 +59,10 @@ enum figure_id {
 	RAW_SEND_PER_SECOND,
 	SEND_PER_SECOND,
 	SEND_OVER_RAW,
-	/* calls.c */
-	RAW_NULL_P50,
-	RELAY_NULL_P50,
-	NULL_P50,
-	RELAY_NULL_OVER_RAW,
-	NULL_OVER_RAW,
-	NULL_OVER_RELAY,
-	RAW_4K_P50,
-	CALL_4K_P50,
-	CALL_4K_OVER_RAW,
-	RAW_1M_P50,
-	RAW_MAPPED_1M_P50,
-	CALL_1M_P50,
-	CALL_1M_OVER_RAW,
-	CALL_1M_OVER_RAW_MAPPED,
-	/* clients.c */
-	RAWS_PER_SECOND,
-	RELAYS_PER_SECOND,
-	CLIENTS_PER_SECOND,
-	RELAYS_OVER_RAWS,
-	CLIENTS_OVER_RAWS,
-	CLIENTS_OVER_RELAYS,
-	FIGURES,
+	/* calls.c and clients.c: those of call_figure, for each driver */
+	FASTRPC_FIGURES,
+	QDA_FIGURES = FASTRPC_FIGURES + FASTRPC_CALL_FIGURES,
+	FIGURES = QDA_FIGURES + CALL_FIGURES,
 };
 
 /* In the guest: take every figure so often, and print a line of them for each run. */

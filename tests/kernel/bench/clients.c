@@ -32,12 +32,18 @@ union caller {
 	struct brokered_caller brokered;
 };
 
+/* Where the DSP is: raw, and by the broker that was started for a turn. */
+struct place {
+	const struct raw_driver *driver;
+	const char *socket;
+};
+
 struct kind {
-	void (*open)(union caller *caller, const char *socket);
+	void (*open)(union caller *caller, const struct place *place);
 	void (*call)(union caller *caller);
 	void (*close)(union caller *caller);
 	bool brokered;
-	enum figure_id per_second;
+	enum call_figure per_second;
 };
 
 /* A process; it tells when it is ready, and when it is done. */
@@ -46,26 +52,24 @@ struct client {
 	int told;
 };
 
-static void open_raw(union caller *caller, const char *socket)
+static void open_raw(union caller *caller, const struct place *place)
 {
-	(void)socket;
-	raw_caller_open(&caller->raw);
+	raw_caller_open(&caller->raw, place->driver);
 }
 
 static void call_raw(union caller *caller)
 {
-	raw_call(&caller->raw);
+	caller->raw.driver->call(&caller->raw);
 }
 
 static void close_raw(union caller *caller)
 {
-	raw_caller_close(&caller->raw);
+	caller->raw.driver->close(&caller->raw);
 }
 
-static void open_relay(union caller *caller, const char *socket)
+static void open_relay(union caller *caller, const struct place *place)
 {
-	(void)socket;
-	call_relay_open(&caller->relay);
+	call_relay_open(&caller->relay, place->driver);
 }
 
 static void call_relayed(union caller *caller)
@@ -78,9 +82,9 @@ static void close_relay(union caller *caller)
 	relay_close(&caller->relay);
 }
 
-static void open_brokered(union caller *caller, const char *socket)
+static void open_brokered(union caller *caller, const struct place *place)
 {
-	brokered_caller_open(&caller->brokered, socket);
+	brokered_caller_open(&caller->brokered, place->socket);
 }
 
 static void call_brokered(union caller *caller)
@@ -101,13 +105,13 @@ static void tell(int parent)
 }
 
 /* @go is readable, and at its end, when all may begin. */
-static void be_client(const struct kind *kind, const char *socket, int parent, int go)
+static void be_client(const struct kind *kind, const struct place *place, int parent, int go)
 {
 	union caller caller;
 	char nothing;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	kind->open(&caller, socket);
+	kind->open(&caller, place);
 	for (int i = 0; i < WARM_UP; i++)
 		kind->call(&caller);
 	tell(parent);
@@ -121,7 +125,7 @@ static void be_client(const struct kind *kind, const char *socket, int parent, i
 
 /* In their parent. */
 
-static void start(struct client *client, const struct kind *kind, const char *socket,
+static void start(struct client *client, const struct kind *kind, const struct place *place,
 	const int go[2])
 {
 	int told[2];
@@ -131,7 +135,7 @@ static void start(struct client *client, const struct kind *kind, const char *so
 	must(client->pid < 0 ? -errno : 0, "fork");
 	if (client->pid == 0) {
 		close(go[1]);
-		be_client(kind, socket, told[1], go[0]);
+		be_client(kind, place, told[1], go[0]);
 	}
 	close(told[1]);
 	client->told = told[0];
@@ -156,7 +160,7 @@ static void end(struct client *client)
 }
 
 /* Returns the time that they took for their calls, in nanoseconds. */
-static uint64_t run_together(const struct kind *kind, const char *socket)
+static uint64_t run_together(const struct kind *kind, const struct place *place)
 {
 	struct client clients[CLIENTS];
 	uint64_t begun, taken;
@@ -164,7 +168,7 @@ static uint64_t run_together(const struct kind *kind, const char *socket)
 
 	must(pipe2(go, O_CLOEXEC) < 0 ? -errno : 0, "pipe");
 	for (size_t i = 0; i < CLIENTS; i++)
-		start(&clients[i], kind, socket, go);
+		start(&clients[i], kind, place, go);
 	await(clients);
 	begun = now_ns();
 	close(go[1]);
@@ -176,20 +180,23 @@ static uint64_t run_together(const struct kind *kind, const char *socket)
 	return taken;
 }
 
-static uint64_t run_kind(const struct kind *kind, const char *policy)
+static uint64_t run_kind(const struct kind *kind, const struct raw_driver *driver,
+	const char *policy)
 {
+	struct place place = {.driver = driver};
 	struct service service;
 	uint64_t taken;
 
 	if (!kind->brokered)
-		return run_together(kind, NULL);
+		return run_together(kind, &place);
 	service_start(&service, policy, 0);
-	taken = run_together(kind, service.socket);
+	place.socket = service.socket;
+	taken = run_together(kind, &place);
 	service_stop(&service);
 	return taken;
 }
 
-void clients_measure(const char *policy, double *figures)
+void clients_measure(const struct raw_driver *driver, const char *policy, double *figures)
 {
 	static const struct kind kinds[] = {
 		{open_raw, call_raw, close_raw, false, RAWS_PER_SECOND},
@@ -200,7 +207,7 @@ void clients_measure(const char *policy, double *figures)
 
 	for (int turn = 0; turn < TURNS; turn++)
 		for (size_t kind = 0; kind < ARRAY_SIZE(kinds); kind++)
-			taken[kind] += run_kind(&kinds[kind], policy);
+			taken[kind] += run_kind(&kinds[kind], driver, policy);
 	for (size_t kind = 0; kind < ARRAY_SIZE(kinds); kind++)
 		figures[kinds[kind].per_second] =
 			TURNS * A_TURN * CLIENTS / ((double)taken[kind] / 1e9);

@@ -3,7 +3,9 @@
 #ifndef KERNEL_BENCH_CLIENTS_H
 #define KERNEL_BENCH_CLIENTS_H
 
-/* Take the figures of a run, with brokers of that policy. */
-void clients_measure(const char *policy, double *figures);
+#include "tests/kernel/bench/calls.h"
+
+/* Take the figures of a run, with brokers of that policy, which reach the DSP by that driver. */
+void clients_measure(const struct raw_driver *driver, const char *policy, double *figures);
 
 #endif

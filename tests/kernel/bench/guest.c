@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Measuring in a guest. */
+/* Measuring in a guest, whose DSP two drivers serve; a broker uses the one that its policy names.
+ */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -17,34 +18,61 @@
 
 #define SERVE "tests/kernel/bench/serve"
 
-static const char policy[] =
-	"{ \"version\": 1,\n"
-	"  \"devices\": [\n"
-	"    { \"name\": \"cdsp\", \"transport\": \"fastrpc\", \"shells\": [\"" BENCH_SHELLS
-	"\"] } ],\n"
-	"  \"rules\": [\n"
-	"    { \"name\": \"bench\", \"action\": \"allow\", \"match\": { \"users\": [\"*\"] },\n"
-	"      \"channels\": [\"rpmsg0/*\", \"cdsp/bench\"] } ] }\n";
+#define POLICY(transport)                                                                        \
+	"{ \"version\": 1,\n"                                                                    \
+	"  \"devices\": [\n"                                                                     \
+	"    { \"name\": \"cdsp\", \"transport\": \"" transport "\",\n"                          \
+	"      \"shells\": [\"" BENCH_SHELLS "\"] } ],\n"                                        \
+	"  \"rules\": [\n"                                                                       \
+	"    { \"name\": \"bench\", \"action\": \"allow\", \"match\": { \"users\": [\"*\"] },\n" \
+	"      \"channels\": [\"rpmsg0/*\", \"cdsp/bench\"] } ] }\n"
 
-/* A device node comes some time after what it stands for. */
-static void await_node(const char *path)
+static const struct way_in {
+	const struct raw_driver *driver;
+	const char *policy;
+	enum figure_id figures; /* the first of them */
+} ways_in[] = {
+	{&raw_fastrpc, POLICY("fastrpc"), FASTRPC_FIGURES},
+	{&raw_qda, POLICY("qda"), QDA_FIGURES},
+};
+
+static bool has_fastrpc(void)
+{
+	return access(FASTRPC_NODE, F_OK) == 0;
+}
+
+static bool has_qda(void)
+{
+	char path[64];
+
+	return qda_find(path, sizeof(path));
+}
+
+/* A device node comes some time after what it stands for, and its folder with it. */
+static void await_node(bool (*is_there)(void))
 {
 	_cleanup_(fd_closep) int watch = inotify_init1(IN_CLOEXEC);
 	char events[sizeof(struct inotify_event) + NAME_MAX + 1];
 
 	must(inotify_add_watch(watch, "/dev", IN_CREATE) < 0 ? -errno : 0, "inotify");
-	while (access(path, F_OK) < 0)
-		must(read(watch, events, sizeof(events)) < 0 ? -errno : 0, path);
+	for (;;) {
+		if (inotify_add_watch(watch, "/dev/accel", IN_CREATE) < 0 && errno != ENOENT)
+			must(-errno, "inotify");
+		if (is_there())
+			return;
+		must(read(watch, events, sizeof(events)) < 0 ? -errno : 0, "inotify");
+	}
 }
 
 static void exec_serve(void)
 {
-	char echo[16], sink[16], fastrpc[16];
+	char echo[16], sink[16], fastrpc[16], qda[16];
 
 	snprintf(echo, sizeof(echo), "%d", BENCH_ECHO_ADDRESS);
 	snprintf(sink, sizeof(sink), "%d", BENCH_SINK_ADDRESS);
 	snprintf(fastrpc, sizeof(fastrpc), "%d", BENCH_FASTRPC_ADDRESS);
-	execl(SERVE, SERVE, echo, BENCH_ECHO, sink, BENCH_SINK, fastrpc, BENCH_SHELLS, NULL);
+	snprintf(qda, sizeof(qda), "%d", BENCH_QDA_ADDRESS);
+	execl(SERVE, SERVE, echo, BENCH_ECHO, sink, BENCH_SINK, fastrpc, qda, BENCH_SHELLS, NULL);
 	must(-errno, SERVE);
 }
 
@@ -58,7 +86,8 @@ static void serve(void)
 		exec_serve();
 	must(pid < 0 || waitpid(pid, &status, 0) < 0 ? -errno : 0, SERVE);
 	must(status ? -ECHILD : 0, SERVE);
-	await_node(FASTRPC_NODE);
+	await_node(has_fastrpc);
+	await_node(has_qda);
 }
 
 static void print(const double *figures)
@@ -70,25 +99,43 @@ static void print(const double *figures)
 	fflush(stdout);
 }
 
+static void measure_messages(struct messages *messages, double *figures)
+{
+	struct service service;
+
+	service_start(&service, ways_in[0].policy, 0);
+	messages_measure(messages, service.socket, figures);
+	service_stop(&service);
+}
+
+static void measure_calls(const struct way_in *way_in, struct calls *calls, double *figures)
+{
+	struct service service;
+
+	service_start(&service, way_in->policy, 0);
+	calls_measure(calls, service.socket, figures);
+	service_stop(&service);
+	clients_measure(way_in->driver, way_in->policy, figures);
+}
+
 void guest_measure(int runs)
 {
+	struct calls calls[ARRAY_SIZE(ways_in)];
 	struct messages messages;
-	struct calls calls;
 
 	serve();
 	messages_open(&messages);
-	calls_open(&calls);
+	for (size_t i = 0; i < ARRAY_SIZE(ways_in); i++)
+		calls_open(&calls[i], ways_in[i].driver);
 	for (int run = 0; run < runs; run++) {
 		double figures[FIGURES];
-		struct service service;
 
-		service_start(&service, policy, 0);
-		messages_measure(&messages, service.socket, figures);
-		calls_measure(&calls, service.socket, figures);
-		service_stop(&service);
-		clients_measure(policy, figures);
+		measure_messages(&messages, figures);
+		for (size_t i = 0; i < ARRAY_SIZE(ways_in); i++)
+			measure_calls(&ways_in[i], &calls[i], &figures[ways_in[i].figures]);
 		print(figures);
 	}
-	calls_close(&calls);
+	for (size_t i = 0; i < ARRAY_SIZE(ways_in); i++)
+		calls_close(&calls[i]);
 	messages_close(&messages);
 }

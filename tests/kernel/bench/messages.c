@@ -3,6 +3,7 @@
 
 #include "protocol/util.h"
 #include "tests/bench/sample.h"
+#include "tests/kernel/bench/bench.h"
 #include "tests/kernel/bench/turns.h"
 
 #define RTT_TURNS   20

@@ -48,7 +48,8 @@ void relay_answer(int notify)
 	must(write(notify, &one, sizeof(one)) < 0 ? -errno : 0, "notify");
 }
 
-void relay_open(struct relay *relay, void (*serve)(int doorbell, int notify))
+void relay_open(struct relay *relay, void (*serve)(int doorbell, int notify, const void *userdata),
+	const void *userdata)
 {
 	int ends[2];
 
@@ -59,7 +60,7 @@ void relay_open(struct relay *relay, void (*serve)(int doorbell, int notify))
 	must(relay->pid < 0 ? -errno : 0, "fork");
 	if (relay->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		serve(relay->doorbell, ends[1]);
+		serve(relay->doorbell, ends[1], userdata);
 		_exit(EXIT_FAILURE);
 	}
 	close(ends[1]);

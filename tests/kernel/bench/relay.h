@@ -16,7 +16,8 @@ struct relay {
 
 /* Start one: in a process of its own, @serve is called, and must not return. It is asked by the
  * doorbell, an eventfd to be watched for edges, and answers by relay_answer() on @notify. */
-void relay_open(struct relay *relay, void (*serve)(int doorbell, int notify));
+void relay_open(struct relay *relay, void (*serve)(int doorbell, int notify, const void *userdata),
+	const void *userdata);
 void relay_close(struct relay *relay);
 /* Ask it, and wait for its answer. */
 void relay_ask(struct relay *relay);

@@ -4,12 +4,13 @@
 #ifndef KERNEL_BENCH_TURNS_H
 #define KERNEL_BENCH_TURNS_H
 
-#include "tests/kernel/bench/bench.h"
+#include <stddef.h>
 
-/* One way to do something, and where the median of the time that it takes goes, in microseconds. */
+/* One way to do something, and which figure the median of the time that it takes is, in
+ * microseconds. */
 struct way {
 	void (*go)(void *userdata);
-	enum figure_id p50;
+	unsigned int p50;
 };
 
 /* So many times @a_turn of each, after one turn that is not timed. */
