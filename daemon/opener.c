@@ -241,7 +241,8 @@ int opener_new(struct opener **out, const struct broker_options *options)
 		.dev = options->dev,
 		.user = options->user,
 		.confined = true,
-		.open = options->drm_render_nodes ? opener_process_open_render : opener_process_open,
+		.open = options->drm_render_nodes ? opener_process_open_render
+						  : opener_process_open,
 	};
 	int r = opener_start(out, &place, options->allow_unconfined);
 

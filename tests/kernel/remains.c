@@ -48,6 +48,16 @@ void start_broker(struct harness *harness, const char *policy)
 	dspbroker_free(broker);
 }
 
+size_t count_devices(struct dspbroker *broker, const char *name)
+{
+	struct dspbroker_device_info info = {.id = 0};
+	size_t n = 0;
+
+	while (dspbroker_next_device(broker, info.id, &info) == 1)
+		n += strcmp(info.name, name) == 0;
+	return n;
+}
+
 static size_t count_threads(const struct harness *harness)
 {
 	const struct dirent *entry;

@@ -16,6 +16,9 @@ void add_fastrpc_case(Suite *suite, const char *name, const TTest *test);
  * must reach it by the driver that there is. */
 void start_broker(struct harness *harness, const char *policy);
 
+/* How many devices of that name there are. */
+size_t count_devices(struct dspbroker *broker, const char *name);
+
 /* Of the broker. Its threads are kept when they were needed once: measure after that. Those for
  * what is slow and rare (worker.h) may still become more. */
 struct footprint {

@@ -3,16 +3,18 @@
  * Calls that the DSP does not answer, and calls that are cancelled. What such a call may still
  * write to is kept as long as it may.
  */
+#include <signal.h>
 #include <unistd.h>
 
 #include "daemon/transport/fastrpc/call.h"
 #include "tests/kernel/messages.h"
 #include "tests/kernel/remains.h"
 
-#define MODULE      "cdsp/example"
-#define SHORT_US    200000
-#define BUFFER      65536
-#define LATE_ROUNDS 20
+#define MODULE   "cdsp/example"
+#define SHORT_US 200000
+#define BUFFER   65536
+#define ROUNDS   30
+#define COPIES   10
 
 #define TEXT_(number) #number
 #define TEXT(number)  TEXT_(number)
@@ -35,6 +37,13 @@
 		"\"limits\": {" LONG_CALLS ", \"bytes\": " TEXT(BUFFER) "}")
 #define POLICY_TEXT \
 	CDSP_POLICY(", \"domain_idle_ms\": 0", DOMAINS, ALONE ", " TORN_DOWN ", " QUARANTINED)
+
+enum leave {
+	LEAVE_BY_TIME_OUT,
+	LEAVE_KILLED,
+	LEAVE_BY_CLOSING,
+	LEAVES,
+};
 
 static struct harness harness;
 
@@ -286,53 +295,31 @@ END_TEST
 
 /* Answers that come late. */
 
-static struct dspbroker_session *spin(struct dspbroker *broker, uint32_t timeout_us)
+/* Ends in various ways, with a call that the DSP does not answer. */
+static void leave_with_call(void *data)
 {
+	const enum leave *leave = data;
+	struct dspbroker *broker = connect_to(&harness);
 	struct dspbroker_session *session = open_channel(broker, MODULE);
 
-	require_eq(dspbroker_submit(session, &(struct dspbroker_call){.method = EXAMPLE_SPIN,
-						     .timeout_us = timeout_us}),
-		0);
-	return session;
-}
-
-static void spin_until_time_out(void *data)
-{
-	struct dspbroker *broker = connect_to(&harness);
-
-	(void)data;
-	spin(broker, SHORT_US);
-	expect_time_out(broker);
+	require_eq(submit_for(session, *leave == LEAVE_BY_TIME_OUT ? SHORT_US : 0, NULL), 0);
+	require_soon(are_pending(3)); /* and of each domain its own */
+	step_reached('h');
+	step_await('h');
+	if (*leave == LEAVE_BY_TIME_OUT)
+		expect_time_out(broker);
+	if (*leave == LEAVE_KILLED)
+		kill(getpid(), SIGKILL);
 	dspbroker_free(broker);
 }
 
-static void spin_until_killed(void *data)
-{
-	(void)data;
-	spin(connect_to(&harness), 0);
-	require_soon(are_pending(3)); /* the domains' own, and that */
-	step_reached('k');
-	step_await('-');
-}
-
-static void spin_and_close(void *data)
-{
-	struct dspbroker *broker = connect_to(&harness);
-
-	(void)data;
-	dspbroker_session_close(spin(broker, 0));
-	dspbroker_free(broker);
-}
-
-/* All the time the kernel has numbers of calls to give to others; each of its results must be the
- * one that belongs there. */
+/* The kernel has numbers of calls for it; each result must be the one that belongs there. */
 static void copy_for_ever(void *data)
 {
 	struct dspbroker *broker = connect_to(&harness);
 	struct dspbroker_session *session = open_channel(broker, MODULE);
 
 	(void)data;
-	step_reached('r');
 	for (uint32_t i = 1;; i++) {
 		uint32_t copied = 0;
 		const struct dspbroker_arg args[] = {
@@ -344,26 +331,42 @@ static void copy_for_ever(void *data)
 
 		require_eq(dspbroker_invoke(session, &call, NULL), 0);
 		require_eq(copied, i);
+		if (i % COPIES != 0)
+			continue;
+		step_reached('g');
+		step_await('g');
 	}
+}
+
+static void end_one(enum leave leave, struct client *other)
+{
+	struct client client;
+
+	cdsp_fault("hang", 1);
+	client_start(&client, ALICE, leave_with_call, &leave);
+	client_await(&client, 'h');
+	client_go(&client, 'h');
+	while (cdsp_count("domains") > 1) {
+		client_go(other, 'g');
+		client_await(other, 'g');
+	}
+	if (leave == LEAVE_KILLED)
+		require_eq(client_signal(&client), SIGKILL);
+	else
+		client_end(&client);
 }
 
 /* The domain has ended, so that the DSP has answered all that was asked there, before the kernel
  * gives the number of such a call to another. */
 START_TEST(what_a_call_that_was_given_up_returns_meets_no_other)
 {
-	struct client other, client;
+	struct client other;
 
 	start_broker(&harness, POLICY_TEXT);
 	client_start(&other, BOB, copy_for_ever, NULL);
-	client_await(&other, 'r');
-	for (int i = 0; i < LATE_ROUNDS; i++) {
-		client_run(ALICE, spin_until_time_out, NULL);
-		client_run(ALICE, spin_and_close, NULL);
-		client_start(&client, ALICE, spin_until_killed, NULL);
-		client_await(&client, 'k');
-		client_kill(&client);
-		require_soon(cdsp_count("domains") == 1);
-	}
+	client_await(&other, 'g');
+	for (int i = 0; i < ROUNDS; i++)
+		end_one((enum leave)(i % LEAVES), &other);
 	client_kill(&other);
 	await_nothing_left();
 	require_eq(cdsp_driver.lost_calls(), 0);

@@ -154,7 +154,7 @@ START_TEST(a_dsp_has_its_nodes_its_number_and_its_place)
 	ck_assert_int_eq(scan(), 1);
 	ck_assert_str_eq(found[0].label, "cdsp");
 	ck_assert_uint_eq(found[0].number, 3);
-		ck_assert_str_eq(found[0].plain, "fastrpc-cdsp");
+	ck_assert_str_eq(found[0].plain, "fastrpc-cdsp");
 	ck_assert_str_eq(found[0].secure, "fastrpc-cdsp-secure");
 	ck_assert_int_eq(sysfs_resolve(machine_path(&machine, device_folder("cdsp").text).text,
 				 &folder),

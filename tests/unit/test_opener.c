@@ -485,8 +485,7 @@ static Suite *suite(void)
 	opening = add_case(suite, "opening");
 	tcase_add_test(opening, a_node_is_opened_as_it_was_asked_for);
 	tcase_add_test(opening, nodes_of_every_kind_are_opened);
-	tcase_add_test(opening,
-		a_render_node_is_opened_only_for_who_was_started_to_look_at_them);
+	tcase_add_test(opening, a_render_node_is_opened_only_for_who_was_started_to_look_at_them);
 	tcase_add_test(opening, a_name_that_is_no_nodes_is_refused_whatever_there_is);
 	tcase_add_test(opening, other_flags_are_refused);
 	tcase_add_test(opening, what_is_no_character_device_is_not_handed_out);

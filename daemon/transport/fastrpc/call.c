@@ -223,11 +223,13 @@ static void ran(struct fastrpc_slot *slot, struct dsp_completion *out)
 		module_opened(slot, out);
 }
 
-/* With two numbers a DSP can make the kernel forget a call as if it had been interrupted. */
+/* With two numbers a DSP can make a kernel that keeps the place of an interrupted call do so with
+ * its own. */
 static bool makes_forget(const struct fastrpc_slot *slot)
 {
-	return slot->result.error == -ETIMEDOUT ||
-	       (!slot->result.error && slot->result.result == -ERESTARTSYS);
+	return !slot->domain->driver->interrupted_ends &&
+	       (slot->result.error == -ETIMEDOUT ||
+		       (!slot->result.error && slot->result.result == -ERESTARTSYS));
 }
 
 /* What it says of the domain as a whole. */
@@ -278,8 +280,7 @@ static void done(struct job *job)
 
 /* Arguments. */
 
-static int fill_arg(struct fastrpc_domain *domain, const struct call_arg *from,
-	struct node_arg *to)
+static int fill_arg(struct fastrpc_domain *domain, const struct call_arg *from, struct node_arg *to)
 {
 	struct buffer *buffer = from->buffer;
 	struct fastrpc_import *import;

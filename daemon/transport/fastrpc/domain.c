@@ -188,8 +188,7 @@ void fastrpc_domain_job_done(struct fastrpc_domain *domain)
 static void ask_to_exit(struct job *job)
 {
 	struct fastrpc_domain *domain = container_of(job, struct fastrpc_domain, exit);
-	struct node_result result =
-		node_invoke(&domain->node, FASTRPC_PROCESS, PROCESS_EXIT, NULL);
+	struct node_result result = node_invoke(&domain->node, FASTRPC_PROCESS, PROCESS_EXIT, NULL);
 
 	/* Then it has none for the release either. */
 	domain->unasked = result.error == -ENOSPC;

@@ -64,11 +64,11 @@ struct node_result {
 /* A dma-buf in a domain, mapped there or to be mapped with each call that uses it. The driver's to
  * fill and to read. */
 struct node_buffer {
-	int dmabuf;     /* borrowed */
-	uint64_t size;  /* bytes of it that are used, from its start */
-	bool kept;      /* mapped on the DSP until it is unmapped */
-	bool synced;    /* each call makes the DSP see what is in our caches, and the reverse */
-	void *window;   /* addresses that the kernel takes for a mapping of it */
+	int dmabuf;      /* borrowed */
+	uint64_t size;   /* bytes of it that are used, from its start */
+	bool kept;       /* mapped on the DSP until it is unmapped */
+	bool synced;     /* each call makes the DSP see what is in our caches, and the reverse */
+	void *window;    /* addresses that the kernel takes for a mapping of it */
 	uint64_t remote; /* its address on the DSP, where that is told */
 	uint32_t handle; /* of the buffer object, where there are such */
 };
@@ -130,7 +130,8 @@ struct fastrpc_driver {
 	 * else its client may write to it by a processor whose caches the DSP does not see, and has
 	 * no way to write them back. @out is to be unmapped if 0 is returned; or -errno, of which
 	 * -EAGAIN and -ENOSPC are worth another try. A DSP that does not keep mappings is none. */
-	int (*map)(struct node *node, int dmabuf, uint64_t size, bool keep, struct node_buffer *out);
+	int (*map)(struct node *node, int dmabuf, uint64_t size, bool keep,
+		struct node_buffer *out);
 	/* Returns 0 or -errno: what the DSP does not let go of it may write to until the domain is
 	 * gone. */
 	int (*unmap)(struct node *node, struct node_buffer *buffer);

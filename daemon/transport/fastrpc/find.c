@@ -17,7 +17,8 @@
 /* The broker has one of it. */
 static struct {
 	struct broker *broker; /* NULL: there is none */
-	const struct fastrpc_driver *drivers[DRIVERS_MAX]; /* in the order in which they are asked */
+	const struct fastrpc_driver
+		*drivers[DRIVERS_MAX]; /* in the order in which they are asked */
 	size_t n_drivers;
 	struct hotplug_watch nodes, banks, processors;
 } finder;
@@ -90,7 +91,8 @@ static void declare_devices(void)
 
 	for (size_t i = 0; (policy = policy_device_at(all, i)); i++) {
 		driver = driver_named(policy->transport);
-		if (policy->lifecycle == POLICY_EXTERNAL || !driver || device_labelled(policy->name))
+		if (policy->lifecycle == POLICY_EXTERNAL || !driver ||
+			device_labelled(policy->name))
 			continue;
 		remoteproc = remoteproc_by_name(finder.broker, policy->remoteproc);
 		device = remoteproc ? device_new(driver, policy->name) : NULL;
@@ -106,7 +108,8 @@ static void check_names(const struct fastrpc_driver *driver)
 	uint32_t number;
 
 	for (size_t i = 0; (device = policy_device_at(finder.broker->device_policy, i)); i++)
-		if (driver_named(device->transport) == driver && !found_number(device->name, &number))
+		if (driver_named(device->transport) == driver &&
+			!found_number(device->name, &number))
 			log_warning("policy has a %s device %s, but DSPs are called adsp, mdsp, "
 				    "sdsp, cdsp, cdsp1, gdsp0 and gdsp1",
 				device->transport, device->name);
@@ -187,7 +190,8 @@ static void settle(const struct scan *scan, const char *label)
 		return;
 	if (!device->told && is_served_twice(scan, label)) {
 		device->told = true;
-		log_warning("%s is served by two drivers: it is reached by %s; policy can say which, "
+		log_warning("%s is served by two drivers: it is reached by %s; policy can say "
+			    "which, "
 			    "by \"transport\" of the device",
 			label, driver->name);
 	}

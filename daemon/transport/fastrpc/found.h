@@ -17,10 +17,10 @@ struct fastrpc_found {
 	 * One of them may be ""; then the other is for all. */
 	char plain[NODE_NAME_SIZE], secure[NODE_NAME_SIZE];
 	dev_t plain_number, secure_number; /* theirs; 0: not known */
-	uint64_t instance;  /* differs when they went and came back */
-	bool isolated;      /* every context bank of it is behind an IOMMU */
-	bool coherent;      /* the same for seeing what is in our caches */
-	struct path folder; /* resolved, of its rpmsg device; "": not found */
+	uint64_t instance;                 /* differs when they went and came back */
+	bool isolated;                     /* every context bank of it is behind an IOMMU */
+	bool coherent;                     /* the same for seeing what is in our caches */
+	struct path folder;                /* resolved, of its rpmsg device; "": not found */
 };
 
 /* The number of the DSP with that label; false: there is none. */

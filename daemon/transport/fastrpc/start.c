@@ -65,8 +65,8 @@ static struct node_result create(struct fastrpc_domain *domain)
 
 static struct node_result cannot(struct fastrpc_domain *domain)
 {
-	snprintf(domain->text, sizeof(domain->text),
-		"%s has users' protection domains only", domain->driver->name);
+	snprintf(domain->text, sizeof(domain->text), "%s has users' protection domains only",
+		domain->driver->name);
 	return failed(-EOPNOTSUPP);
 }
 

@@ -56,8 +56,7 @@ void fastrpc_close(struct session *session)
 	fastrpc_domain_detach(fastrpc_domain_of(session->lane), session);
 }
 
-int fastrpc_import_buffer(struct session *session, struct buffer *buffer,
-	struct import **out)
+int fastrpc_import_buffer(struct session *session, struct buffer *buffer, struct import **out)
 {
 	struct fastrpc_import *import;
 	int r = fastrpc_import(fastrpc_domain_of(session->lane), buffer, &import);

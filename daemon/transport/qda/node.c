@@ -137,8 +137,13 @@ static struct node_result invoke_once(const struct node *node, uint32_t handle, 
 	const struct posted_arg *args)
 {
 	const unsigned int signals = worker_signals();
+	struct node_result result =
+		judge(node, posted_invoke(node->fd, handle, scalars, args), signals);
 
-	return judge(node, posted_invoke(node->fd, handle, scalars, args), signals);
+	/* None but the kernel's own calls have a time-out. */
+	if (result.error == -ETIMEDOUT)
+		result = (struct node_result){.result = result.error};
+	return result;
 }
 
 /* With @scratch, or NULL if none of it is memory of ours. */
@@ -156,12 +161,6 @@ static struct node_result invoke_with(const struct node *node, const struct scra
 	if (!result.error)
 		scratch_unpack(&own_of(node)->pool, scratch, args, n_in, n, packed);
 	return result;
-}
-
-/* Can the DSP still be at what the kernel has forgotten? */
-static bool may_go_on(struct node_result result)
-{
-	return result.error == -EINTR || result.error == -ETIMEDOUT;
 }
 
 static struct node_result qda_invoke(struct node *node, uint32_t handle, uint32_t scalars,
@@ -183,7 +182,8 @@ static struct node_result qda_invoke(struct node *node, uint32_t handle, uint32_
 	if (r < 0)
 		return failed(r);
 	result = invoke_with(node, scratch, handle, scalars, args);
-	if (scratch && !may_go_on(result))
+	/* The DSP may be at it until the node is closed. */
+	if (scratch && result.error != -EINTR)
 		scratch_give_back(pool, scratch);
 	return result;
 }
@@ -224,7 +224,9 @@ static struct node_result qda_create(struct node *node, int shell, uint32_t size
 	if (r < 0)
 		return failed(r);
 	result = judge(node, posted_create(node->fd, shell, size, attributes), signals);
-	if (may_go_on(result) || object_close(objects, &object) < 0)
+	/* A DSP that has not answered may still read it. */
+	if (result.error == -EINTR || result.error == -ETIMEDOUT ||
+		object_close(objects, &object) < 0)
 		object_forget(&object);
 	return result;
 }
