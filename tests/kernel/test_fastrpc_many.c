@@ -18,7 +18,7 @@
  * have. */
 #define ALONE    200
 #define TOGETHER 1800
-#define PARTS    5
+#define PARTS    10
 
 /* What the broker may keep of its memory: not 200 bytes of each session. Its threads have heaps of
  * their own, which settle slowly. */
@@ -29,7 +29,7 @@
 #define USER(uid)     "\"users\": [" TEXT(uid) "]"
 
 #define POLICY_TEXT                                                                          \
-	CDSP_POLICY("", "",                                                                  \
+	CDSP_POLICY(", \"queue_ms\": 60000", "",                                             \
 		ALLOW("alone", USER(ALICE), "\"*/*\"", "") ", " ALLOW("together", USER(BOB), \
 			"\"*/*\"", ", \"share_domain\": \"bobs\""))
 

@@ -14,33 +14,35 @@
 
 #define RUNS_DEFAULT 7
 
+#define FIGURE(id, ...) [id] = {__VA_ARGS__}
+
 /* Those of a driver, from figure @first on. */
 #define CALLS(first, driver)                                                                       \
-	[(first) +                                                                                 \
-		RAW_NULL_P50] = {driver "_raw_null_p50", "us", NO_TARGET, 0},                      \
-		[(first) + RELAY_NULL_P50] = {driver "_relay_null_p50", "us", NO_TARGET, 0},       \
-		[(first) + NULL_P50] = {driver "_null_p50", "us", NO_TARGET, 0},                   \
-		[(first) +                                                                         \
-			RELAY_NULL_OVER_RAW] = {driver "_relay_over_raw", "ratio", NO_TARGET, 0},  \
-		[(first) + NULL_OVER_RAW] = {driver "_null_over_raw", "ratio", AT_MOST, 1.1},      \
-		[(first) + NULL_OVER_RELAY] = {driver "_null_over_relay", "ratio", NO_TARGET, 0},  \
-		[(first) + RAW_4K_P50] = {driver "_raw_4k_p50", "us", NO_TARGET, 0},               \
-		[(first) + CALL_4K_P50] = {driver "_4k_p50", "us", NO_TARGET, 0},                  \
-		[(first) + CALL_4K_OVER_RAW] = {driver "_4k_over_raw", "ratio", AT_MOST, 1.1},     \
-		[(first) + RAW_1M_P50] = {driver "_raw_1m_p50", "us", NO_TARGET, 0},               \
-		[(first) + CALL_1M_P50] = {driver "_1m_p50", "us", NO_TARGET, 0},                  \
-		[(first) + CALL_1M_OVER_RAW] = {driver "_1m_over_raw", "ratio", AT_MOST, 1.1},     \
-		[(first) + RAWS_PER_SECOND] = {driver "_8raw_per_second", "1/s", NO_TARGET, 0},    \
-		[(first) +                                                                         \
-			RELAYS_PER_SECOND] = {driver "_8relays_per_second", "1/s", NO_TARGET, 0},  \
-		[(first) + CLIENTS_PER_SECOND] = {driver "_8clients_per_second", "1/s", NO_TARGET, \
-			0},                                                                        \
-		[(first) +                                                                         \
-			RELAYS_OVER_RAWS] = {driver "_8relays_over_raw", "ratio", NO_TARGET, 0},   \
-		[(first) + CLIENTS_OVER_RAWS] = {driver "_8clients_over_raw", "ratio", AT_LEAST,   \
-			0.95},                                                                     \
-		[(first) + CLIENTS_OVER_RELAYS] = {                                                \
-			driver "_8clients_over_relay", "ratio", NO_TARGET, 0}
+	FIGURE((first) + RAW_NULL_P50, driver "_raw_null_p50", "us", NO_TARGET, 0),                \
+		FIGURE((first) + RELAY_NULL_P50, driver "_relay_null_p50", "us", NO_TARGET, 0),    \
+		FIGURE((first) + NULL_P50, driver "_null_p50", "us", NO_TARGET, 0),                \
+		FIGURE((first) + RELAY_NULL_OVER_RAW, driver "_relay_over_raw", "ratio",           \
+			NO_TARGET, 0),                                                             \
+		FIGURE((first) + NULL_OVER_RAW, driver "_null_over_raw", "ratio", AT_MOST, 1.1),   \
+		FIGURE((first) + NULL_OVER_RELAY, driver "_null_over_relay", "ratio", NO_TARGET,   \
+			0),                                                                        \
+		FIGURE((first) + RAW_4K_P50, driver "_raw_4k_p50", "us", NO_TARGET, 0),            \
+		FIGURE((first) + CALL_4K_P50, driver "_4k_p50", "us", NO_TARGET, 0),               \
+		FIGURE((first) + CALL_4K_OVER_RAW, driver "_4k_over_raw", "ratio", AT_MOST, 1.1),  \
+		FIGURE((first) + RAW_1M_P50, driver "_raw_1m_p50", "us", NO_TARGET, 0),            \
+		FIGURE((first) + CALL_1M_P50, driver "_1m_p50", "us", NO_TARGET, 0),               \
+		FIGURE((first) + CALL_1M_OVER_RAW, driver "_1m_over_raw", "ratio", AT_MOST, 1.1),  \
+		FIGURE((first) + RAWS_PER_SECOND, driver "_8raw_per_second", "1/s", NO_TARGET, 0), \
+		FIGURE((first) + RELAYS_PER_SECOND, driver "_8relays_per_second", "1/s",           \
+			NO_TARGET, 0),                                                             \
+		FIGURE((first) + CLIENTS_PER_SECOND, driver "_8clients_per_second", "1/s",         \
+			NO_TARGET, 0),                                                             \
+		FIGURE((first) + RELAYS_OVER_RAWS, driver "_8relays_over_raw", "ratio", NO_TARGET, \
+			0),                                                                        \
+		FIGURE((first) + CLIENTS_OVER_RAWS, driver "_8clients_over_raw", "ratio",          \
+			AT_LEAST, 0.95),                                                           \
+		FIGURE((first) + CLIENTS_OVER_RELAYS, driver "_8clients_over_relay", "ratio",      \
+			NO_TARGET, 0)
 
 static const struct figure figures[FIGURES] = {
 	[RAW_RTT_P50] = {"rpmsg_raw_rtt_p50", "us", NO_TARGET, 0},
@@ -58,9 +60,10 @@ static const struct figure figures[FIGURES] = {
 	[SEND_PER_SECOND] = {"rpmsg_send_per_second", "1/s", NO_TARGET, 0},
 	[SEND_OVER_RAW] = {"rpmsg_send_over_raw", "ratio", NO_TARGET, 0},
 	CALLS(FASTRPC_FIGURES, "fastrpc"),
-	[FASTRPC_FIGURES + RAW_MAPPED_1M_P50] = {"fastrpc_raw_mapped_1m_p50", "us", NO_TARGET, 0},
-	[FASTRPC_FIGURES +
-		CALL_1M_OVER_RAW_MAPPED] = {"fastrpc_1m_over_raw_mapped", "ratio", NO_TARGET, 0},
+	FIGURE(FASTRPC_FIGURES + RAW_MAPPED_1M_P50, "fastrpc_raw_mapped_1m_p50", "us", NO_TARGET,
+		0),
+	FIGURE(FASTRPC_FIGURES + CALL_1M_OVER_RAW_MAPPED, "fastrpc_1m_over_raw_mapped", "ratio",
+		NO_TARGET, 0),
 	CALLS(QDA_FIGURES, "qda"),
 };
 
