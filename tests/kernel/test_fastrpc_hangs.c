@@ -407,11 +407,39 @@ START_TEST(a_call_is_cancelled_before_it_runs_and_not_after)
 }
 END_TEST
 
+/* Nobody has to know what it can do, and a broker that asks has to end. */
+START_TEST(a_dsp_that_does_not_say_what_it_is_holds_nobody_up)
+{
+	struct dspbroker *broker;
+	uint64_t pending;
+
+	cdsp_fault("silent", 1);
+	pending = cdsp_count("pending");
+	harness_start(&harness, POLICY_TEXT);
+	broker = connect_to(&harness);
+	require_soon(device_record(broker, "cdsp").up);
+	/* Which has answered, but nobody heard it. */
+	require_eq(cdsp_count("pending"), pending);
+	require_eq(device_record(broker, "cdsp").n_attributes, 0);
+	cdsp_restart();
+	require_soon(device_record(broker, "cdsp").n_attributes > 0);
+	dspbroker_free(broker);
+	harness_stop(&harness);
+
+	cdsp_fault("silent", 1);
+	harness_start(&harness, POLICY_TEXT);
+	harness_stop(&harness);
+	cdsp_restart();
+	await_nothing_left();
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *suite = suite_create("calls that hang on a DSP");
 
 	add_fastrpc_case(suite, "hang", a_call_that_is_not_answered_times_out_once);
+	add_fastrpc_case(suite, "silent", a_dsp_that_does_not_say_what_it_is_holds_nobody_up);
 	add_fastrpc_case(suite, "teardown", teardown_ends_all_who_share_the_domain);
 	if (cdsp_driver.interrupted_ends) {
 		add_fastrpc_case(suite, "teardown", quarantine_is_teardown_where_nothing_may_go_on);

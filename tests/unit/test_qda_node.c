@@ -15,6 +15,7 @@ static void tear_down(void)
 {
 	if (node.driver)
 		qda_driver.close(&node);
+	node_dispose(&node);
 	kernel_stop();
 }
 
@@ -34,6 +35,9 @@ START_TEST(an_open_node_is_ours_was_opened_by_another_and_has_a_context_bank)
 	ck_assert_uint_eq(kernel_n_handles(), 1);
 	qda_driver.close(&node);
 	ck_assert_int_eq(node.fd, -1);
+	/* What the DSP may write to, if it has not let go. */
+	ck_assert_uint_gt(count_fds(getpid()), kernel_fds);
+	node_dispose(&node);
 	ck_assert_ptr_null(node.own);
 	ck_assert_uint_eq(count_fds(getpid()), kernel_fds);
 }

@@ -79,7 +79,7 @@ static void recognize(struct fastrpc_slot *slot)
 	if (result->error == -EFAULT)
 		of_kernel = slot->domain->driver->copies && has_inline_output(slot);
 	else if (result->error == -EINTR)
-		of_kernel = atomic_load(&slot->stop);
+		of_kernel = atomic_load(&slot->stop) || slot->domain->driver->interrupted_ends;
 	if (!of_kernel)
 		*result = (struct node_result){.result = result->error};
 }

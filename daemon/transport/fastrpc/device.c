@@ -18,6 +18,11 @@
 #define BACKOFF_MIN_US 50000ull
 #define BACKOFF_MAX_US 5000000ull
 
+/* How long the DSP may take to say what it is, before whoever asks is interrupted; and how often
+ * that is done again. */
+#define ASK_US       10000000
+#define ASK_AGAIN_US 5000
+
 /* Where distributions have them. */
 static const struct policy_dir usual[] = {
 	{.path = "/usr/lib/dsp"}, {.path = "/usr/share/qcom/dsp"}, {.path = DSP_MODULES_DIR},
@@ -83,7 +88,21 @@ static void ask(struct job *job)
 		return;
 	device->error = node.driver->attributes(&node, device->number, device->attributes);
 	node.driver->close(&node);
+	node_dispose(&node);
 }
+
+/* It has no time-out of the kernel's everywhere. */
+static void stop_asking(struct deadline *deadline)
+{
+	struct fastrpc_device *device = container_of(deadline, struct fastrpc_device, patience);
+
+	if (!device->asking)
+		return;
+	workers_interrupt(device->device.broker->workers, &device->job);
+	broker_deadline(device->device.broker, &device->patience, ASK_AGAIN_US, stop_asking);
+}
+
+static void learn(struct fastrpc_device *device);
 
 static void asked(struct job *job)
 {
@@ -91,11 +110,14 @@ static void asked(struct job *job)
 
 	device->device.domains--;
 	device->asking = false;
-	device->knows = device->error == 0;
+	deadline_clear(&device->device.broker->deadlines, &device->patience);
+	device->knows = device->error == 0 || device->error == -EOPNOTSUPP;
 	if (device->error == 0) {
 		device->device.n_attributes = FASTRPC_ATTRIBUTES;
 		memcpy(device->device.attributes, device->attributes, sizeof(device->attributes));
 	}
+	if (device->ask_again && device->present)
+		learn(device);
 	fastrpc_device_next(device);
 }
 
@@ -104,6 +126,7 @@ static_assert(FASTRPC_ATTRIBUTES <= DSP_ATTRIBUTES_MAX, "they fit");
 /* Once is enough: it does not change. */
 static void learn(struct fastrpc_device *device)
 {
+	device->ask_again = device->asking; /* another may have been asked */
 	if (device->knows || device->asking)
 		return;
 	device->device.domains++; /* so it is, as long as it takes */
@@ -112,8 +135,9 @@ static void learn(struct fastrpc_device *device)
 	strcpy(device->asked_node,
 		*device->found.secure ? device->found.secure : device->found.plain);
 	device->asked_place = fastrpc_device_place(device, device->asked_node);
-	device->job = (struct job){.run = ask, .done = asked};
+	device->job = (struct job){.run = ask, .done = asked, .interruptible = true};
 	workers_run(device->device.broker->workers, &device->job);
+	broker_deadline(device->device.broker, &device->patience, ASK_US, stop_asking);
 }
 
 /* Its turns. */
@@ -407,6 +431,7 @@ static void lose(struct fastrpc_device *device)
 
 	device->present = false;
 	deadline_clear(&device->device.broker->deadlines, &device->retry);
+	stop_asking(&device->patience);
 	list_for_each_safe (domain, following, &device->domains, link)
 		fastrpc_domain_lost(domain);
 	/* What was on the DSP is gone for certain. */
@@ -437,6 +462,7 @@ void fastrpc_device_finish(struct fastrpc_device *device)
 	list_for_each_safe (domain, following, &device->domains, link)
 		if (fastrpc_domain_is_idle(domain))
 			fastrpc_domain_end(domain, DSP_SHUTTING_DOWN, "");
+	stop_asking(&device->patience);
 	/* Nobody waits for the DSP to restart any more; the memory ends with us. */
 	list_for_each_safe (domain, following, &device->unreleased, link)
 		fastrpc_domain_free(domain);
@@ -449,6 +475,7 @@ void fastrpc_device_free(struct fastrpc_device *device)
 
 	claim_end(&device->claim);
 	/* When the broker has not even started it may still be so. */
+	stop_asking(&device->patience);
 	while (device->asking && loop_turn(broker->loop, true) >= 0)
 		;
 	list_for_each_safe (domain, following, &device->unreleased, link)

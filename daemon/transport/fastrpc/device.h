@@ -42,7 +42,8 @@ struct fastrpc_device {
 	const struct fastrpc_driver *asked;
 	char asked_node[NODE_NAME_SIZE];
 	struct node_place asked_place;
-	bool asking, knows;
+	bool asking, knows, ask_again;
+	struct deadline patience; /* while it is asked */
 	uint32_t attributes[FASTRPC_ATTRIBUTES];
 	int error;
 };

@@ -50,6 +50,7 @@ void fastrpc_domain_run(struct fastrpc_domain *domain, struct job *job)
 void fastrpc_domain_free(struct fastrpc_domain *domain)
 {
 	fastrpc_imports_deinit(domain);
+	node_dispose(&domain->node);
 	list_remove(&domain->link);
 	policy_unref(domain->policy_owner);
 	free(domain);
@@ -172,6 +173,8 @@ static void begin_stop(struct deadline *deadline)
 
 	domain->state = DOMAIN_STOPPING;
 	atomic_store(&domain->stop, true);
+	if (domain->driver->stop)
+		domain->driver->stop(&domain->node);
 	for (size_t i = 0; i < FASTRPC_CALLS; i++)
 		atomic_store(&domain->slots[i].stop, true);
 	stop_again(deadline);
@@ -263,7 +266,7 @@ void fastrpc_domain_lost(struct fastrpc_domain *domain)
 void fastrpc_domain_owes(struct fastrpc_domain *domain, uid_t uid)
 {
 	/* What a DSP was at that has restarted meanwhile is forgotten. */
-	if (!domain->abandoned)
+	if (!domain->abandoned && !domain->driver->interrupted_ends)
 		debts_add(&domain->owner->debts, uid);
 }
 
@@ -464,7 +467,8 @@ static int charge(struct fastrpc_domain *domain, const struct session *session)
 	int r;
 
 	fastrpc_device_modules(domain->owner, &n_modules);
-	fds = domain->policy->files + (unsigned int)(domain->policy->n_dirs + n_modules);
+	fds = domain->policy->files + (unsigned int)(domain->policy->n_dirs + n_modules) +
+	      domain->owner->driver->fds;
 	r = quota_charge(&user->quota, QUOTA_FDS, fds, &refusal);
 	if (r < 0)
 		return r;

@@ -90,6 +90,8 @@ struct fastrpc_driver {
 	/* The answer to a call that was interrupted may meet another one: nothing may be called in
 	 * that domain any more, so it ends. */
 	bool interrupted_ends;
+	/* Descriptors that an open node may need beside its own. */
+	unsigned int fds;
 
 	/* Which DSPs it has, of those that abi.h knows. Returns how many; *@out holds them sorted
 	 * by label, to be freed; or -errno. On the loop; does not block. */
@@ -102,6 +104,12 @@ struct fastrpc_driver {
 	 * then let go of all its memory, unless it did not answer: then this takes
 	 * NODE_RELEASE_MS. */
 	void (*close)(struct node *node);
+	/* Free what is left of it, which the DSP may write to until it has let go, if it is not
+	 * confirmed that it has. NULL: nothing. */
+	void (*dispose)(struct node *node);
+	/* Threads that are at it are about to be interrupted: none of them may begin another call.
+	 * NULL: they may. */
+	void (*stop)(struct node *node);
 
 	/*
 	 * Call a method. A return value of the DSP that looks like an error of the kernel is taken
@@ -142,8 +150,12 @@ struct fastrpc_driver {
 	struct node_result (*grow)(struct node *node, uint64_t size, uint64_t *remote);
 	struct node_result (*shrink)(struct node *node, uint64_t remote, uint64_t size);
 
+	/* A dma-buf of memory from the driver's own allocator, where there is no other. Returns 0
+	 * or -errno. NULL: it is good for nothing. */
+	int (*alloc)(int fd, uint64_t size, int *dmabuf);
+
 	/* The attributes of the DSP (enum fastrpc_attribute), which has that number. Needs no
-	 * domain. Returns 0 or -errno. */
+	 * domain. Returns 0; -EOPNOTSUPP: it has none; or -errno. */
 	int (*attributes)(struct node *node, uint32_t number, uint32_t values[FASTRPC_ATTRIBUTES]);
 };
 
@@ -162,6 +174,13 @@ int node_errno(struct node_result result);
 int node_open_as(struct node *node, const struct fastrpc_driver *driver,
 	const struct node_place *place);
 void node_give_back(struct node *node);
+
+static inline void node_dispose(struct node *node)
+{
+	if (node->driver && node->driver->dispose)
+		node->driver->dispose(node);
+	*node = NODE_NONE;
+}
 
 static inline struct node_result node_invoke(struct node *node, uint32_t handle, uint32_t scalars,
 	const struct node_arg *args)

@@ -30,17 +30,43 @@ static int of_memfd(struct staging *staging, const struct memory *memory)
 	return r < 0 ? r : map(staging, staging->memfd);
 }
 
-int staging_new(struct staging *out, const struct memory *memory, size_t size)
+/* It is not there, or not ours. */
+static bool is_none(int r)
+{
+	return r == -ENODEV || r == -EACCES || r == -EPERM;
+}
+
+static size_t whole_pages(size_t size)
 {
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (size + page - 1) & ~(page - 1);
+}
+
+int staging_new(struct staging *out, const struct memory *memory, size_t size)
+{
 	int r;
 
 	*out = STAGING_NONE;
-	if (__builtin_add_overflow(size, page - 1, &out->size))
-		return -ENOMEM;
-	out->size &= ~(page - 1);
+	out->size = whole_pages(size);
 	r = memory_new_heap(memory, out->size, &out->dmabuf);
-	r = r == -ENODEV ? of_memfd(out, memory) : r < 0 ? r : map(out, out->dmabuf);
+	if (is_none(r))
+		r = of_memfd(out, memory);
+	else if (r >= 0)
+		r = map(out, out->dmabuf);
+	if (r < 0)
+		staging_free(out);
+	return is_none(r) ? -EOPNOTSUPP : r;
+}
+
+int staging_of(struct staging *out, int dmabuf, size_t size)
+{
+	int r;
+
+	*out = STAGING_NONE;
+	out->size = whole_pages(size);
+	out->dmabuf = dmabuf;
+	r = map(out, dmabuf);
 	if (r < 0)
 		staging_free(out);
 	return r;

@@ -20,9 +20,11 @@ struct staging {
 };
 #define STAGING_NONE ((struct staging){.dmabuf = -1, .memfd = -1})
 
-/* At least @size bytes, zeroed, of the system heap, else of a memfd. Returns 0; -ENODEV: there is
- * neither a heap nor /dev/udmabuf; or -errno. */
+/* At least @size bytes, zeroed, of the system heap, else of a memfd. Returns 0; -EOPNOTSUPP: there
+ * is neither a heap nor /dev/udmabuf for us; or -errno. */
 int staging_new(struct staging *out, const struct memory *memory, size_t size);
+/* The same of a dma-buf, which is the staging's from then on, also after an error. */
+int staging_of(struct staging *out, int dmabuf, size_t size);
 void staging_free(struct staging *staging);
 
 /* Our caches and the DSP's view of it: before we write there, and after; before we read there, and

@@ -21,20 +21,36 @@ static int open_node(struct fastrpc_domain *domain)
 	const struct broker *broker = domain->owner->device.broker;
 	int r = domain->driver->open(&domain->node, &domain->place);
 
-	if (r < 0)
+	if (r == -EOPNOTSUPP)
+		snprintf(domain->text, sizeof(domain->text),
+			"there is no memory for it: the broker can open neither dma_heap/system "
+			"nor udmabuf in %.80s",
+			broker->options->dev);
+	else if (r < 0)
 		snprintf(domain->text, sizeof(domain->text), "cannot open %.80s/%s: %s",
 			broker->options->dev, domain->node_name, strerror(-r));
 	return r;
 }
 
-/* Copied into memory that the DSP reaches. The driver's own would do as well, but freed while the
- * DSP goes, it can take the kernel along (see tests/kernel/README.md). */
+/* The driver's own memory is the last choice: freed while the DSP goes, it can take the kernel
+ * along (see tests/kernel/README.md). */
+static int new_staging(struct fastrpc_domain *domain, size_t size, struct staging *out)
+{
+	int r = staging_new(out, domain->place.memory, size), dmabuf;
+
+	if (r != -EOPNOTSUPP || !domain->driver->alloc)
+		return r;
+	r = domain->driver->alloc(domain->node.fd, size, &dmabuf);
+	return r < 0 ? r : staging_of(out, dmabuf, size);
+}
+
+/* Copied into memory that the DSP reaches. */
 static struct node_result create_from(struct fastrpc_domain *domain, const struct shell *shell)
 {
 	uint32_t attributes = domain->policy->is_signed ? 0 : FASTRPC_MODE_UNSIGNED_MODULE;
 	struct node_result result;
 	struct staging staging;
-	int r = staging_new(&staging, domain->place.memory, shell->size);
+	int r = new_staging(domain, shell->size, &staging);
 
 	if (r < 0)
 		return failed(r);

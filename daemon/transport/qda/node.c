@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "daemon/transport/fastrpc/call.h"
 #include "daemon/transport/qda/objects.h"
 #include "daemon/transport/qda/scan.h"
 #include "daemon/transport/qda/scratch.h"
@@ -16,6 +17,9 @@
 #define ATTRIBUTES        255
 #define ATTRIBUTES_METHOD FASTRPC_SCALARS(0, 1, 1)
 #define UNSUPPORTED       ((int32_t)0x80000414) /* what a DSP says that tells nothing */
+
+/* Of scratches for calls, the tunnel and the end: a dma-buf, and a memfd where there is no heap. */
+#define SCRATCH_FDS (2 * (FASTRPC_CALLS + 2))
 
 /* node->own */
 struct own {
@@ -64,8 +68,20 @@ static void qda_close(struct node *node)
 	struct own *own = own_of(node);
 
 	node_give_back(node);
-	if (own)
-		own_free(own);
+	node->driver = &qda_driver;
+	node->own = own;
+}
+
+static void qda_dispose(struct node *node)
+{
+	if (node->own)
+		own_free(own_of(node));
+}
+
+static void qda_stop(struct node *node)
+{
+	if (node->own)
+		atomic_store(&own_of(node)->interrupted, true);
 }
 
 /* The first object gets the kernel session its context bank, so it shows whether one is free. */
@@ -89,8 +105,10 @@ static int qda_open(struct node *node, const struct node_place *place)
 	r = check(node, place);
 	if (r == 0)
 		r = begin(node, place);
-	if (r < 0)
+	if (r < 0) {
 		qda_close(node);
+		node_dispose(node);
+	}
 	return r;
 }
 
@@ -275,9 +293,12 @@ const struct fastrpc_driver qda_driver = {
 	.transport = &qda_transport,
 	.name = "the DRM accel driver",
 	.interrupted_ends = true,
+	.fds = SCRATCH_FDS,
 	.scan = qda_scan,
 	.open = qda_open,
 	.close = qda_close,
+	.dispose = qda_dispose,
+	.stop = qda_stop,
 	.invoke = qda_invoke,
 	.create = qda_create,
 	.map = qda_map,

@@ -22,9 +22,6 @@ static int scratch_new(struct scratch **out, const struct scratch_pool *pool, si
 		return -ENOMEM;
 	scratch->taken = true;
 	r = staging_new(&scratch->staging, pool->memory, size);
-	/* That is not: the DSP is gone. */
-	if (r == -ENODEV)
-		r = -EOPNOTSUPP;
 	if (r == 0)
 		r = object_import(pool->objects, scratch->staging.dmabuf, scratch->staging.size,
 			&scratch->object);
@@ -133,8 +130,24 @@ int scratch_take(struct scratch_pool *pool, size_t size, struct scratch **out)
 	return 0;
 }
 
+/* What few calls need is not kept: nobody is charged for it. */
+static void drop(struct scratch_pool *pool, struct scratch *scratch)
+{
+	pthread_mutex_lock(&pool->lock);
+	list_remove(&scratch->link);
+	pthread_mutex_unlock(&pool->lock);
+	if (object_close(pool->objects, &scratch->object) < 0)
+		publish(pool, scratch); /* taken, until the node is closed */
+	else
+		scratch_free(scratch);
+}
+
 void scratch_give_back(struct scratch_pool *pool, struct scratch *scratch)
 {
+	if (scratch->staging.size > SCRATCH_KEPT) {
+		drop(pool, scratch);
+		return;
+	}
 	pthread_mutex_lock(&pool->lock);
 	scratch->taken = false;
 	pthread_mutex_unlock(&pool->lock);

@@ -19,6 +19,8 @@
 /* No two arguments share a line of any cache: a line that is written back goes back whole. */
 #define SCRATCH_ALIGN 128
 #define SCRATCH_MIN   (16 * 1024)
+/* One that is larger is not kept for the next call. */
+#define SCRATCH_KEPT (256 * 1024)
 /* More than the arguments of a call can be. */
 #define SCRATCH_MAX (16 * 1024 * 1024)
 

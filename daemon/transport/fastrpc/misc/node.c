@@ -277,5 +277,6 @@ const struct fastrpc_driver misc_driver = {
 	.forget = misc_forget,
 	.grow = misc_grow,
 	.shrink = misc_shrink,
+	.alloc = misc_alloc,
 	.attributes = misc_attributes,
 };
