@@ -3,16 +3,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <stdnoreturn.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <xf86drm.h>
 
 #include "daemon/transport/fastrpc/abi.h"
@@ -54,7 +49,7 @@ struct munmap {
 };
 
 /* Not drmIoctl(), which would make a call again. */
-static int request(const struct qda_node *node, unsigned long number, void *argument)
+static int request(const struct fastrpc_node *node, unsigned long number, void *argument)
 {
 	int r = ioctl(node->fd, number, argument);
 
@@ -102,62 +97,14 @@ bool qda_find_render(char *path, size_t size)
 	return access(path, R_OK | W_OK) == 0;
 }
 
-int qda_open(struct qda_node *node, const char *path)
-{
-	*node = (struct qda_node){.fd = open(path, O_RDWR | O_CLOEXEC)};
-	return node->fd < 0 ? -errno : 0;
-}
-
-/* It has our descriptors, too, so that what it opens is open here. */
-static noreturn void be_opener(const char *path, int answer)
-{
-	int fd = open(path, O_RDWR | O_CLOEXEC);
-
-	if (fd < 0)
-		fd = -errno;
-	_exit(write(answer, &fd, sizeof(fd)) == sizeof(fd) ? 0 : 1);
-}
-
-int qda_open_by_another(struct qda_node *node, const char *path)
-{
-	int answer[2], fd = -EIO;
-	pid_t opener;
-
-	*node = (struct qda_node){.fd = -1};
-	if (pipe2(answer, O_CLOEXEC) < 0)
-		return -errno;
-	opener = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
-	if (opener == 0)
-		be_opener(path, answer[1]);
-	if (opener < 0 || read(answer[0], &fd, sizeof(fd)) != sizeof(fd))
-		fd = -EIO;
-	fd_close(answer[0]);
-	fd_close(answer[1]);
-	node->opener = MAX(opener, 0);
-	if (fd < 0) {
-		qda_close(node);
-		return fd;
-	}
-	node->fd = fd;
-	return 0;
-}
-
-void qda_close(struct qda_node *node)
-{
-	node->fd = fd_close(node->fd);
-	if (node->opener > 0)
-		waitpid(node->opener, NULL, 0);
-	node->opener = 0;
-}
-
-int qda_query(const struct qda_node *node, char name[16])
+int qda_query(const struct fastrpc_node *node, char name[16])
 {
 	return request(node, QUERY, name);
 }
 
 /* Buffers. */
 
-int qda_alloc(const struct qda_node *node, struct qda_buffer *buffer, size_t size)
+int qda_alloc(const struct fastrpc_node *node, struct qda_buffer *buffer, size_t size)
 {
 	struct {
 		uint64_t size;
@@ -191,23 +138,23 @@ int qda_alloc(const struct qda_node *node, struct qda_buffer *buffer, size_t siz
 	return 0;
 }
 
-void qda_free(const struct qda_node *node, struct qda_buffer *buffer)
+void qda_free(const struct fastrpc_node *node, struct qda_buffer *buffer)
 {
 	fastrpc_free(&buffer->memory);
 	qda_drop(node, buffer->handle);
 }
 
-int qda_import(const struct qda_node *node, int fd, uint32_t *handle)
+int qda_import(const struct fastrpc_node *node, int fd, uint32_t *handle)
 {
 	return drmPrimeFDToHandle(node->fd, fd, handle) < 0 ? -errno : 0;
 }
 
-int qda_drop(const struct qda_node *node, uint32_t handle)
+int qda_drop(const struct fastrpc_node *node, uint32_t handle)
 {
 	return drmCloseBufferHandle(node->fd, handle) < 0 ? -errno : 0;
 }
 
-int qda_forget(const struct qda_node *node, int fd)
+int qda_forget(const struct fastrpc_node *node, int fd)
 {
 	uint32_t handle;
 	int r = qda_import(node, fd, &handle);
@@ -217,7 +164,7 @@ int qda_forget(const struct qda_node *node, int fd)
 
 /* Domains. */
 
-int qda_create_raw(const struct qda_node *node, int fd, uint32_t size, uint32_t attributes,
+int qda_create_raw(const struct fastrpc_node *node, int fd, uint32_t size, uint32_t attributes,
 	uint64_t file)
 {
 	struct {
@@ -230,7 +177,7 @@ int qda_create_raw(const struct qda_node *node, int fd, uint32_t size, uint32_t 
 	return request(node, SESSION_CREATE, &create);
 }
 
-int qda_create_from(const struct qda_node *node, uint32_t attributes, const void *shell,
+int qda_create_from(const struct fastrpc_node *node, uint32_t attributes, const void *shell,
 	size_t size)
 {
 	struct fastrpc_memory memory;
@@ -246,7 +193,7 @@ int qda_create_from(const struct qda_node *node, uint32_t attributes, const void
 	return r;
 }
 
-int qda_create(const struct qda_node *node, uint32_t attributes)
+int qda_create(const struct fastrpc_node *node, uint32_t attributes)
 {
 	return qda_create_from(node, attributes, SHELL, sizeof(SHELL));
 }
@@ -267,7 +214,7 @@ struct qda_argument qda_shared(const struct fastrpc_memory *memory, size_t offse
 	};
 }
 
-int qda_call(const struct qda_node *node, uint32_t handle, uint32_t scalars,
+int qda_call(const struct fastrpc_node *node, uint32_t handle, uint32_t scalars,
 	const struct qda_argument *args)
 {
 	struct {
@@ -278,7 +225,7 @@ int qda_call(const struct qda_node *node, uint32_t handle, uint32_t scalars,
 	return request(node, INVOKE, &invoke);
 }
 
-int qda_open_module(const struct qda_node *node, const char *name, uint32_t *handle)
+int qda_open_module(const struct fastrpc_node *node, const char *name, uint32_t *handle)
 {
 	char uri[URI_SIZE], error[URI_SIZE] = "";
 	struct remotectl_open_in in = {.error_size = sizeof(error)};
@@ -301,7 +248,7 @@ int qda_open_module(const struct qda_node *node, const char *name, uint32_t *han
 	return r ? r : out.error;
 }
 
-int qda_close_module(const struct qda_node *node, uint32_t handle)
+int qda_close_module(const struct fastrpc_node *node, uint32_t handle)
 {
 	char error[URI_SIZE];
 	struct remotectl_close_in in = {.handle = handle, .error_size = sizeof(error)};
@@ -318,7 +265,7 @@ int qda_close_module(const struct qda_node *node, uint32_t handle)
 
 /* Memory of a domain. */
 
-int qda_map(const struct qda_node *node, const struct fastrpc_memory *memory, uint64_t *remote)
+int qda_map(const struct fastrpc_node *node, const struct fastrpc_memory *memory, uint64_t *remote)
 {
 	struct map map = {
 		.request = REQUEST_BUFFER,
@@ -332,7 +279,7 @@ int qda_map(const struct qda_node *node, const struct fastrpc_memory *memory, ui
 	return r;
 }
 
-int qda_unmap(const struct qda_node *node, const struct fastrpc_memory *memory, uint64_t remote)
+int qda_unmap(const struct fastrpc_node *node, const struct fastrpc_memory *memory, uint64_t remote)
 {
 	struct munmap munmap = {
 		.request = REQUEST_BUFFER,
@@ -344,7 +291,7 @@ int qda_unmap(const struct qda_node *node, const struct fastrpc_memory *memory, 
 	return request(node, MUNMAP, &munmap);
 }
 
-int qda_grow(const struct qda_node *node, uint64_t size, uint64_t *remote)
+int qda_grow(const struct fastrpc_node *node, uint64_t size, uint64_t *remote)
 {
 	struct map map = {.request = REQUEST_HEAP, .flags = HEAP_GROWS, .fd = -1, .size = size};
 	int r = request(node, MAP, &map);
@@ -353,7 +300,7 @@ int qda_grow(const struct qda_node *node, uint64_t size, uint64_t *remote)
 	return r;
 }
 
-int qda_shrink(const struct qda_node *node, uint64_t size, uint64_t remote)
+int qda_shrink(const struct fastrpc_node *node, uint64_t size, uint64_t remote)
 {
 	struct munmap munmap = {.request = REQUEST_HEAP, .fd = -1, .remote = remote, .size = size};
 

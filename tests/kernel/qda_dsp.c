@@ -31,12 +31,12 @@ void qda_dsp_down(void)
 	require_soon(is_gone());
 }
 
-void qda_dsp_open(struct qda_node *node)
+void qda_dsp_open(struct fastrpc_node *node)
 {
-	require_eq(qda_open_by_another(node, qda_path), 0);
+	require_eq(fastrpc_open_by_another(node, qda_path), 0);
 }
 
-uint32_t qda_dsp_domain(struct qda_node *node)
+uint32_t qda_dsp_domain(struct fastrpc_node *node)
 {
 	uint32_t handle;
 
@@ -61,9 +61,9 @@ void qda_dsp_require_nothing(void)
 			harness_fail(__FILE__, __LINE__, "the DSP has %s left", dsps[i]);
 }
 
-void qda_dsp_close(struct qda_node *node)
+void qda_dsp_close(struct fastrpc_node *node)
 {
-	qda_close(node);
+	fastrpc_close(node);
 	qda_dsp_require_nothing();
 }
 

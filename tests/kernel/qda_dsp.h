@@ -22,13 +22,13 @@ void qda_dsp_down(void);
 
 /* An open node that has a context bank of its own; a domain in one, and the handle of its module
  * "bench". */
-void qda_dsp_open(struct qda_node *node);
-uint32_t qda_dsp_domain(struct qda_node *node);
+void qda_dsp_open(struct fastrpc_node *node);
+uint32_t qda_dsp_domain(struct fastrpc_node *node);
 
 /* No file is open any more, so nothing is left of what they had, in the kernel or on the DSP. */
 void qda_dsp_require_nothing(void);
 /* Close the last. */
-void qda_dsp_close(struct qda_node *node);
+void qda_dsp_close(struct fastrpc_node *node);
 
 /* A dma-buf, whose descriptor is taken, mapped whole. */
 struct fastrpc_memory qda_dsp_memory(int fd, size_t size);

@@ -40,10 +40,10 @@ START_TEST(its_node_is_an_accel_node_and_says_which_driver_and_which_dsp)
 	char name[16], text[64];
 	drmVersionPtr version;
 	drmDevicePtr device;
-	struct qda_node node;
+	struct fastrpc_node node;
 	struct stat stat;
 
-	require_eq(qda_open(&node, qda_path), 0);
+	require_eq(fastrpc_open(&node, qda_path), 0);
 	require_eq(fstat(node.fd, &stat), 0);
 	require_eq(major(stat.st_rdev), MAJOR);
 	snprintf(text, sizeof(text), "/dev/accel/accel%u", minor(stat.st_rdev));
@@ -67,10 +67,10 @@ END_TEST
 START_TEST(the_render_node_leads_to_the_same_dsp)
 {
 	char render[64], name[16];
-	struct qda_node node;
+	struct fastrpc_node node;
 
 	require(qda_find_render(render, sizeof(render)));
-	require_eq(qda_open(&node, render), 0);
+	require_eq(fastrpc_open(&node, render), 0);
 	require_eq(qda_query(&node, name), 0);
 	require(strcmp(name, "cdsp") == 0);
 	require_eq(qda_create(&node, QDA_UNSIGNED), 0);
@@ -106,7 +106,7 @@ START_TEST(the_dsp_tells_its_attributes_before_there_is_a_domain)
 	uint32_t n = 255, attributes[255] = {0};
 	const struct qda_argument args[] = {
 		qda_inline(&n, sizeof(n)), qda_inline(attributes, sizeof(attributes))};
-	struct qda_node node;
+	struct fastrpc_node node;
 
 	qda_dsp_open(&node);
 	require_eq(qda_call(&node, FASTRPC_UTILITIES, FASTRPC_SCALARS(0, 1, 1), args), 0);
@@ -120,7 +120,7 @@ END_TEST
 START_TEST(a_domain_begins_from_a_shell_file_and_there_is_one_to_a_file)
 {
 	static const char other[] = "\177ELF of something else";
-	struct qda_node node;
+	struct fastrpc_node node;
 
 	qda_dsp_open(&node);
 	require_eq(qda_create_from(&node, QDA_UNSIGNED, other, sizeof(other)), DSP_EUNABLETOLOAD);
@@ -135,11 +135,11 @@ END_TEST
 
 START_TEST(files_of_one_thread_share_a_bank_and_each_has_a_domain)
 {
-	struct qda_node nodes[QDA_BANKS + 1];
+	struct fastrpc_node nodes[QDA_BANKS + 1];
 	uint32_t handles[ARRAY_SIZE(nodes)];
 
 	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
-		require_eq(qda_open(&nodes[i], qda_path), 0);
+		require_eq(fastrpc_open(&nodes[i], qda_path), 0);
 		require_eq(qda_create(&nodes[i], QDA_UNSIGNED), 0);
 		require_eq(qda_open_module(&nodes[i], "bench", &handles[i]), 0);
 	}
@@ -147,7 +147,7 @@ START_TEST(files_of_one_thread_share_a_bank_and_each_has_a_domain)
 	require_eq(cdsp_count("domains"), ARRAY_SIZE(nodes));
 	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
 		require_eq(qda_call(&nodes[i], handles[i], BENCH_NULL, NULL), 0);
-		qda_close(&nodes[i]);
+		fastrpc_close(&nodes[i]);
 	}
 	qda_dsp_require_nothing();
 }
@@ -156,7 +156,7 @@ END_TEST
 START_TEST(of_other_threads_each_has_a_bank_and_without_one_nothing_can_be_allocated)
 {
 	_cleanup_(fd_closep) int heap = export_heap(PAGE);
-	struct qda_node nodes[QDA_BANKS], further;
+	struct fastrpc_node nodes[QDA_BANKS], further;
 	struct qda_buffer buffer;
 	uint32_t handle;
 
@@ -167,11 +167,11 @@ START_TEST(of_other_threads_each_has_a_bank_and_without_one_nothing_can_be_alloc
 	require_eq(qda_alloc(&further, &buffer, PAGE), -ENOMEM);
 	require_eq(qda_import(&further, heap, &handle), -ENOMEM);
 	require_eq(qda_create(&further, QDA_UNSIGNED), -ENOMEM);
-	qda_close(&nodes[0]);
+	fastrpc_close(&nodes[0]);
 	require_eq(qda_create(&further, QDA_UNSIGNED), 0);
-	qda_close(&further);
+	fastrpc_close(&further);
 	for (size_t i = 1; i < QDA_BANKS; i++)
-		qda_close(&nodes[i]);
+		fastrpc_close(&nodes[i]);
 	qda_dsp_require_nothing();
 }
 END_TEST
@@ -179,7 +179,7 @@ END_TEST
 START_TEST(domains_that_come_and_go_leave_nothing_behind)
 {
 	uint64_t before = cdsp_count("domains-created");
-	struct qda_node node;
+	struct fastrpc_node node;
 
 	for (unsigned int i = 0; i < 100; i++) {
 		uint32_t handle = qda_dsp_domain(&node);
@@ -226,7 +226,7 @@ static int receive_fd(int socket)
 
 static int make_a_call_elsewhere(int socket)
 {
-	struct qda_node node = {.fd = receive_fd(socket)};
+	struct fastrpc_node node = {.fd = receive_fd(socket)};
 	uint32_t handle;
 
 	return qda_create(&node, QDA_UNSIGNED) == 0 &&
@@ -239,7 +239,7 @@ static int make_a_call_elsewhere(int socket)
 START_TEST(a_file_that_is_passed_to_another_process_works_there)
 {
 	int sockets[2], status = -1;
-	struct qda_node node;
+	struct fastrpc_node node;
 	pid_t pid;
 
 	require_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets), 0);
@@ -260,7 +260,7 @@ END_TEST
 
 START_TEST(a_dsp_that_does_not_say_that_a_domain_ended_delays_its_close_only)
 {
-	struct qda_node node;
+	struct fastrpc_node node;
 
 	qda_dsp_domain(&node);
 	cdsp_fault("no-release", 1);
@@ -276,7 +276,7 @@ START_TEST(what_the_dsp_returns_comes_out_raw)
 {
 	static const int32_t errors[] = {
 		1, 39, (int32_t)0x80000402, (int32_t)0x80000414, -EAGAIN, -EINTR, -ENODEV};
-	struct qda_node node;
+	struct fastrpc_node node;
 	uint32_t handle = qda_dsp_domain(&node);
 
 	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
@@ -291,7 +291,7 @@ END_TEST
 
 struct caller {
 	pthread_t thread;
-	struct qda_node node;
+	struct fastrpc_node node;
 	uint32_t handle;
 	int result;
 };
@@ -367,8 +367,8 @@ START_TEST(a_late_answer_ends_the_call_that_has_its_number_now)
 	second.handle = qda_dsp_domain(&second.node);
 	start_hung_call(&first);
 	interrupt(&first);
-	start_hung_call(&second); /* in another domain */
-	qda_close(&first.node);   /* which answers that call */
+	start_hung_call(&second);   /* in another domain */
+	fastrpc_close(&first.node); /* which answers that call */
 	require_eq(pthread_join(second.thread, NULL), 0);
 	require_eq(second.result, DSP_ERROR(13)); /* not its own */
 	require_eq(qda_count("late_answers"), late + 1);
@@ -407,7 +407,7 @@ START_TEST(who_is_killed_in_a_call_leaves_nothing_behind)
 	pid = fork();
 	require(pid >= 0);
 	if (pid == 0) {
-		require_eq(qda_open(&caller.node, qda_path), 0);
+		require_eq(fastrpc_open(&caller.node, qda_path), 0);
 		require_eq(qda_create(&caller.node, QDA_UNSIGNED), 0);
 		require_eq(qda_open_module(&caller.node, "bench", &caller.handle), 0);
 		call_null(&caller);
@@ -429,7 +429,7 @@ START_TEST(after_a_restart_old_files_answer_enodev_and_the_new_node_has_another_
 	char before[sizeof(qda_path)], name[16];
 	struct fastrpc_memory memory = qda_dsp_memory(export_heap(MIB), MIB);
 	struct qda_buffer buffer;
-	struct qda_node old, node;
+	struct fastrpc_node old, node;
 	uint64_t address;
 	uint32_t handle = qda_dsp_domain(&old);
 
@@ -447,7 +447,7 @@ START_TEST(after_a_restart_old_files_answer_enodev_and_the_new_node_has_another_
 	require_eq(qda_call(&old, handle, BENCH_NULL, NULL), -ENODEV);
 	require_eq(qda_count("banks"), 1);
 	qda_dsp_domain(&node);
-	qda_close(&node);
+	fastrpc_close(&node);
 	fastrpc_free(&buffer.memory);
 	fastrpc_free(&memory);
 	qda_dsp_close(&old);
@@ -461,7 +461,7 @@ START_TEST(a_call_that_a_restart_interrupts_hangs_until_it_is_signalled)
 {
 	uint64_t late = qda_count("late_answers");
 	struct caller caller;
-	struct qda_node node;
+	struct fastrpc_node node;
 
 	caller.handle = qda_dsp_domain(&caller.node);
 	start_hung_call(&caller);
@@ -469,7 +469,7 @@ START_TEST(a_call_that_a_restart_interrupts_hangs_until_it_is_signalled)
 	require_soon(cdsp_count("threads") == 0);
 	qda_dsp_up();
 	qda_dsp_domain(&node);
-	qda_close(&node);
+	fastrpc_close(&node);
 	require_eq(qda_count("contexts"), 1); /* it is still there */
 	require_eq(pthread_tryjoin_np(caller.thread, NULL), EBUSY);
 	interrupt(&caller);
@@ -481,7 +481,7 @@ END_TEST
 START_TEST(a_crash_of_the_remote_processor_is_a_restart)
 {
 	struct caller caller;
-	struct qda_node node;
+	struct fastrpc_node node;
 
 	caller.handle = qda_dsp_domain(&caller.node);
 	start_hung_call(&caller);
@@ -491,7 +491,7 @@ START_TEST(a_crash_of_the_remote_processor_is_a_restart)
 	interrupt(&caller);
 	require_eq(qda_call(&caller.node, caller.handle, BENCH_NULL, NULL), -ENODEV);
 	qda_dsp_domain(&node);
-	qda_close(&node);
+	fastrpc_close(&node);
 	qda_dsp_close(&caller.node);
 }
 END_TEST
@@ -501,7 +501,7 @@ END_TEST
 
 static atomic_bool over;
 
-static void work(struct qda_node *node, struct fastrpc_memory *memory)
+static void work(struct fastrpc_node *node, struct fastrpc_memory *memory)
 {
 	const struct qda_argument args[] = {
 		qda_shared(memory, 0, PAGE), qda_shared(memory, PAGE, PAGE)};
@@ -521,14 +521,14 @@ static void work(struct qda_node *node, struct fastrpc_memory *memory)
 static void *work_until_it_is_over(void *data)
 {
 	struct fastrpc_memory memory = qda_dsp_memory(export_heap(MIB), MIB);
-	struct qda_node node;
+	struct fastrpc_node node;
 	char path[64];
 
 	while (!over) {
-		if (!qda_find(path, sizeof(path)) || qda_open(&node, path) != 0)
+		if (!qda_find(path, sizeof(path)) || fastrpc_open(&node, path) != 0)
 			continue;
 		work(&node, &memory);
-		qda_close(&node);
+		fastrpc_close(&node);
 	}
 	fastrpc_free(&memory);
 	return data;
@@ -571,14 +571,14 @@ START_TEST(what_would_harm_the_posted_driver_is_refused_and_counted)
 	uint64_t refused = qda_count("refused");
 	struct fastrpc_memory memory = qda_dsp_memory(export_heap(PAGE), PAGE);
 	struct qda_argument args[2];
-	struct qda_node node;
+	struct fastrpc_node node;
 	uint32_t handle;
 
 	qda_dsp_open(&node);
 	require_eq(qda_create_raw(&node, memory.fd, PAGE, QDA_UNSIGNED, (uintptr_t)memory.data),
 		-EINVAL);
 	require_eq(qda_count("refused"), refused + 1);
-	qda_close(&node);
+	fastrpc_close(&node);
 	handle = qda_dsp_domain(&node);
 	require_eq(qda_call(&node, FASTRPC_KERNEL, BENCH_NULL, NULL), -EPERM);
 	require_eq(qda_count("refused"), refused + 2);

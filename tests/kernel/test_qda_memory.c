@@ -21,7 +21,7 @@
 /* A method of the DSP's module "bench". */
 #define BENCH_COPY FASTRPC_SCALARS(4, 1, 1)
 
-static void copies_inline(const struct qda_node *node, uint32_t handle, size_t size)
+static void copies_inline(const struct fastrpc_node *node, uint32_t handle, size_t size)
 {
 	_cleanup_(freep) uint8_t *in = malloc(size + 1), *out = calloc(1, size + 1);
 	const struct qda_argument args[] = {qda_inline(in, size), qda_inline(out, size)};
@@ -36,7 +36,7 @@ static void copies_inline(const struct qda_node *node, uint32_t handle, size_t s
 START_TEST(arguments_without_a_descriptor_are_copied)
 {
 	static const size_t sizes[] = {0, 1, 127, 128, 129, 4095, PAGE, PAGE + 1, 100000, MIB};
-	struct qda_node node;
+	struct fastrpc_node node;
 	uint32_t handle = qda_dsp_domain(&node);
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
@@ -45,7 +45,7 @@ START_TEST(arguments_without_a_descriptor_are_copied)
 }
 END_TEST
 
-static void copies(const struct qda_node *node, uint32_t handle, struct fastrpc_memory in,
+static void copies(const struct fastrpc_node *node, uint32_t handle, struct fastrpc_memory in,
 	struct fastrpc_memory out, size_t size, size_t offset)
 {
 	const struct qda_argument args[] = {
@@ -63,7 +63,7 @@ static void copies(const struct qda_node *node, uint32_t handle, struct fastrpc_
 static void copies_between(int (*export_in)(size_t), int (*export_out)(size_t))
 {
 	static const size_t sizes[] = {PAGE, MIB, 16 * MIB};
-	struct qda_node node;
+	struct fastrpc_node node;
 	uint32_t handle = qda_dsp_domain(&node);
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
@@ -103,7 +103,7 @@ END_TEST
 START_TEST(so_is_that_of_the_drivers_own)
 {
 	struct qda_buffer in, out;
-	struct qda_node node;
+	struct fastrpc_node node;
 	uint32_t handle = qda_dsp_domain(&node);
 
 	require_eq(qda_alloc(&node, &in, MIB), 0);
@@ -121,7 +121,7 @@ END_TEST
 START_TEST(the_drivers_own_does_not_serve_another_session_nor_another_driver)
 {
 	struct drm_prime_handle prime = {.handle = 0};
-	struct qda_node owner, other;
+	struct fastrpc_node owner, other;
 	uint32_t handle;
 	struct qda_buffer buffer;
 	uint8_t byte = 0;
@@ -137,7 +137,7 @@ START_TEST(the_drivers_own_does_not_serve_another_session_nor_another_driver)
 	require(vgem >= 0 && ioctl(vgem, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime) < 0);
 	fd_close(vgem);
 	qda_free(&owner, &buffer);
-	qda_close(&other);
+	fastrpc_close(&other);
 	qda_dsp_close(&owner);
 }
 END_TEST
@@ -146,7 +146,7 @@ START_TEST(a_dma_buf_has_one_handle_however_often_it_is_imported)
 {
 	int fd = export_heap(PAGE);
 	struct qda_buffer own;
-	struct qda_node node;
+	struct fastrpc_node node;
 	uint32_t first, second;
 
 	qda_dsp_open(&node);
@@ -172,7 +172,7 @@ START_TEST(a_call_by_descriptor_leaves_a_handle_behind_and_memory_that_the_dsp_c
 	const struct qda_argument args[] = {
 		qda_shared(&memory, 0, PAGE), qda_shared(&memory, PAGE, PAGE)};
 	uint64_t faults;
-	struct qda_node node;
+	struct fastrpc_node node;
 	uint32_t handle = qda_dsp_domain(&node);
 
 	require_eq(qda_count("handles"), 0);
@@ -200,7 +200,7 @@ START_TEST(an_argument_is_as_far_in_its_buffer_as_in_its_mapping)
 	uint8_t *unseen = mmap(NULL, 4 * PAGE, PROT_NONE, MAP_SHARED, memory.fd, 0);
 	uint8_t *part = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, memory.fd, 2 * PAGE);
 	struct qda_argument args[2];
-	struct qda_node node;
+	struct fastrpc_node node;
 	uint32_t handle = qda_dsp_domain(&node);
 	uint8_t byte = 0;
 
@@ -226,7 +226,7 @@ END_TEST
 START_TEST(memory_stays_mapped_until_it_is_unmapped_or_its_file_closed)
 {
 	struct fastrpc_memory memory = qda_dsp_memory(export_heap(MIB), MIB);
-	struct qda_node node;
+	struct fastrpc_node node;
 	uint64_t address, heap;
 
 	qda_dsp_domain(&node);
@@ -271,7 +271,7 @@ static int status_of_reading(const uint8_t *data)
 START_TEST(a_mapping_outlives_its_device_unless_a_test_wants_a_sigbus)
 {
 	struct qda_buffer buffer;
-	struct qda_node node;
+	struct fastrpc_node node;
 	int status;
 
 	qda_dsp_open(&node);

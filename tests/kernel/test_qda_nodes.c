@@ -69,18 +69,18 @@ START_TEST(a_node_that_comes_back_under_another_number_is_used)
 {
 	struct dspbroker *broker = begin();
 	struct dspbroker_session *session = open_channel(broker, MODULE);
-	struct qda_node old;
+	struct fastrpc_node old;
 	char before[64];
 
 	for (int i = 0; i < 3; i++) {
 		require_eq(invoke_plain(session, EXAMPLE_NOP), 0);
 		snprintf(before, sizeof(before), "%s", cdsp_driver.node());
-		require_eq(qda_open(&old, before), 0);
+		require_eq(fastrpc_open(&old, before), 0);
 		cdsp_restart();
 		require(strcmp(cdsp_driver.node(), before) != 0);
 		require_soon(invoke_plain(session, EXAMPLE_NOP) == 0);
 		require_eq(count_open(cdsp_driver.node()), 1);
-		qda_close(&old);
+		fastrpc_close(&old);
 	}
 	end(broker);
 }

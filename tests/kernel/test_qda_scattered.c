@@ -34,7 +34,7 @@ static int export_repeated(uint32_t n)
 START_TEST(a_dma_buf_that_lies_apart_is_refused_and_one_of_a_piece_is_not)
 {
 	_cleanup_(fd_closep) int whole = export_repeated(1), apart = export_repeated(2);
-	struct qda_node node;
+	struct fastrpc_node node;
 	uint32_t handle;
 
 	qda_dsp_open(&node);

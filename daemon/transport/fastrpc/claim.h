@@ -3,8 +3,10 @@
  * A device that policy calls exclusive is not used while another process has its nodes open. Who
  * has, dspbroker-who finds out; as long as somebody has, or nobody can tell, it is asked again.
  *
- * It is asked when the nodes come, so also after each restart of the DSP. Who opens one later is
- * kept away by the nodes' owner and mode.
+ * It is asked when the nodes come, so also after each restart of the DSP. Who opens one later, or
+ * a node of the same device that comes when others are granted, is kept away by the nodes' owner
+ * and mode. Only the nodes that the broker uses are looked for: not those of another driver, nor
+ * DRM's others of the same device (card, render node).
  */
 #ifndef DSP_FASTRPC_CLAIM_H
 #define DSP_FASTRPC_CLAIM_H

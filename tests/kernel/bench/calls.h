@@ -30,7 +30,7 @@ struct raw_caller {
 	const struct raw_driver *driver;
 	union {
 		struct fastrpc_node fastrpc;
-		struct qda_node qda;
+		struct fastrpc_node qda;
 	};
 	uint32_t handle; /* of the module */
 };

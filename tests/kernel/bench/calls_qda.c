@@ -12,14 +12,14 @@ static void raw_open(struct raw_caller *raw)
 	char path[64];
 
 	must(qda_find(path, sizeof(path)) ? 0 : -ENODEV, "a node of QDA");
-	must(qda_open(&raw->qda, path), path);
+	must(fastrpc_open(&raw->qda, path), path);
 	must(qda_create(&raw->qda, UNSIGNED), "a domain");
 	must(qda_open_module(&raw->qda, "bench", &raw->handle), "a module");
 }
 
 static void raw_close(struct raw_caller *raw)
 {
-	qda_close(&raw->qda);
+	fastrpc_close(&raw->qda);
 }
 
 /* The handle stays until the node is closed. */
