@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/dma-buf.h>
-#include <string.h>
+#include <sys/ioctl.h>
 
 #include "daemon/opener.h"
 #include "protocol/util.h"
