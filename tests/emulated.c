@@ -90,6 +90,8 @@ static const struct {
 	{"unit/test_opener", "after_its_death_nothing_is_opened_and_one_line_says_so", CLONE},
 	{"unit/test_opener", "who_waits_for_it_when_it_dies_waits_no_longer", CLONE},
 	{"unit/test_opener_confinement", NULL, SECCOMP},
+	{"unit/test_qda_call", NULL, CLONE},
+	{"unit/test_qda_node", NULL, CLONE},
 	{"integration/test_sandbox", "the_system_calls_that_the_header_names_are_enough", SECCOMP},
 	{"unit/test_softdsp_calls", "a_module_that_breaks_out_is_killed", SECCOMP},
 	{"unit/test_policy_lint", "no_rule_that_is_said_to_be_never_decisive_ever_decides", TIME},

@@ -83,6 +83,22 @@ static void end(void)
 	log_rig_end();
 }
 
+/* How many lines there are of the device; others are of processes that could not be confined. Of
+ * one it is *@line, if asked for. */
+static size_t said(size_t *line)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < log_rig_lines(); i++) {
+		const bool is_of_it = strstr(log_rig_line(i), "cdsp: ");
+
+		if (is_of_it && line)
+			*line = i;
+		n += is_of_it;
+	}
+	return n;
+}
+
 static void on_told(struct claim *which)
 {
 	ck_assert_ptr_eq(which, &claim);
@@ -123,7 +139,7 @@ START_TEST(what_policy_does_not_call_exclusive_is_granted_at_once)
 	claim_it();
 	ck_assert_uint_eq(told, 1);
 	await_granted();
-	ck_assert_uint_eq(log_rig_lines(), 0);
+	ck_assert_uint_eq(said(NULL), 0);
 	peer_end(&peer);
 	end();
 }
@@ -138,7 +154,7 @@ START_TEST(nodes_that_nobody_has_open_are_granted_once)
 	await_granted();
 	claim_it(); /* another scan */
 	ck_assert_uint_eq(told, 1);
-	ck_assert_uint_eq(log_rig_lines(), 0);
+	ck_assert_uint_eq(said(NULL), 0);
 	end();
 }
 END_TEST
@@ -146,6 +162,7 @@ END_TEST
 /* Either node, since each reaches all of the DSP. */
 START_TEST(they_are_not_while_somebody_has_and_are_when_that_is_over)
 {
+	size_t line = 0;
 	char expected[64];
 	struct peer peer;
 
@@ -161,9 +178,8 @@ START_TEST(they_are_not_while_somebody_has_and_are_when_that_is_over)
 		getuid());
 	ck_assert_ptr_nonnull(strstr(device.trouble_in_private, expected));
 	/* Once for each holder, however often it is asked. */
-	ck_assert_uint_eq(log_rig_lines(), 1);
-	ck_assert_ptr_nonnull(strstr(log_rig_line(0), expected));
-	ck_assert_ptr_nonnull(strstr(log_rig_line(0), "cdsp: "));
+	ck_assert_uint_eq(said(&line), 1);
+	ck_assert_ptr_nonnull(strstr(log_rig_line(line), expected));
 	peer_end(&peer);
 	await_granted();
 	end();
@@ -178,7 +194,7 @@ START_TEST(while_nobody_can_tell_they_are_not)
 	await_told(2);
 	ck_assert(!claim_is_granted(&claim));
 	ck_assert_ptr_nonnull(strstr(claim_trouble(&claim), "dspbroker-who is not there"));
-	ck_assert_uint_eq(log_rig_lines(), 1);
+	ck_assert_uint_eq(said(NULL), 1);
 	broker.who = who;
 	await_granted();
 	end();
