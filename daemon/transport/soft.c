@@ -42,6 +42,7 @@ static struct soft_domain *domain_of(const struct lane *lane)
 
 static void supervisor_gone(struct soft_device *soft)
 {
+	static const char died[] = "the software DSP died";
 	struct soft_domain *domain, *following;
 
 	log_error("the software DSP's supervisor died; stopping");
@@ -49,9 +50,15 @@ static void supervisor_gone(struct soft_device *soft)
 	soft->sock = fd_close(soft->sock);
 	/* It takes its domains with it. Those whose sockets have closed are gone already. */
 	list_for_each_safe (domain, following, &soft->domains, link) {
-		soft_domain_end(domain, DSP_DEVICE_DOWN, "the software DSP died");
-		if (!domain->sock_source)
-			soft_domain_gone(domain, SIGKILL);
+		soft_domain_end(domain, DSP_DEVICE_DOWN, died);
+		if (domain->sock_source)
+			continue;
+		/* Its end was noticed first, and nobody will say any more what it died of. */
+		if (!*domain->end_text) {
+			domain->end_status = DSP_DEVICE_DOWN;
+			wire_string_set(domain->end_text, sizeof(domain->end_text), died);
+		}
+		soft_domain_gone(domain, SIGKILL);
 	}
 	device_lost_state(&soft->device, false);
 	broker_stop(soft->device.broker, EXIT_FAILURE);
