@@ -98,20 +98,27 @@ void client_run(uid_t uid, void (*run)(void *data), void *data)
 
 /* Steps. */
 
-static void await_step(int link, char step)
+static const char *step_name(char step)
 {
-	char text[] = "step '?'", reached;
+	static char text[] = "step '?'";
 
 	text[6] = step;
-	process_await_input(link, text);
+	return text;
+}
+
+static void read_step(int link, char step)
+{
+	char reached;
+
 	if (must(read(link, &reached, 1)) == 0)
-		harness_fail(__FILE__, __LINE__, "the other side ended before %s", text);
+		harness_fail(__FILE__, __LINE__, "the other side ended before %s", step_name(step));
 	require_eq(reached, step);
 }
 
 void client_await(struct client *client, char step)
 {
-	await_step(client->link, step);
+	process_await_input(client->link, step_name(step));
+	read_step(client->link, step);
 }
 
 void client_go(struct client *client, char step)
@@ -124,9 +131,10 @@ void step_reached(char step)
 	must(send(process_link, &step, 1, MSG_NOSIGNAL));
 }
 
+/* The test may be at something that takes long; it has a time limit of its own. */
 void step_await(char step)
 {
-	await_step(process_link, step);
+	read_step(process_link, step);
 }
 
 /* What clients do. */
