@@ -106,19 +106,25 @@ static void add(struct claim *claim, const char *node, dev_t number)
 		claim->nodes[claim->n++] = (struct holder_node){major(number), minor(number)};
 }
 
+/* Is it granted, or being asked for the same nodes? */
+static bool is_begun(const struct claim *claim, const struct claim *next)
+{
+	if (!claim->device || claim->granted)
+		return claim->granted;
+	return claim->n == next->n && memcmp(claim->nodes, next->nodes, sizeof(next->nodes)) == 0;
+}
+
 void claim_begin(struct claim *claim, struct device *device, const struct fastrpc_found *found,
 	void (*told)(struct claim *claim))
 {
-	struct claim new = {.device = device, .told = told};
+	struct claim next = {.device = device, .told = told};
 
-	add(&new, found->plain, found->plain_number);
-	add(&new, found->secure, found->secure_number);
-	if (claim->device && (claim->granted || (claim->n ==
-							new.n &&memcmp(claim->nodes, new.nodes,
-								sizeof(new.nodes)) == 0)))
+	add(&next, found->plain, found->plain_number);
+	add(&next, found->secure, found->secure_number);
+	if (is_begun(claim, &next))
 		return;
 	claim_end(claim);
-	*claim = new;
+	*claim = next;
 	if (device->policy->exclusive)
 		ask(claim);
 	else
